@@ -1,0 +1,68 @@
+/* api/call.h - one request to an endpoint and its reply.
+ *
+ * The server fills the request and calls the endpoint's handler on the http thread. The handler (or a callback it started) fills
+ * the reply and calls api_done exactly once, from any thread. The call lives until then; the request part never changes.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+
+struct api;
+struct api_endpoint;
+
+#define API_PARAM_MAX   160
+#define API_QUERY_MAX   24
+#define API_HEADERS_MAX 8
+#define API_BODY_MAX    (64 * 1024)
+#define API_REPLY_MAX   ((size_t)16 * 1024 * 1024)
+
+struct api_pair {
+    const char *name;
+    const char *value; /* decoded */
+};
+
+struct api_header {
+    char name[32];
+    char value[200]; /* without control characters: api_reply_header sees to it */
+};
+
+struct api_call {
+    /* request */
+    const struct api_endpoint *endpoint;
+    const char *method;
+    const char *path;           /* decoded */
+    char param[API_PARAM_MAX];  /* what stood for {s} or {id}; "" */
+    struct api_pair query[API_QUERY_MAX]; /* only names that the endpoint knows, none twice */
+    size_t query_count;
+    const char *body; /* NULL: none */
+    size_t body_bytes;
+    bool body_is_form; /* labelled application/x-www-form-urlencoded (it may be JSON all the same: "{" or "[" first) */
+    const char *idempotency_key; /* headers; NULL: absent */
+    const char *client;          /* X-Client */
+    const char *accept;
+    char request_id[24];
+    int64_t received_us; /* monotonic */
+
+    /* reply */
+    int status;
+    const char *content_type; /* static text */
+    struct buffer reply;
+    struct api_header headers[API_HEADERS_MAX];
+    size_t headers_count;
+
+    /* the server's */
+    void (*done)(struct api_call *call);
+    void *owner;
+};
+
+const char *api_query(const struct api_call *call, const char *name); /* NULL: absent */
+
+/* The reply is complete. */
+void api_done(struct api_call *call);
+/* Adds a header; what does not fit or has control characters is dropped and logged. */
+void api_reply_header(struct api_call *call, const char *name, const char *value);

@@ -1,0 +1,54 @@
+/* api/events.h - objects and events as users see them (API "Objects", "Stream"). Pure: values in, JSON out.
+ *
+ * Each function appends one JSON object.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/json.h"
+#include "base/trade.h"
+#include "bybit/instruments.h"
+#include "bybit/market.h"
+#include "bybit/stream.h"
+
+/* `cancel_in_flight` NULL: no `in_flight` member. */
+void api_add_order(struct buffer *out, const struct order *order, const char *cancel_in_flight);
+void api_add_fill(struct buffer *out, const struct fill *fill);
+void api_add_symbol(struct buffer *out, const struct instrument *instrument);
+/* `as_of_ms`, `source` ("stream", "rest", "cache"): members as_of and source. */
+void api_add_ticker(struct buffer *out, const struct ticker *ticker, int64_t as_of_ms,
+                    const char *source);
+void api_add_book(struct buffer *out, enum category category, const char *symbol,
+                  const struct market_book *book, const struct book_level *bids,
+                  const struct book_level *asks, const char *source);
+
+/* --- the stream's data --- */
+
+/* order and fill events: the object with ts and recv_at; the signature is loop_config's. */
+void api_event_order(struct buffer *out, const struct order *order);
+void api_event_fill(struct buffer *out, const struct fill *fill);
+void api_event_ticker(struct buffer *out, const struct ticker *ticker, int64_t recv_ms);
+/* A book frame: {category, symbol, depth, type: snapshot|delta, bids, asks, u, seq, ts, recv_at}. */
+void api_event_book_frame(struct buffer *out, enum category category, const char *symbol, int depth,
+                          bool is_snapshot, const struct json *data, int64_t ts_ms,
+                          int64_t recv_ms);
+/* The same shape as a snapshot, from the book in memory. */
+void api_event_book_snapshot(struct buffer *out, enum category category, const char *symbol,
+                             const struct market_book *book, const struct book_level *bids,
+                             const struct book_level *asks);
+/* {link, state: connecting|connected|stale|down, since} */
+void api_event_status(struct buffer *out, enum stream_link link, enum link_state state,
+                      int64_t since_ms);
+
+/* "BTCUSDT" (default category) or "spot:BTCUSDT", any case; a category given beside must agree. ERR_INVALID with text. */
+MUST_CHECK enum err api_parse_symbol(const char *text, const char *category,
+                                     enum category default_category, enum category *out_category,
+                                     char symbol[SYMBOL_MAX], struct error *error);
+/* RFC 3339, Unix seconds or ms, "-1h", "-2d", "-30m", "today" (UTC) -> Unix ms. */
+MUST_CHECK enum err api_parse_time(const char *text, int64_t now_ms, int64_t *out,
+                                   struct error *error);
+/* "250ms", "20s", "2m", "1h" or plain ms digits -> ms. */
+MUST_CHECK enum err api_parse_duration(const char *text, int64_t *out_ms, struct error *error);

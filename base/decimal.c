@@ -1,0 +1,265 @@
+#include "base/decimal.h"
+
+#include <string.h>
+
+static const decimal_int TEN = 10;
+
+static decimal_int power_of_ten(int32_t exponent)
+{
+    decimal_int power = 1;
+
+    while (exponent-- > 0)
+        power *= TEN;
+    return power;
+}
+
+/* Multiplies the mantissa by 10^digits; false on overflow. */
+static bool scale_up(decimal_int *mantissa, int32_t digits)
+{
+    while (digits-- > 0) {
+        if (__builtin_mul_overflow(*mantissa, TEN, mantissa))
+            return false;
+    }
+    return true;
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+enum err decimal_parse_n(struct decimal *out, const char *text, size_t bytes)
+{
+    const char *at = text;
+    const char *end = text + bytes;
+    bool negative = false;
+    decimal_int mantissa = 0;
+    int digits = 0;
+    int32_t scale = 0;
+
+    if (at < end && *at == '-') {
+        negative = true;
+        at++;
+    }
+    if (at == end || !is_digit(*at))
+        return ERR_INVALID;
+    if (*at == '0' && at + 1 < end && is_digit(at[1]))
+        return ERR_INVALID;
+    for (; at < end && is_digit(*at); at++, digits++) {
+        if (digits >= DECIMAL_DIGITS_MAX)
+            return ERR_INVALID;
+        mantissa = mantissa * TEN + (*at - '0');
+    }
+    if (at < end && *at == '.') {
+        at++;
+        if (at == end)
+            return ERR_INVALID;
+        for (; at < end && is_digit(*at); at++, digits++, scale++) {
+            if (digits >= DECIMAL_DIGITS_MAX || scale >= DECIMAL_SCALE_MAX)
+                return ERR_INVALID;
+            mantissa = mantissa * TEN + (*at - '0');
+        }
+    }
+    if (at != end)
+        return ERR_INVALID;
+    out->mantissa = negative ? -mantissa : mantissa;
+    out->scale = scale;
+    return ERR_NONE;
+}
+
+enum err decimal_parse(struct decimal *out, const char *text)
+{
+    return decimal_parse_n(out, text, strlen(text));
+}
+
+struct decimal decimal_from_int(int64_t value)
+{
+    return (struct decimal){ value, 0 };
+}
+
+const char *decimal_format(const struct decimal *value, char out[DECIMAL_TEXT_MAX])
+{
+    char digits[DECIMAL_TEXT_MAX];
+    decimal_int rest = value->mantissa < 0 ? -value->mantissa : value->mantissa;
+    int32_t count = 0;
+    char *at = out;
+
+    if (value->scale < 0) {
+        out[0] = '\0';
+        return out;
+    }
+    /* At least scale + 1 digits, so that 5 with scale 3 becomes 0.005. */
+    while (rest > 0 || count <= value->scale) {
+        digits[count++] = (char)('0' + (int)(rest % TEN));
+        rest /= TEN;
+    }
+    if (value->mantissa < 0)
+        *at++ = '-';
+    while (count > 0) {
+        if (count == value->scale)
+            *at++ = '.';
+        *at++ = digits[--count];
+    }
+    *at = '\0';
+    return out;
+}
+
+struct decimal decimal_trim(struct decimal value)
+{
+    while (value.scale > 0 && value.mantissa % TEN == 0) {
+        value.mantissa /= TEN;
+        value.scale--;
+    }
+    return value;
+}
+
+bool decimal_is_none(const struct decimal *value)
+{
+    return value->scale < 0;
+}
+
+int decimal_sign(const struct decimal *value)
+{
+    if (value->scale < 0 || value->mantissa == 0)
+        return 0;
+    return value->mantissa < 0 ? -1 : 1;
+}
+
+static int compare(decimal_int a, decimal_int b)
+{
+    return a < b ? -1 : a > b;
+}
+
+/* Whole parts first, then fractions brought to the largest scale: no step can overflow. */
+int decimal_cmp(const struct decimal *a, const struct decimal *b)
+{
+    decimal_int power_a;
+    decimal_int power_b;
+    int order;
+
+    if (a->scale < 0 || b->scale < 0)
+        return (a->scale >= 0) - (b->scale >= 0);
+    if (a->scale == b->scale)
+        return compare(a->mantissa, b->mantissa);
+    power_a = power_of_ten(a->scale);
+    power_b = power_of_ten(b->scale);
+    order = compare(a->mantissa / power_a, b->mantissa / power_b);
+    if (order)
+        return order;
+    return compare(a->mantissa % power_a * power_of_ten(DECIMAL_SCALE_MAX - a->scale),
+                   b->mantissa % power_b * power_of_ten(DECIMAL_SCALE_MAX - b->scale));
+}
+
+/* Brings both to one scale. */
+static bool align(struct decimal *a, struct decimal *b)
+{
+    if (a->scale < 0 || b->scale < 0)
+        return false;
+    if (a->scale < b->scale) {
+        if (!scale_up(&a->mantissa, b->scale - a->scale))
+            return false;
+        a->scale = b->scale;
+    } else if (b->scale < a->scale) {
+        if (!scale_up(&b->mantissa, a->scale - b->scale))
+            return false;
+        b->scale = a->scale;
+    }
+    return true;
+}
+
+/* A result must be one that decimal_format can show and decimal_parse can read. */
+static enum err checked(struct decimal *out, decimal_int mantissa, int32_t scale)
+{
+    const decimal_int limit = power_of_ten(DECIMAL_DIGITS_MAX);
+
+    if (scale > DECIMAL_SCALE_MAX || mantissa >= limit || mantissa <= -limit)
+        return ERR_INVALID;
+    out->mantissa = mantissa;
+    out->scale = scale;
+    return ERR_NONE;
+}
+
+enum err decimal_add(struct decimal *out, const struct decimal *a, const struct decimal *b)
+{
+    struct decimal x = *a;
+    struct decimal y = *b;
+    decimal_int sum;
+
+    if (!align(&x, &y) || __builtin_add_overflow(x.mantissa, y.mantissa, &sum))
+        return ERR_INVALID;
+    return checked(out, sum, x.scale);
+}
+
+enum err decimal_sub(struct decimal *out, const struct decimal *a, const struct decimal *b)
+{
+    struct decimal negative = *b;
+
+    negative.mantissa = -negative.mantissa;
+    return decimal_add(out, a, &negative);
+}
+
+enum err decimal_mul(struct decimal *out, const struct decimal *a, const struct decimal *b)
+{
+    struct decimal x = decimal_trim(*a);
+    struct decimal y = decimal_trim(*b);
+    struct decimal product;
+
+    if (x.scale < 0 || y.scale < 0 || __builtin_mul_overflow(x.mantissa, y.mantissa, &product.mantissa))
+        return ERR_INVALID;
+    product.scale = x.scale + y.scale;
+    product = decimal_trim(product);
+    return checked(out, product.mantissa, product.scale);
+}
+
+enum err decimal_div(struct decimal *out, const struct decimal *a, const struct decimal *b,
+                     int32_t scale)
+{
+    struct decimal x = decimal_trim(*a);
+    struct decimal y = decimal_trim(*b);
+
+    if (x.scale < 0 || y.scale < 0 || y.mantissa == 0 || scale < 0 || scale > DECIMAL_SCALE_MAX)
+        return ERR_INVALID;
+    if (!align(&x, &y) || !scale_up(&x.mantissa, scale))
+        return ERR_INVALID;
+    return checked(out, x.mantissa / y.mantissa, scale);
+}
+
+bool decimal_is_multiple(const struct decimal *value, const struct decimal *step)
+{
+    struct decimal x = *value;
+    struct decimal y = *step;
+
+    if (!align(&x, &y) || y.mantissa <= 0)
+        return false;
+    return x.mantissa % y.mantissa == 0;
+}
+
+static enum err round_to(struct decimal *out, const struct decimal *value,
+                         const struct decimal *step, bool nearest)
+{
+    struct decimal x = *value;
+    struct decimal y = *step;
+    decimal_int count;
+    decimal_int mantissa;
+
+    if (!align(&x, &y) || y.mantissa <= 0 || x.mantissa < 0)
+        return ERR_INVALID;
+    count = x.mantissa / y.mantissa;
+    if (nearest && x.mantissa % y.mantissa >= y.mantissa - x.mantissa % y.mantissa)
+        count++;
+    if (__builtin_mul_overflow(count, step->mantissa, &mantissa))
+        return ERR_INVALID;
+    return checked(out, mantissa, step->scale);
+}
+
+enum err decimal_floor_to(struct decimal *out, const struct decimal *value,
+                          const struct decimal *step)
+{
+    return round_to(out, value, step, false);
+}
+
+enum err decimal_nearest_to(struct decimal *out, const struct decimal *value,
+                            const struct decimal *step)
+{
+    return round_to(out, value, step, true);
+}

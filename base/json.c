@@ -1,0 +1,728 @@
+/* base/json.c - a checker that walks the text once without recursion, and readers that trust what it passed. */
+#include "base/json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* --- checking --- */
+
+struct checker {
+    const unsigned char *start;
+    const unsigned char *at;
+    const unsigned char *end;
+    bool strict; /* refuse duplicate and too many members */
+    const char *why;
+};
+
+/* Names of the objects that are open now: hashes of the unescaped name. Two names with one 64-bit hash would be
+ * refused as duplicates: an error, never a wrong reading. */
+struct names {
+    uint64_t hashes[JSON_MEMBERS_MAX * 2];
+    size_t count;
+};
+
+static bool fail(struct checker *checker, const char *why)
+{
+    checker->why = why;
+    return false;
+}
+
+static void skip_blanks(struct checker *checker)
+{
+    while (checker->at < checker->end && (*checker->at == ' ' || *checker->at == '\t' ||
+                                          *checker->at == '\n' || *checker->at == '\r'))
+        checker->at++;
+}
+
+/* Bytes of the UTF-8 sequence at `at`, or 0 where it is invalid (overlong, surrogate, above U+10FFFF). */
+static size_t utf8_bytes(const unsigned char *at, const unsigned char *end)
+{
+    size_t left = (size_t)(end - at);
+    size_t bytes;
+
+    if (at[0] < 0x80)
+        return 1;
+    if (at[0] >= 0xc2 && at[0] <= 0xdf)
+        bytes = 2;
+    else if ((at[0] & 0xf0) == 0xe0)
+        bytes = 3;
+    else if (at[0] >= 0xf0 && at[0] <= 0xf4)
+        bytes = 4;
+    else
+        return 0;
+    if (left < bytes)
+        return 0;
+    for (size_t i = 1; i < bytes; i++) {
+        if ((at[i] & 0xc0) != 0x80)
+            return 0;
+    }
+    if ((at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] > 0x9f) ||
+        (at[0] == 0xf0 && at[1] < 0x90) || (at[0] == 0xf4 && at[1] > 0x8f))
+        return 0;
+    return bytes;
+}
+
+static bool hex4(const unsigned char *at, const unsigned char *end, uint32_t *out)
+{
+    uint32_t value = 0;
+
+    if (end - at < 4)
+        return false;
+    for (int i = 0; i < 4; i++) {
+        unsigned char c = at[i];
+
+        value <<= 4;
+        if (c >= '0' && c <= '9')
+            value |= (uint32_t)(c - '0');
+        else if (c >= 'a' && c <= 'f')
+            value |= (uint32_t)(c - 'a' + 10);
+        else if (c >= 'A' && c <= 'F')
+            value |= (uint32_t)(c - 'A' + 10);
+        else
+            return false;
+    }
+    *out = value;
+    return true;
+}
+
+static size_t utf8_encode(uint32_t code, unsigned char out[4])
+{
+    if (code < 0x80) {
+        out[0] = (unsigned char)code;
+        return 1;
+    }
+    if (code < 0x800) {
+        out[0] = (unsigned char)(0xc0 | (code >> 6));
+        out[1] = (unsigned char)(0x80 | (code & 0x3f));
+        return 2;
+    }
+    if (code < 0x10000) {
+        out[0] = (unsigned char)(0xe0 | (code >> 12));
+        out[1] = (unsigned char)(0x80 | ((code >> 6) & 0x3f));
+        out[2] = (unsigned char)(0x80 | (code & 0x3f));
+        return 3;
+    }
+    out[0] = (unsigned char)(0xf0 | (code >> 18));
+    out[1] = (unsigned char)(0x80 | ((code >> 12) & 0x3f));
+    out[2] = (unsigned char)(0x80 | ((code >> 6) & 0x3f));
+    out[3] = (unsigned char)(0x80 | (code & 0x3f));
+    return 4;
+}
+
+/* Decodes one escape behind a backslash; `at` is moved behind it. Returns the bytes written, 0 when invalid. */
+static size_t unescape(const unsigned char **at, const unsigned char *end, unsigned char out[4])
+{
+    static const char from[] = "\"\\/bfnrt";
+    static const char to[] = "\"\\/\b\f\n\r\t";
+    uint32_t code;
+    uint32_t low;
+    const char *simple;
+
+    if (*at == end)
+        return 0;
+    simple = **at ? strchr(from, **at) : NULL;
+    if (simple) {
+        out[0] = (unsigned char)to[simple - from];
+        (*at)++;
+        return 1;
+    }
+    if (**at != 'u' || !hex4(*at + 1, end, &code))
+        return 0;
+    *at += 5;
+    if (code >= 0xdc00 && code <= 0xdfff)
+        return 0;
+    if (code >= 0xd800 && code <= 0xdbff) {
+        if (end - *at < 6 || (*at)[0] != '\\' || (*at)[1] != 'u' || !hex4(*at + 2, end, &low) ||
+            low < 0xdc00 || low > 0xdfff)
+            return 0;
+        *at += 6;
+        code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
+    }
+    return code == 0 ? 0 : utf8_encode(code, out);
+}
+
+#define HASH_START UINT64_C(14695981039346656037)
+
+static uint64_t hash_more(uint64_t hash, const unsigned char *data, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++)
+        hash = (hash ^ data[i]) * UINT64_C(1099511628211);
+    return hash;
+}
+
+/* At an opening quote; `hash` may be NULL. */
+static bool check_string(struct checker *checker, uint64_t *hash)
+{
+    unsigned char decoded[4];
+
+    checker->at++;
+    while (checker->at < checker->end) {
+        unsigned char c = *checker->at;
+        size_t bytes;
+
+        if (c == '"') {
+            checker->at++;
+            return true;
+        }
+        if (c < 0x20)
+            return fail(checker, "control character in a string");
+        if (c == '\\') {
+            checker->at++;
+            bytes = unescape(&checker->at, checker->end, decoded);
+            if (!bytes)
+                return fail(checker, "bad escape in a string");
+            if (hash)
+                *hash = hash_more(*hash, decoded, bytes);
+            continue;
+        }
+        bytes = utf8_bytes(checker->at, checker->end);
+        if (!bytes)
+            return fail(checker, "not UTF-8");
+        if (hash)
+            *hash = hash_more(*hash, checker->at, bytes);
+        checker->at += bytes;
+    }
+    return fail(checker, "string without end");
+}
+
+static bool digits(struct checker *checker)
+{
+    const unsigned char *first = checker->at;
+
+    while (checker->at < checker->end && *checker->at >= '0' && *checker->at <= '9')
+        checker->at++;
+    return checker->at > first;
+}
+
+static bool check_number(struct checker *checker)
+{
+    const unsigned char *first;
+
+    if (*checker->at == '-')
+        checker->at++;
+    first = checker->at;
+    if (!digits(checker))
+        return fail(checker, "bad number");
+    if (*first == '0' && checker->at - first > 1)
+        return fail(checker, "number with a leading zero");
+    if (checker->at < checker->end && *checker->at == '.') {
+        checker->at++;
+        if (!digits(checker))
+            return fail(checker, "bad number");
+    }
+    if (checker->at < checker->end && (*checker->at == 'e' || *checker->at == 'E')) {
+        checker->at++;
+        if (checker->at < checker->end && (*checker->at == '+' || *checker->at == '-'))
+            checker->at++;
+        if (!digits(checker))
+            return fail(checker, "bad number");
+    }
+    return true;
+}
+
+static bool check_word(struct checker *checker, const char *word)
+{
+    size_t bytes = strlen(word);
+
+    if ((size_t)(checker->end - checker->at) < bytes || memcmp(checker->at, word, bytes) != 0)
+        return fail(checker, "unexpected character");
+    checker->at += bytes;
+    return true;
+}
+
+static bool check_scalar(struct checker *checker)
+{
+    switch (*checker->at) {
+    case '"':
+        return check_string(checker, NULL);
+    case 't':
+        return check_word(checker, "true");
+    case 'f':
+        return check_word(checker, "false");
+    case 'n':
+        return check_word(checker, "null");
+    default:
+        if (*checker->at == '-' || (*checker->at >= '0' && *checker->at <= '9'))
+            return check_number(checker);
+        return fail(checker, "unexpected character");
+    }
+}
+
+static bool check_name(struct checker *checker, struct names *names, size_t first_name)
+{
+    uint64_t hash = HASH_START;
+
+    skip_blanks(checker);
+    if (checker->at == checker->end || *checker->at != '"')
+        return fail(checker, "expected a member name");
+    if (!check_string(checker, checker->strict ? &hash : NULL))
+        return false;
+    if (checker->strict) {
+        if (names->count - first_name >= JSON_MEMBERS_MAX || names->count >= ARRAY_LEN(names->hashes))
+            return fail(checker, "too many members");
+        for (size_t i = first_name; i < names->count; i++) {
+            if (names->hashes[i] == hash)
+                return fail(checker, "duplicate member");
+        }
+        names->hashes[names->count++] = hash;
+    }
+    skip_blanks(checker);
+    if (checker->at == checker->end || *checker->at != ':')
+        return fail(checker, "expected ':'");
+    checker->at++;
+    return true;
+}
+
+static bool check_value(struct checker *checker)
+{
+    char open[JSON_DEPTH_MAX];
+    size_t first_name[JSON_DEPTH_MAX];
+    struct names names;
+    size_t depth = 0;
+    bool closed;
+
+    names.count = 0;
+    for (;;) {
+        skip_blanks(checker);
+        if (checker->at == checker->end)
+            return fail(checker, "text ends too early");
+        closed = true;
+        if (*checker->at == '{' || *checker->at == '[') {
+            if (depth == JSON_DEPTH_MAX)
+                return fail(checker, "nested too deep");
+            open[depth] = (char)*checker->at;
+            first_name[depth++] = names.count;
+            checker->at++;
+            skip_blanks(checker);
+            closed = checker->at < checker->end &&
+                     *checker->at == (open[depth - 1] == '{' ? '}' : ']');
+            if (!closed && open[depth - 1] == '{' && !check_name(checker, &names, first_name[depth - 1]))
+                return false;
+        } else if (!check_scalar(checker)) {
+            return false;
+        } else if (depth == 0) {
+            return true;
+        }
+        /* Behind a complete value, or at the closing bracket of an empty container. */
+        while (closed) {
+            skip_blanks(checker);
+            if (checker->at == checker->end)
+                return fail(checker, "text ends too early");
+            if (*checker->at == ',') {
+                checker->at++;
+                if (open[depth - 1] == '{' && !check_name(checker, &names, first_name[depth - 1]))
+                    return false;
+                closed = false;
+            } else if (*checker->at == (open[depth - 1] == '{' ? '}' : ']')) {
+                checker->at++;
+                names.count = first_name[--depth];
+                if (depth == 0)
+                    return true;
+            } else {
+                return fail(checker, "expected ',' or a closing bracket");
+            }
+        }
+    }
+}
+
+static enum json_type type_of(char first)
+{
+    switch (first) {
+    case '{':
+        return JSON_OBJECT;
+    case '[':
+        return JSON_ARRAY;
+    case '"':
+        return JSON_STRING;
+    case 't':
+        return JSON_TRUE;
+    case 'f':
+        return JSON_FALSE;
+    case 'n':
+        return JSON_NULL;
+    default:
+        return JSON_NUMBER;
+    }
+}
+
+static enum err open_text(struct json *out, const char *text, size_t bytes, bool strict,
+                          struct error *error)
+{
+    struct checker checker = { .start = (const unsigned char *)text, .strict = strict };
+    const char *first;
+
+    checker.at = checker.start;
+    checker.end = checker.start + bytes;
+    if (bytes >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+        return error_set(error, ERR_INVALID, "JSON starts with a byte order mark");
+    skip_blanks(&checker);
+    first = (const char *)checker.at;
+    if (!check_value(&checker))
+        return error_set(error, ERR_INVALID, "JSON: %s at byte %zu", checker.why,
+                         (size_t)(checker.at - checker.start));
+    *out = (struct json){ first, (size_t)((const char *)checker.at - first), type_of(*first) };
+    skip_blanks(&checker);
+    if (checker.at != checker.end)
+        return error_set(error, ERR_INVALID, "JSON: something behind the value at byte %zu",
+                         (size_t)(checker.at - checker.start));
+    return ERR_NONE;
+}
+
+enum err json_open(struct json *out, const char *text, size_t bytes, struct error *error)
+{
+    return open_text(out, text, bytes, true, error);
+}
+
+enum err json_open_trusted(struct json *out, const char *text, size_t bytes, struct error *error)
+{
+    return open_text(out, text, bytes, false, error);
+}
+
+/* --- reading: the text has been checked --- */
+
+static const char *blanks(const char *at, const char *end)
+{
+    while (at < end && (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r'))
+        at++;
+    return at;
+}
+
+/* At an opening quote; returns the byte behind the closing one. */
+static const char *string_end(const char *at, const char *end)
+{
+    for (at++; at < end; at++) {
+        if (*at == '"')
+            return at + 1;
+        if (*at == '\\')
+            at++;
+    }
+    return end;
+}
+
+static const char *value_end(const char *at, const char *end)
+{
+    size_t depth = 0;
+
+    if (*at == '"')
+        return string_end(at, end);
+    if (*at != '{' && *at != '[') {
+        while (at < end && *at != ',' && *at != '}' && *at != ']' && (unsigned char)*at > ' ')
+            at++;
+        return at;
+    }
+    while (at < end) {
+        if (*at == '"') {
+            at = string_end(at, end);
+            continue;
+        }
+        if (*at == '{' || *at == '[')
+            depth++;
+        else if ((*at == '}' || *at == ']') && --depth == 0)
+            return at + 1;
+        at++;
+    }
+    return end;
+}
+
+struct json_walk json_walk(const struct json *container)
+{
+    struct json_walk walk = { .at = container->at, .end = container->at };
+
+    if (container->type != JSON_OBJECT && container->type != JSON_ARRAY)
+        return walk;
+    walk.at = container->at + 1;
+    walk.end = container->at + container->bytes - 1;
+    walk.members = container->type == JSON_OBJECT;
+    return walk;
+}
+
+bool json_next(struct json_walk *walk, struct json *key, struct json *value)
+{
+    const char *at = blanks(walk->at, walk->end);
+    const char *end;
+
+    if (at < walk->end && *at == ',')
+        at = blanks(at + 1, walk->end);
+    if (at >= walk->end)
+        return false;
+    if (walk->members) {
+        end = string_end(at, walk->end);
+        if (key)
+            *key = (struct json){ at, (size_t)(end - at), JSON_STRING };
+        at = blanks(end, walk->end);
+        at = blanks(at + 1, walk->end); /* the colon */
+    }
+    end = value_end(at, walk->end);
+    *value = (struct json){ at, (size_t)(end - at), type_of(*at) };
+    walk->at = end;
+    return true;
+}
+
+bool json_member(const struct json *object, const char *name, struct json *out)
+{
+    size_t bytes = strlen(name);
+    struct json_walk walk;
+    struct json key;
+
+    *out = (struct json){ NULL, 0, JSON_NONE };
+    if (object->type != JSON_OBJECT)
+        return false;
+    walk = json_walk(object);
+    while (json_next(&walk, &key, out)) {
+        if (key.bytes == bytes + 2 && memcmp(key.at + 1, name, bytes) == 0)
+            return true;
+    }
+    *out = (struct json){ NULL, 0, JSON_NONE };
+    return false;
+}
+
+static enum err string_text(const struct json *value, char *out, size_t out_bytes)
+{
+    const unsigned char *at = (const unsigned char *)value->at + 1;
+    const unsigned char *end = (const unsigned char *)value->at + value->bytes - 1;
+    size_t used = 0;
+
+    while (at < end) {
+        unsigned char decoded[4];
+        size_t bytes = 1;
+
+        if (*at == '\\') {
+            at++;
+            bytes = unescape(&at, end, decoded);
+        } else {
+            decoded[0] = *at++;
+        }
+        if (bytes == 0 || used + bytes >= out_bytes) {
+            out[0] = '\0';
+            return ERR_INVALID;
+        }
+        memcpy(out + used, decoded, bytes);
+        used += bytes;
+    }
+    out[used] = '\0';
+    return ERR_NONE;
+}
+
+enum err json_text(const struct json *value, char *out, size_t out_bytes)
+{
+    out[0] = '\0';
+    switch (value->type) {
+    case JSON_NONE:
+    case JSON_NULL:
+        return ERR_NONE;
+    case JSON_STRING:
+        return string_text(value, out, out_bytes);
+    case JSON_NUMBER:
+        if (value->bytes >= out_bytes)
+            return ERR_INVALID;
+        memcpy(out, value->at, value->bytes);
+        out[value->bytes] = '\0';
+        return ERR_NONE;
+    case JSON_TRUE:
+    case JSON_FALSE:
+    case JSON_ARRAY:
+    case JSON_OBJECT:
+        return ERR_INVALID;
+    }
+    return ERR_INVALID;
+}
+
+enum err json_member_text(const struct json *object, const char *name, char *out, size_t out_bytes)
+{
+    struct json value;
+
+    (void)json_member(object, name, &value);
+    return json_text(&value, out, out_bytes);
+}
+
+enum err json_decimal(const struct json *value, struct decimal *out)
+{
+    switch (value->type) {
+    case JSON_NONE:
+    case JSON_NULL:
+        *out = DECIMAL_NONE;
+        return ERR_NONE;
+    case JSON_NUMBER:
+        return decimal_parse_n(out, value->at, value->bytes);
+    case JSON_STRING:
+        if (value->bytes == 2) {
+            *out = DECIMAL_NONE;
+            return ERR_NONE;
+        }
+        return decimal_parse_n(out, value->at + 1, value->bytes - 2);
+    case JSON_TRUE:
+    case JSON_FALSE:
+    case JSON_ARRAY:
+    case JSON_OBJECT:
+        return ERR_INVALID;
+    }
+    return ERR_INVALID;
+}
+
+enum err json_member_decimal(const struct json *object, const char *name, struct decimal *out)
+{
+    struct json value;
+
+    (void)json_member(object, name, &value);
+    return json_decimal(&value, out);
+}
+
+enum err json_int(const struct json *value, int64_t *out)
+{
+    const char *at = value->at;
+    const char *end = value->at + value->bytes;
+    int64_t number = 0;
+    bool negative = false;
+
+    if (value->type == JSON_STRING) {
+        at++;
+        end--;
+    } else if (value->type == JSON_NONE || value->type == JSON_NULL) {
+        return ERR_NOT_FOUND;
+    } else if (value->type != JSON_NUMBER) {
+        return ERR_INVALID;
+    }
+    if (at == end)
+        return ERR_NOT_FOUND;
+    if (*at == '-') {
+        negative = true;
+        at++;
+    }
+    if (at == end)
+        return ERR_INVALID;
+    for (; at < end; at++) {
+        if (*at < '0' || *at > '9' || __builtin_mul_overflow(number, 10, &number) ||
+            __builtin_add_overflow(number, *at - '0', &number))
+            return ERR_INVALID;
+    }
+    *out = negative ? -number : number;
+    return ERR_NONE;
+}
+
+enum err json_member_int(const struct json *object, const char *name, int64_t *out)
+{
+    struct json value;
+
+    (void)json_member(object, name, &value);
+    return json_int(&value, out);
+}
+
+bool json_equals(const struct json *string, const char *text)
+{
+    size_t bytes = strlen(text);
+
+    return string->type == JSON_STRING && string->bytes == bytes + 2 &&
+           memcmp(string->at + 1, text, bytes) == 0;
+}
+
+/* --- writing --- */
+
+static void separate(struct buffer *buffer)
+{
+    char last;
+
+    if (buffer->bytes == 0)
+        return;
+    last = buffer->data[buffer->bytes - 1];
+    if (last != '{' && last != '[' && last != ':' && last != ',' && last != '\n')
+        buffer_add(buffer, ",", 1);
+}
+
+void json_add_key(struct buffer *buffer, const char *key)
+{
+    json_add_text(buffer, key);
+    buffer_add(buffer, ":", 1);
+}
+
+void json_add_open(struct buffer *buffer, char bracket)
+{
+    separate(buffer);
+    buffer_add(buffer, &bracket, 1);
+}
+
+void json_add_close(struct buffer *buffer, char bracket)
+{
+    buffer_add(buffer, &bracket, 1);
+}
+
+void json_add_text(struct buffer *buffer, const char *text)
+{
+    if (!text)
+        json_add_null(buffer);
+    else
+        json_add_text_n(buffer, text, strlen(text));
+}
+
+static bool is_plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+void json_add_text_n(struct buffer *buffer, const char *text, size_t bytes)
+{
+    const unsigned char *at = (const unsigned char *)text;
+    const unsigned char *end = at + bytes;
+
+    separate(buffer);
+    buffer_add(buffer, "\"", 1);
+    while (at < end) {
+        const unsigned char *first = at;
+        size_t sequence;
+
+        while (at < end && is_plain(*at))
+            at++;
+        buffer_add(buffer, first, (size_t)(at - first));
+        if (at == end)
+            break;
+        sequence = utf8_bytes(at, end);
+        if (sequence > 1) {
+            buffer_add(buffer, at, sequence);
+            at += sequence;
+        } else if (sequence == 0) {
+            buffer_add_text(buffer, "\xef\xbf\xbd");
+            at++;
+        } else if (*at == '"' || *at == '\\') {
+            buffer_addf(buffer, "\\%c", *at++);
+        } else {
+            buffer_addf(buffer, "\\u%04x", (unsigned)*at++);
+        }
+    }
+    buffer_add(buffer, "\"", 1);
+}
+
+void json_add_int(struct buffer *buffer, int64_t value)
+{
+    char text[24];
+    int bytes = snprintf(text, sizeof(text), "%lld", (long long)value);
+
+    separate(buffer);
+    buffer_add(buffer, text, (size_t)bytes);
+}
+
+void json_add_bool(struct buffer *buffer, bool value)
+{
+    separate(buffer);
+    buffer_add_text(buffer, value ? "true" : "false");
+}
+
+void json_add_null(struct buffer *buffer)
+{
+    separate(buffer);
+    buffer_add_text(buffer, "null");
+}
+
+void json_add_decimal(struct buffer *buffer, const struct decimal *value)
+{
+    char text[DECIMAL_TEXT_MAX];
+
+    if (decimal_is_none(value))
+        json_add_null(buffer);
+    else
+        json_add_text(buffer, decimal_format(value, text));
+}
+
+void json_add_raw(struct buffer *buffer, const char *json, size_t bytes)
+{
+    separate(buffer);
+    buffer_add(buffer, json, bytes);
+}

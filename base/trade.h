@@ -1,0 +1,203 @@
+/* base/trade.h - the shapes that all parts speak: orders, fills and what the exchange reports of them.
+ *
+ * Plain values without pointers: copied freely. Times are Unix ms. Absent decimals are DECIMAL_NONE, absent
+ * texts "". Names are the field's standard terms; where a member has the exchange's own spelling in mind, the
+ * comment says so (PROTOCOL section 8, 9 and 16).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/decimal.h"
+#include "base/error.h"
+
+enum category { CATEGORY_SPOT, CATEGORY_LINEAR, CATEGORY_INVERSE, CATEGORY_OPTION };
+#define CATEGORY_COUNT 4
+enum side { SIDE_NONE, SIDE_BUY, SIDE_SELL };
+enum order_type { ORDER_TYPE_UNKNOWN, ORDER_TYPE_LIMIT, ORDER_TYPE_MARKET };
+enum tif { TIF_NONE, TIF_GTC, TIF_IOC, TIF_FOK, TIF_POST_ONLY, TIF_RPI };
+
+/* Where an order is in the bridge's own life cycle (RELIABILITY section 2). */
+enum order_state {
+    ORDER_INTENT,         /* journaled, nothing left the process */
+    ORDER_SENT,           /* may have left; only in memory, a restart finds INTENT */
+    ORDER_ACKED,          /* retCode 0: accepted, not yet seen live */
+    ORDER_UNKNOWN,        /* no usable answer: being looked up */
+    ORDER_LIVE,           /* seen open */
+    ORDER_CLOSED,         /* end: filled, cancelled, deactivated, with the exchange's status */
+    ORDER_REJECTED,       /* end: the exchange refused it */
+    ORDER_NOT_SENT,       /* end: provably never left, or refused before execution */
+    ORDER_NEVER_ACCEPTED, /* end: the horizon rule proved it never arrived */
+    ORDER_GONE,           /* end: 24 h old, not open, no executions */
+};
+
+/* The exchange's orderStatus. */
+enum exchange_status {
+    STATUS_NONE, /* none seen yet */
+    STATUS_NEW,
+    STATUS_PARTIALLY_FILLED,
+    STATUS_UNTRIGGERED,
+    STATUS_TRIGGERED,
+    STATUS_FILLED,
+    STATUS_CANCELLED,
+    STATUS_PARTIALLY_FILLED_CANCELED, /* spot only */
+    STATUS_REJECTED,
+    STATUS_DEACTIVATED,
+    STATUS_OTHER, /* a word that is not documented: treated as open */
+};
+
+#define LINK_MAX      37 /* orderLinkId: at most 36 of A-Za-z0-9-_ */
+#define CLIENT_ID_MAX 129
+#define ORDER_ID_MAX  48
+#define SYMBOL_MAX    40
+#define COIN_MAX      16
+#define TAG_MAX       65
+#define REASON_MAX    80
+#define MESSAGE_MAX   160
+#define FEES_MAX      4
+
+struct fee {
+    char coin[COIN_MAX];
+    struct decimal amount;
+};
+
+/* What a user asked for, after translation and checks. */
+struct order_request {
+    char link[LINK_MAX];           /* made before sending; never "" */
+    char client_id[CLIENT_ID_MAX]; /* the user's key as given; equals link when it fits the exchange's grammar */
+    bool client_key;               /* the user gave the key (so a repeat may come) */
+    enum category category;
+    char symbol[SYMBOL_MAX];
+    enum side side;
+    enum order_type type;
+    enum tif tif;
+    struct decimal qty;
+    bool qty_in_quote; /* spot market orders: qty counts quote coin (marketUnit quoteCoin) */
+    struct decimal price;
+    struct decimal trigger_price;
+    int trigger_direction; /* 0 none, 1 rises to it, 2 falls to it */
+    struct decimal take_profit;
+    struct decimal stop_loss;
+    bool reduce_only;
+    bool close_on_trigger;
+    int position_idx; /* 0 one-way, 1 hedge long, 2 hedge short */
+    char tag[TAG_MAX];
+    char client[TAG_MAX];        /* X-Client */
+    unsigned char body_hash[32]; /* SHA-256 over the normalised fields: "same body" */
+};
+
+/* An order as the bridge knows it. */
+struct order {
+    struct order_request request;
+    bool external; /* not made here: link may be "" */
+    enum order_state state;
+    enum exchange_status status;
+    char order_id[ORDER_ID_MAX];
+    struct decimal filled_qty; /* cumExecQty */
+    struct decimal filled_value;
+    struct decimal avg_price;
+    struct fee fees[FEES_MAX];
+    int fees_count;
+    char reject_reason[REASON_MAX]; /* rejectReason, or the refusing answer's text */
+    char cancel_reason[REASON_MAX]; /* cancelType */
+    int ret_code;                   /* of the last answer to create */
+    char ret_msg[MESSAGE_MAX];
+    int attempt;          /* 1, and one more each time a NOT_SENT link is tried again */
+    bool cancel_wanted;   /* a DELETE came while the fate was open */
+    bool settled;         /* the fills add up to filled_qty */
+    int64_t created_ms;   /* here: when the intent was made; external: the exchange's createdTime */
+    int64_t updated_ms;   /* here: last change */
+    int64_t exchange_ms;  /* the exchange's updatedTime of the last evidence taken, 0 before any */
+    int64_t deadline_ms;  /* wall clock: not sent after this */
+    int64_t signed_ms;    /* timestamp in the signed request, 0 if not known */
+    uint64_t seq;         /* event number of its last change, 0 before the first */
+};
+
+/* One order message: from the private stream or a REST list. */
+struct order_report {
+    char order_id[ORDER_ID_MAX];
+    char link[LINK_MAX]; /* "" for orders without one */
+    enum category category;
+    char symbol[SYMBOL_MAX];
+    enum side side;
+    enum order_type type;
+    enum tif tif;
+    enum exchange_status status;
+    struct decimal qty;
+    struct decimal price;
+    struct decimal trigger_price;
+    struct decimal filled_qty;
+    struct decimal filled_value;
+    struct decimal avg_price;
+    struct fee fees[FEES_MAX];
+    int fees_count;
+    bool reduce_only;
+    bool close_on_trigger;
+    int position_idx;
+    char reject_reason[REASON_MAX];
+    char cancel_reason[REASON_MAX];
+    int64_t created_ms;
+    int64_t updated_ms;
+};
+
+enum fill_kind { FILL_TRADE, FILL_FUNDING, FILL_LIQUIDATION, FILL_ADL, FILL_SETTLE, FILL_OTHER };
+
+/* One execution. Key: (category, order_id, exec_id). */
+struct fill {
+    char exec_id[64];
+    char order_id[ORDER_ID_MAX];
+    char link[LINK_MAX];
+    enum category category;
+    char symbol[SYMBOL_MAX];
+    enum side side;
+    struct decimal qty;
+    struct decimal price;
+    struct decimal value;
+    struct decimal fee; /* negative: rebate */
+    char fee_coin[COIN_MAX];
+    bool maker;
+    enum fill_kind kind;
+    struct decimal closed_qty;
+    int64_t at_ms;    /* execTime */
+    int64_t exchange_seq;
+    char tag[TAG_MAX];       /* of its order, when it was made here */
+    char client[TAG_MAX];    /* likewise */
+    char client_id[CLIENT_ID_MAX]; /* likewise */
+    uint64_t seq;            /* its event number */
+};
+
+/* Words: ours in lower_snake_case, theirs as the exchange writes them. NULL never returned. */
+const char *category_word(enum category category); /* "spot": the same in both */
+const char *side_word(enum side side);             /* "buy", "sell", "" */
+const char *side_theirs(enum side side);           /* "Buy", "Sell", "" */
+const char *order_type_word(enum order_type type); /* "limit", "market", "" */
+const char *order_type_theirs(enum order_type type);
+const char *tif_word(enum tif tif); /* "gtc", "post_only", ..., "" */
+const char *tif_theirs(enum tif tif);
+const char *status_theirs(enum exchange_status status);
+const char *fill_kind_word(enum fill_kind kind);
+
+/* The API's `state` word: pending, accepted, open, partial, untriggered, unknown, filled, cancelled, rejected,
+ * not_sent, never_accepted. */
+const char *order_state_word(const struct order *order);
+/* The journal's word for the engine's state: intent, sent, acked, ... and back. */
+const char *order_state_name(enum order_state state);
+bool order_state_parse(const char *name, enum order_state *out);
+bool order_state_is_final(enum order_state state);
+bool status_is_closed(enum exchange_status status); /* Filled, Cancelled, Rejected, ... */
+
+/* Parsers accept both spellings and any case; false: not a known word (`out` untouched). */
+bool category_parse(const char *word, enum category *out);
+bool side_parse(const char *word, enum side *out);
+bool order_type_parse(const char *word, enum order_type *out);
+bool tif_parse(const char *word, enum tif *out);
+/* Exact spelling; unknown words give STATUS_OTHER, "" gives STATUS_NONE. */
+enum exchange_status status_parse(const char *word);
+enum fill_kind fill_kind_parse_theirs(const char *exec_type);
+bool fill_kind_parse(const char *word, enum fill_kind *out);
+
+/* 1..36 characters of A-Za-z0-9-_ . */
+bool link_is_valid(const char *link);
+/* 1..SYMBOL_MAX-1 characters of A-Z0-9-. (upper case). */
+bool symbol_is_valid(const char *symbol);

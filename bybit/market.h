@@ -1,0 +1,67 @@
+/* bybit/market.h - the tickers and books kept in memory: written by the stream thread, read by any.
+ *
+ * Threads: one short lock; readers copy.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/trade.h"
+#include "bybit/book.h"
+#include "bybit/tickers.h"
+
+struct market;
+
+#define MARKET_SYMBOLS_MAX 512
+
+struct market *market_create(void);
+void market_destroy(struct market *market);
+
+/* --- stream thread --- */
+
+/* Finds or makes the ticker's place, merges, stamps it (`recv_ms`: wall clock, `recv_mono_ms`). On ERR_NONE `*out` is the merged
+ * state. ERR_BUSY: MARKET_SYMBOLS_MAX reached. */
+MUST_CHECK enum err market_merge_ticker(struct market *market, enum category category,
+                                        const char *symbol, const struct json *data,
+                                        bool is_snapshot, int64_t ts_ms, int64_t recv_ms,
+                                        struct ticker *out);
+/* Applies a book frame to (category, symbol, depth). */
+enum book_result market_apply_book(struct market *market, enum category category, const char *symbol,
+                                   int depth, const struct json *data, bool is_snapshot,
+                                   int64_t ts_ms, int64_t cts_ms, int64_t recv_ms);
+/* The link of this category went down: its books and tickers are stale until the next frame. */
+void market_set_stale(struct market *market, enum category category);
+/* Nobody wants it any more. */
+void market_forget_ticker(struct market *market, enum category category, const char *symbol);
+void market_forget_book(struct market *market, enum category category, const char *symbol, int depth);
+
+/* --- any thread --- */
+
+struct market_ticker {
+    struct ticker ticker;
+    int64_t recv_ms;      /* wall clock of the last frame */
+    int64_t recv_mono_ms; /* monotonic, for its age */
+    bool stale;           /* the link is down or mute */
+};
+/* False: not streamed (yet). */
+bool market_ticker(struct market *market, enum category category, const char *symbol,
+                   struct market_ticker *out);
+
+struct market_book {
+    enum book_state state;
+    int depth; /* of the stream it comes from */
+    int64_t u;
+    int64_t seq;
+    int64_t ts_ms;
+    int64_t cts_ms;
+    int64_t recv_ms;
+    int64_t recv_mono_ms;
+    size_t bids_count;
+    size_t asks_count;
+};
+/* Copies up to `levels_max` levels of the shallowest kept book that has at least `levels_max` levels, or the deepest. */
+bool market_book(struct market *market, enum category category, const char *symbol,
+                 size_t levels_max, struct market_book *out, struct book_level *bids,
+                 struct book_level *asks);

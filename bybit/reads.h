@@ -1,0 +1,33 @@
+/* bybit/reads.h - the thread for market reads over REST: a second curl multi, so that a large answer stalls neither orders
+ * nor streams. Keeps the instruments fresh, and shares one upstream read among all who ask for the same at once.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "bybit/instruments.h"
+#include "bybit/rest.h"
+
+struct reads;
+
+struct reads_config {
+    struct rest_config rest;
+    struct instruments_slot *instruments;
+    int instruments_every_ms; /* 3,600,000; after a failure sooner, with back-off */
+};
+
+/* Starts the thread; it loads spot and linear (then inverse) instruments at once. */
+MUST_CHECK enum err reads_start(struct reads **out, const struct reads_config *config,
+                                struct error *error);
+void reads_stop(struct reads *reads);
+
+/* GETs `route` with `query`. `on_done` is called exactly once, from the reads thread or from inside reads_stop; the answer's
+ * body is borrowed for the call. An equal query that is under way, or was answered within `cache_ms`, is shared;
+ * `as_of_ms` is the wall clock of the answer. ERR_BUSY: 256 wait. */
+MUST_CHECK enum err reads_get(struct reads *reads, enum bybit_route route, enum category category,
+                              const char *query, int timeout_ms, int cache_ms,
+                              void (*on_done)(const struct rest_answer *answer, int64_t as_of_ms,
+                                              void *userdata),
+                              void *userdata);

@@ -1,0 +1,101 @@
+/* bybit/stream.h - the upstream WebSockets on libwebsockets: public (one a category) and private.
+ *
+ * Threads: stream_start starts one thread that owns all sockets; callbacks come from it. stream_want and stream_drop may be
+ * called from any thread. Rules: PROTOCOL section 14 to 16, RELIABILITY section 6.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/trade.h"
+#include "bybit/clock_sync.h"
+#include "bybit/market.h"
+#include "bybit/sign.h"
+
+struct stream;
+
+enum stream_link { LINK_PUBLIC_SPOT, LINK_PUBLIC_LINEAR, LINK_PUBLIC_INVERSE, LINK_PUBLIC_OPTION, LINK_PRIVATE };
+#define STREAM_LINK_COUNT 5
+/* "public.spot", ..., "private". */
+const char *stream_link_word(enum stream_link link);
+
+enum link_state {
+    LINK_IDLE,       /* nobody needs it */
+    LINK_CONNECTING, /* also: logging in, subscribing */
+    LINK_CONNECTED,  /* all that is wanted is acknowledged */
+    LINK_STALE,      /* connected but mute */
+    LINK_DOWN,       /* waiting before the next try */
+};
+const char *link_state_word(enum link_state state);
+
+/* All times of this module, so that tests run them faster. */
+struct stream_times {
+    int connect_timeout_ms; /* 10000: DNS, TCP, TLS, upgrade */
+    int login_timeout_ms;   /* 10000: auth and subscribe acks */
+    int ping_every_ms;      /* 20000 */
+    int pong_timeout_ms;    /* 10000 */
+    int stale_after_ms;     /* 10000: a public link with topics, without any data frame */
+    int backoff_min_ms;     /* 500 */
+    int backoff_max_ms;     /* 30000 */
+    int linger_ms;          /* 60000: unsubscribe this long after the last drop */
+};
+extern const struct stream_times stream_times_default;
+
+struct stream_callbacks {
+    void (*on_link)(enum stream_link link, enum link_state state, int64_t since_ms, void *userdata);
+    /* The private link is logged in and subscribed (order, execution, position, wallet). All between the last
+     * LINK_DOWN and this is lost: ask for it. */
+    void (*on_private_up)(void *userdata);
+    void (*on_private_down)(void *userdata);
+    void (*on_order)(const struct order_report *report, void *userdata);
+    void (*on_fill)(const struct fill *fill, void *userdata);
+    /* After the market has it. */
+    void (*on_ticker)(const struct ticker *ticker, int64_t recv_ms, void *userdata);
+    /* A book changed: `data` is the frame's data (b, a, u, seq), already checked and applied. */
+    void (*on_book)(enum category category, const char *symbol, int depth, bool is_snapshot,
+                    const struct json *data, int64_t ts_ms, int64_t cts_ms, int64_t recv_ms,
+                    void *userdata);
+    /* A book lost a frame or its link: it is syncing until the next snapshot. */
+    void (*on_book_gap)(enum category category, const char *symbol, int depth, void *userdata);
+};
+
+struct stream_config {
+    const char *public_url;  /* "wss://stream.bybit.com"; borrowed for life */
+    const char *private_url;
+    const char *ca_file;
+    const struct signer *signer; /* NULL: no private link */
+    struct clock_sync *clock;
+    struct market *market;
+    const struct stream_times *times;
+    const struct stream_callbacks *callbacks; /* static const */
+    void *userdata;
+};
+
+MUST_CHECK enum err stream_start(struct stream **out, const struct stream_config *config,
+                                 struct error *error);
+/* Closes all sockets and joins the thread. NULL is fine. */
+void stream_stop(struct stream *stream);
+
+enum stream_kind { STREAM_TICKER, STREAM_BOOK };
+/* One more reader wants it (`depth` for books). ERR_BUSY: MARKET_SYMBOLS_MAX topics. */
+MUST_CHECK enum err stream_want(struct stream *stream, enum stream_kind kind, enum category category,
+                                const char *symbol, int depth);
+/* One reader less; the subscription ends linger_ms after the last. */
+void stream_drop(struct stream *stream, enum stream_kind kind, enum category category,
+                 const char *symbol, int depth);
+/* A read from memory: keeps (or begins) the subscription until linger_ms from now. */
+MUST_CHECK enum err stream_touch(struct stream *stream, enum stream_kind kind,
+                                 enum category category, const char *symbol, int depth);
+
+struct link_status {
+    enum link_state state;
+    int64_t since_ms;     /* wall clock */
+    int64_t last_data_ms; /* wall clock of the last data frame, 0 none */
+    int reconnects;
+    int topics;
+};
+void stream_link_status(struct stream *stream, enum stream_link link, struct link_status *out);
+/* Stops reading the private socket (its evidence cannot be taken in) or goes on. Any thread. */
+void stream_pause_private(struct stream *stream, bool paused);

@@ -1,0 +1,34 @@
+/* bybit/tickers.h - one ticker, merged from snapshots and deltas (PROTOCOL section 15). Pure. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/json.h"
+#include "base/trade.h"
+
+struct ticker {
+    enum category category;
+    char symbol[SYMBOL_MAX];
+    struct decimal last;
+    struct decimal mark;
+    struct decimal index;
+    struct decimal bid; /* spot streams have none: filled from the depth-1 book */
+    struct decimal bid_qty;
+    struct decimal ask;
+    struct decimal ask_qty;
+    struct decimal open_24h; /* prevPrice24h */
+    struct decimal high_24h;
+    struct decimal low_24h;
+    struct decimal volume_24h;
+    struct decimal turnover_24h;
+    struct decimal change_24h; /* price24hPcnt: 0.01 is one percent */
+    struct decimal funding_rate;
+    int64_t next_funding_ms; /* 0: none */
+    struct decimal open_interest;
+    int64_t ts_ms; /* exchange's time of the last frame or answer */
+};
+
+/* Takes the members that `data` has (stream frame or REST list item); the others stay. A snapshot empties the ticker first. */
+MUST_CHECK enum err ticker_merge(struct ticker *ticker, const struct json *data, bool is_snapshot,
+                                 int64_t ts_ms, struct error *error);

@@ -1,0 +1,50 @@
+/* server/http.h - the local HTTP server: libmicrohttpd in external epoll mode -> gate -> api and back; streams by sse.c.
+ *
+ * Threads: http_start binds (on the caller's thread) and starts the one http thread, which owns all local sockets.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "api/api.h"
+#include "base/error.h"
+#include "server/hub.h"
+
+struct http;
+
+/* The gate's and the reaper's times, so that tests run them faster. */
+struct http_times {
+    int header_ms;    /* 5000 */
+    int body_ms;      /* 5000 */
+    int idle_ms;      /* 60000 */
+    int stalled_ms;   /* 30000: a write without progress */
+    int heartbeat_ms; /* 15000 */
+};
+extern const struct http_times http_times_default;
+
+struct http_config {
+    const char *host;  /* numeric IPv4 or IPv6 to bind; default "127.0.0.1" (then ::1 too, where there is IPv6) */
+    int port;          /* 0: a free one, see http_port */
+    bool also_ipv6_loopback;
+    const char *const *allow_hosts; /* further Host names, without port */
+    size_t allow_hosts_count;
+    const char *const *allow_origins; /* e.g. "http://localhost:3000" */
+    size_t allow_origins_count;
+    size_t max_streams;      /* 2000 */
+    size_t max_connections;  /* 4096 */
+    size_t max_in_flight;    /* 1024 requests that wait for a reply */
+    struct http_times times;
+    const struct api *api;
+    struct hub *hub;
+};
+
+/* ERR_UNAVAILABLE: the port is taken (the text says what to do); ERR_INVALID: not an address. */
+MUST_CHECK enum err http_start(struct http **out, const struct http_config *config,
+                               struct error *error);
+int http_port(const struct http *http);
+/* Writes `"streams":{...}` for /status; any thread. */
+void http_add_status(struct buffer *out, void *http);
+/* Refuses new requests, sends `bye` to the streams, finishes what is under way within `grace_ms`, closes, joins. NULL is fine. */
+void http_stop(struct http *http, int grace_ms);
