@@ -28,5 +28,6 @@ void buffer_add_text(struct buffer *buffer, const char *text);
 void buffer_addf(struct buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 MUST_CHECK enum err buffer_check(const struct buffer *buffer);
-/* Hands over the bytes (the caller frees them) and empties the buffer; NULL when it failed or is empty. */
+/* Hands over the bytes (the caller frees them) and empties the buffer; NULL when it failed or is
+ * empty. */
 char *buffer_take(struct buffer *buffer, size_t *bytes);

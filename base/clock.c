@@ -36,6 +36,7 @@ const char *clock_format(int64_t wall_ms, char out[CLOCK_TEXT_MAX])
     if (wall_ms < 0 || wall_ms > INT64_C(253402300799999) || !gmtime_r(&seconds, &parts))
         return out;
     bytes = strftime(out, CLOCK_TEXT_MAX, "%Y-%m-%dT%H:%M:%S", &parts);
-    (void)snprintf(out + bytes, CLOCK_TEXT_MAX - bytes, ".%03uZ", (unsigned)(wall_ms % 1000) % 1000U);
+    (void)snprintf(out + bytes, CLOCK_TEXT_MAX - bytes, ".%03uZ",
+                   (unsigned)(wall_ms % 1000) % 1000U);
     return out;
 }

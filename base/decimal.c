@@ -204,7 +204,8 @@ enum err decimal_mul(struct decimal *out, const struct decimal *a, const struct 
     struct decimal y = decimal_trim(*b);
     struct decimal product;
 
-    if (x.scale < 0 || y.scale < 0 || __builtin_mul_overflow(x.mantissa, y.mantissa, &product.mantissa))
+    if (x.scale < 0 || y.scale < 0 ||
+        __builtin_mul_overflow(x.mantissa, y.mantissa, &product.mantissa))
         return ERR_INVALID;
     product.scale = x.scale + y.scale;
     product = decimal_trim(product);

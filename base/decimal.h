@@ -1,8 +1,8 @@
 /* base/decimal.h - exact decimal numbers for prices, sizes and money.
  *
- * A value is mantissa / 10^scale with a 128-bit mantissa; the scale as written is kept, so that "26000.10"
- * is printed as "26000.10" again. Overflow is an error, nothing is ever rounded silently.
- * A value with scale < 0 is "none": absent, shown as null.
+ * A value is mantissa / 10^scale with a 128-bit mantissa; the scale as written is kept, so that
+ * "26000.10" is printed as "26000.10" again. Overflow is an error, nothing is ever rounded
+ * silently. A value with scale < 0 is "none": absent, shown as null.
  *
  * Threads: pure values. Errors: ERR_INVALID (not a decimal, too many digits, overflow).
  */
@@ -47,7 +47,8 @@ int decimal_sign(const struct decimal *value);
 /* <0, 0, >0, exact for all values; none sorts before everything. */
 int decimal_cmp(const struct decimal *a, const struct decimal *b);
 
-/* out = a op b. The scale is the larger one (add, sub), the sum of both, trimmed (mul). None is ERR_INVALID. */
+/* out = a op b. The scale is the larger one (add, sub), the sum of both, trimmed (mul). None is
+ * ERR_INVALID. */
 MUST_CHECK enum err decimal_add(struct decimal *out, const struct decimal *a,
                                 const struct decimal *b);
 MUST_CHECK enum err decimal_sub(struct decimal *out, const struct decimal *a,

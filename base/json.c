@@ -1,4 +1,5 @@
-/* base/json.c - a checker that walks the text once without recursion, and readers that trust what it passed. */
+/* base/json.c - a checker that walks the text once without recursion, and readers that trust what
+ * it passed. */
 #include "base/json.h"
 
 #include <stdio.h>
@@ -14,8 +15,8 @@ struct checker {
     const char *why;
 };
 
-/* Names of the objects that are open now: hashes of the unescaped name. Two names with one 64-bit hash would be
- * refused as duplicates: an error, never a wrong reading. */
+/* Names of the objects that are open now: hashes of the unescaped name. Two names with one 64-bit
+ * hash would be refused as duplicates: an error, never a wrong reading. */
 struct names {
     uint64_t hashes[JSON_MEMBERS_MAX * 2];
     size_t count;
@@ -34,7 +35,8 @@ static void skip_blanks(struct checker *checker)
         checker->at++;
 }
 
-/* Bytes of the UTF-8 sequence at `at`, or 0 where it is invalid (overlong, surrogate, above U+10FFFF). */
+/* Bytes of the UTF-8 sequence at `at`, or 0 where it is invalid (overlong, surrogate, above
+ * U+10FFFF). */
 static size_t utf8_bytes(const unsigned char *at, const unsigned char *end)
 {
     size_t left = (size_t)(end - at);
@@ -109,7 +111,8 @@ static size_t utf8_encode(uint32_t code, unsigned char out[4])
     return 4;
 }
 
-/* Decodes one escape behind a backslash; `at` is moved behind it. Returns the bytes written, 0 when invalid. */
+/* Decodes one escape behind a backslash; `at` is moved behind it. Returns the bytes written, 0 when
+ * invalid. */
 static size_t unescape(const unsigned char **at, const unsigned char *end, unsigned char out[4])
 {
     static const char from[] = "\"\\/bfnrt";
@@ -258,7 +261,8 @@ static bool check_name(struct checker *checker, struct names *names, size_t firs
     if (!check_string(checker, checker->strict ? &hash : NULL))
         return false;
     if (checker->strict) {
-        if (names->count - first_name >= JSON_MEMBERS_MAX || names->count >= ARRAY_LEN(names->hashes))
+        if (names->count - first_name >= JSON_MEMBERS_MAX ||
+            names->count >= ARRAY_LEN(names->hashes))
             return fail(checker, "too many members");
         for (size_t i = first_name; i < names->count; i++) {
             if (names->hashes[i] == hash)
@@ -294,9 +298,10 @@ static bool check_value(struct checker *checker)
             first_name[depth++] = names.count;
             checker->at++;
             skip_blanks(checker);
-            closed = checker->at < checker->end &&
-                     *checker->at == (open[depth - 1] == '{' ? '}' : ']');
-            if (!closed && open[depth - 1] == '{' && !check_name(checker, &names, first_name[depth - 1]))
+            closed =
+                checker->at < checker->end && *checker->at == (open[depth - 1] == '{' ? '}' : ']');
+            if (!closed && open[depth - 1] == '{' &&
+                !check_name(checker, &names, first_name[depth - 1]))
                 return false;
         } else if (!check_scalar(checker)) {
             return false;

@@ -1,8 +1,9 @@
 /* base/json.h - reads JSON in place, and writes it.
  *
- * A value is a slice of the text it came from: nothing is allocated, numbers keep their digits. json_open checks
- * the whole text once, strictly: UTF-8 without BOM, no NUL (nor \u0000), no lone surrogate, no duplicate member
- * name (after unescaping), bounded depth, nothing behind the value. All other readers may then trust the slice.
+ * A value is a slice of the text it came from: nothing is allocated, numbers keep their digits.
+ * json_open checks the whole text once, strictly: UTF-8 without BOM, no NUL (nor \u0000), no lone
+ * surrogate, no duplicate member name (after unescaping), bounded depth, nothing behind the value.
+ * All other readers may then trust the slice.
  *
  * Threads: pure. Errors: ERR_INVALID with the reason and the byte offset.
  */
@@ -39,13 +40,13 @@ struct json {
 /* A text from a client: everything above is checked. */
 MUST_CHECK enum err json_open(struct json *out, const char *text, size_t bytes,
                               struct error *error);
-/* A text from the exchange: grammar, UTF-8 and depth are checked; duplicates and many members pass (the first
- * one is found), which makes it faster. */
+/* A text from the exchange: grammar, UTF-8 and depth are checked; duplicates and many members pass
+ * (the first one is found), which makes it faster. */
 MUST_CHECK enum err json_open_trusted(struct json *out, const char *text, size_t bytes,
                                       struct error *error);
 
-/* The member called `name` (compared byte for byte, unescaped names only); false and type JSON_NONE when the
- * object has none, or is none. */
+/* The member called `name` (compared byte for byte, unescaped names only); false and type JSON_NONE
+ * when the object has none, or is none. */
 bool json_member(const struct json *object, const char *name, struct json *out);
 
 /* Walks members or items in order:
@@ -60,13 +61,14 @@ struct json_walk json_walk(const struct json *container);
 /* False at the end. `key` (a string) is set for members; it may be NULL. */
 bool json_next(struct json_walk *walk, struct json *key, struct json *value);
 
-/* Strings unescaped, numbers as written, null and absent as "". ERR_INVALID when it does not fit, or is true,
- * false, an array or an object; `out` is then "". */
+/* Strings unescaped, numbers as written, null and absent as "". ERR_INVALID when it does not fit,
+ * or is true, false, an array or an object; `out` is then "". */
 MUST_CHECK enum err json_text(const struct json *value, char *out, size_t out_bytes);
 /* The same for an object's member in one call. */
 MUST_CHECK enum err json_member_text(const struct json *object, const char *name, char *out,
                                      size_t out_bytes);
-/* A decimal from a number's digits or from a string. Absent, null and "" give DECIMAL_NONE and ERR_NONE. */
+/* A decimal from a number's digits or from a string. Absent, null and "" give DECIMAL_NONE and
+ * ERR_NONE. */
 MUST_CHECK enum err json_decimal(const struct json *value, struct decimal *out);
 MUST_CHECK enum err json_member_decimal(const struct json *object, const char *name,
                                         struct decimal *out);

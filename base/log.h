@@ -1,7 +1,8 @@
-/* base/log.h - one line an event on stderr: "2026-01-02T03:04:05.678Z warn stream: rejoin try=2 wait_ms=500".
+/* base/log.h - one line an event on stderr: "2026-01-02T03:04:05.678Z warn stream: rejoin try=2
+ * wait_ms=500".
  *
- * Text from outside must be given through %s of log_safe. Keys, signatures, tokens and whole bodies are in no line.
- * Any thread. The level is set once, before threads start.
+ * Text from outside must be given through %s of log_safe. Keys, signatures, tokens and whole bodies
+ * are in no line. Any thread. The level is set once, before threads start.
  */
 #pragma once
 
@@ -18,5 +19,6 @@ void log_line(enum log_level level, const char *format, ...) __attribute__((form
 #define log_error(...) log_line(LOG_ERROR, __VA_ARGS__)
 
 #define LOG_SAFE_MAX 128
-/* A printable copy of a text from outside: control and non-ASCII bytes become '?', the rest is cut. Returns `out`. */
+/* A printable copy of a text from outside: control and non-ASCII bytes become '?', the rest is cut.
+ * Returns `out`. */
 const char *log_safe(const char *text, char out[LOG_SAFE_MAX]);

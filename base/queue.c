@@ -16,6 +16,7 @@ struct queue {
     size_t bound;
     size_t first;
     size_t count;
+    bool closed;
     int bell;
 };
 
@@ -57,7 +58,7 @@ enum err queue_push_extra(struct queue *queue, void *item, size_t extra)
     enum err err = ERR_NONE;
 
     pthread_mutex_lock(&queue->lock);
-    if (queue->count >= limit) {
+    if (queue->closed || queue->count >= limit) {
         err = ERR_BUSY;
     } else {
         queue->ring[(queue->first + queue->count) % queue->places] = item;
@@ -95,6 +96,13 @@ bool queue_wait(struct queue *queue, int timeout_ms)
     struct pollfd poller = { .fd = queue->bell, .events = POLLIN };
 
     return poll(&poller, 1, timeout_ms) > 0;
+}
+
+void queue_close(struct queue *queue)
+{
+    pthread_mutex_lock(&queue->lock);
+    queue->closed = true;
+    pthread_mutex_unlock(&queue->lock);
 }
 
 size_t queue_length(struct queue *queue)

@@ -1,7 +1,7 @@
 /* base/queue.h - a bounded queue of pointers between threads, with a bell.
  *
- * Any thread pushes; one thread pops. The bell is an eventfd for the popping thread's epoll; it rings once for
- * a burst (when the queue was empty).
+ * Any thread pushes; one thread pops. The bell is an eventfd for the popping thread's epoll; it
+ * rings once for a burst (when the queue was empty).
  */
 #pragma once
 
@@ -25,6 +25,8 @@ MUST_CHECK enum err queue_push_extra(struct queue *queue, void *item, size_t ext
 void *queue_pop(struct queue *queue);
 /* Waits until there is something to pop, at most `timeout_ms` (< 0: for ever). */
 bool queue_wait(struct queue *queue, int timeout_ms);
+/* Every push from now on is ERR_BUSY; what is inside can still be popped. */
+void queue_close(struct queue *queue);
 size_t queue_length(struct queue *queue);
 /* Readable while there is something to pop. */
 int queue_fd(const struct queue *queue);

@@ -67,7 +67,8 @@ static int open_private(const char *path, struct error *error)
 
     if (fd < 0) {
         if (errno == ELOOP)
-            error_set(error, ERR_INVALID, "secret file %s is a symbolic link: give the real path", path);
+            error_set(error, ERR_INVALID, "secret file %s is a symbolic link: give the real path",
+                      path);
         else
             error_set(error, ERR_INVALID, "secret file %s: %s", path, strerror(errno));
         return -1;
@@ -77,12 +78,15 @@ static int open_private(const char *path, struct error *error)
     else if (!S_ISREG(info.st_mode))
         error_set(error, ERR_INVALID, "secret file %s is not a regular file", path);
     else if (info.st_uid != geteuid() && info.st_uid != 0)
-        error_set(error, ERR_INVALID, "secret file %s belongs to another user: chown it to yourself", path);
+        error_set(error, ERR_INVALID,
+                  "secret file %s belongs to another user: chown it to yourself", path);
     else if (info.st_mode & (S_IRWXG | S_IRWXO))
-        error_set(error, ERR_INVALID, "secret file %s can be read by others (mode %04o): chmod 600 %s", path,
+        error_set(error, ERR_INVALID,
+                  "secret file %s can be read by others (mode %04o): chmod 600 %s", path,
                   (unsigned)(info.st_mode & 07777), path);
     else if (info.st_size > FILE_BYTES_MAX)
-        error_set(error, ERR_INVALID, "secret file %s is larger than %d bytes", path, FILE_BYTES_MAX);
+        error_set(error, ERR_INVALID, "secret file %s is larger than %d bytes", path,
+                  FILE_BYTES_MAX);
     else
         return fd;
     close(fd);

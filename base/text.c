@@ -87,6 +87,14 @@ enum err text_copy(char *to, size_t to_bytes, const char *from)
     return text_copy_n(to, to_bytes, from, strlen(from));
 }
 
+void text_cut(char *to, size_t to_bytes, const char *from)
+{
+    size_t bytes = strnlen(from, to_bytes - 1);
+
+    memcpy(to, from, bytes);
+    to[bytes] = '\0';
+}
+
 #define WORD_MAX 48
 
 /* Levenshtein distance; words longer than WORD_MAX are as far as can be. */

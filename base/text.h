@@ -29,6 +29,9 @@ bool text_fits(const struct text *text);
 MUST_CHECK enum err text_copy(char *to, size_t to_bytes, const char *from);
 MUST_CHECK enum err text_copy_n(char *to, size_t to_bytes, const char *from, size_t from_bytes);
 
-/* The nearest of `names` to `word` by edit distance, or NULL when nothing is near (at most a third of its letters
- * differ, at least 1). For "did you mean". */
+/* Copies as much of `from` as fits. */
+void text_cut(char *to, size_t to_bytes, const char *from);
+
+/* The nearest of `names` to `word` by edit distance, or NULL when nothing is near (at most a third
+ * of its letters differ, at least 1). For "did you mean". */
 const char *text_nearest(const char *word, const char *const *names, size_t names_count);

@@ -10,20 +10,16 @@ static const char *const type_words[] = { "", "limit", "market" };
 static const char *const types_theirs[] = { "", "Limit", "Market" };
 static const char *const tif_words[] = { "", "gtc", "ioc", "fok", "post_only", "rpi" };
 static const char *const tifs_theirs[] = { "", "GTC", "IOC", "FOK", "PostOnly", "RPI" };
-static const char *const statuses[] = { "",
-                                        "New",
-                                        "PartiallyFilled",
-                                        "Untriggered",
-                                        "Triggered",
-                                        "Filled",
-                                        "Cancelled",
-                                        "PartiallyFilledCanceled",
-                                        "Rejected",
-                                        "Deactivated",
-                                        "Other" };
-static const char *const state_names[] = { "intent", "sent",     "acked",    "unknown",        "live",
-                                           "closed", "rejected", "not_sent", "never_accepted", "gone" };
-static const char *const fill_kinds[] = { "trade", "funding", "liquidation", "adl", "settle", "other" };
+static const char *const statuses[] = {
+    "",       "New",       "PartiallyFilled",         "Untriggered", "Triggered",
+    "Filled", "Cancelled", "PartiallyFilledCanceled", "Rejected",    "Deactivated",
+    "Other"
+};
+static const char *const state_names[] = { "intent",         "sent",   "acked",    "unknown",
+                                           "live",           "closed", "rejected", "not_sent",
+                                           "never_accepted", "gone" };
+static const char *const fill_kinds[] = { "trade", "funding", "liquidation",
+                                          "adl",   "settle",  "other" };
 
 const char *category_word(enum category category)
 {
@@ -205,10 +201,10 @@ enum fill_kind fill_kind_parse_theirs(const char *exec_type)
     static const struct {
         const char *theirs;
         enum fill_kind kind;
-    } kinds[] = { { "Trade", FILL_TRADE },       { "BlockTrade", FILL_TRADE },
-                  { "FutureSpread", FILL_TRADE }, { "Funding", FILL_FUNDING },
+    } kinds[] = { { "Trade", FILL_TRADE },           { "BlockTrade", FILL_TRADE },
+                  { "FutureSpread", FILL_TRADE },    { "Funding", FILL_FUNDING },
                   { "BustTrade", FILL_LIQUIDATION }, { "AdlTrade", FILL_ADL },
-                  { "Settle", FILL_SETTLE },     { "Delivery", FILL_SETTLE } };
+                  { "Settle", FILL_SETTLE },         { "Delivery", FILL_SETTLE } };
 
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         if (strcmp(kinds[i].theirs, exec_type) == 0)
@@ -219,7 +215,8 @@ enum fill_kind fill_kind_parse_theirs(const char *exec_type)
 
 bool link_is_valid(const char *link)
 {
-    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    static const char allowed[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     size_t bytes = strlen(link);
 
     return bytes > 0 && bytes < LINK_MAX && strspn(link, allowed) == bytes;

@@ -1,8 +1,9 @@
-/* base/trade.h - the shapes that all parts speak: orders, fills and what the exchange reports of them.
+/* base/trade.h - the shapes that all parts speak: orders, fills and what the exchange reports of
+ * them.
  *
- * Plain values without pointers: copied freely. Times are Unix ms. Absent decimals are DECIMAL_NONE, absent
- * texts "". Names are the field's standard terms; where a member has the exchange's own spelling in mind, the
- * comment says so (PROTOCOL section 8, 9 and 16).
+ * Plain values without pointers: copied freely. Times are Unix ms. Absent decimals are
+ * DECIMAL_NONE, absent texts "". Names are the field's standard terms; where a member has the
+ * exchange's own spelling in mind, the comment says so (PROTOCOL section 8, 9 and 16).
  */
 #pragma once
 
@@ -65,7 +66,8 @@ struct fee {
 /* What a user asked for, after translation and checks. */
 struct order_request {
     char link[LINK_MAX];           /* made before sending; never "" */
-    char client_id[CLIENT_ID_MAX]; /* the user's key as given; equals link when it fits the exchange's grammar */
+    char client_id[CLIENT_ID_MAX]; /* the user's key as given; equals link when it fits the
+                                      exchange's grammar */
     bool client_key;               /* the user gave the key (so a repeat may come) */
     enum category category;
     char symbol[SYMBOL_MAX];
@@ -103,15 +105,15 @@ struct order {
     char cancel_reason[REASON_MAX]; /* cancelType */
     int ret_code;                   /* of the last answer to create */
     char ret_msg[MESSAGE_MAX];
-    int attempt;          /* 1, and one more each time a NOT_SENT link is tried again */
-    bool cancel_wanted;   /* a DELETE came while the fate was open */
-    bool settled;         /* the fills add up to filled_qty */
-    int64_t created_ms;   /* here: when the intent was made; external: the exchange's createdTime */
-    int64_t updated_ms;   /* here: last change */
-    int64_t exchange_ms;  /* the exchange's updatedTime of the last evidence taken, 0 before any */
-    int64_t deadline_ms;  /* wall clock: not sent after this */
-    int64_t signed_ms;    /* timestamp in the signed request, 0 if not known */
-    uint64_t seq;         /* event number of its last change, 0 before the first */
+    int attempt;         /* 1, and one more each time a NOT_SENT link is tried again */
+    bool cancel_wanted;  /* a DELETE came while the fate was open */
+    bool settled;        /* the fills add up to filled_qty */
+    int64_t created_ms;  /* here: when the intent was made; external: the exchange's createdTime */
+    int64_t updated_ms;  /* here: last change */
+    int64_t exchange_ms; /* the exchange's updatedTime of the last evidence taken, 0 before any */
+    int64_t deadline_ms; /* wall clock: not sent after this */
+    int64_t signed_ms;   /* timestamp in the signed request, 0 if not known */
+    uint64_t seq;        /* event number of its last change, 0 before the first */
 };
 
 /* One order message: from the private stream or a REST list. */
@@ -159,12 +161,12 @@ struct fill {
     bool maker;
     enum fill_kind kind;
     struct decimal closed_qty;
-    int64_t at_ms;    /* execTime */
+    int64_t at_ms; /* execTime */
     int64_t exchange_seq;
-    char tag[TAG_MAX];       /* of its order, when it was made here */
-    char client[TAG_MAX];    /* likewise */
+    char tag[TAG_MAX];             /* of its order, when it was made here */
+    char client[TAG_MAX];          /* likewise */
     char client_id[CLIENT_ID_MAX]; /* likewise */
-    uint64_t seq;            /* its event number */
+    uint64_t seq;                  /* its event number */
 };
 
 /* Words: ours in lower_snake_case, theirs as the exchange writes them. NULL never returned. */
@@ -178,8 +180,8 @@ const char *tif_theirs(enum tif tif);
 const char *status_theirs(enum exchange_status status);
 const char *fill_kind_word(enum fill_kind kind);
 
-/* The API's `state` word: pending, accepted, open, partial, untriggered, unknown, filled, cancelled, rejected,
- * not_sent, never_accepted. */
+/* The API's `state` word: pending, accepted, open, partial, untriggered, unknown, filled,
+ * cancelled, rejected, not_sent, never_accepted. */
 const char *order_state_word(const struct order *order);
 /* The journal's word for the engine's state: intent, sent, acked, ... and back. */
 const char *order_state_name(enum order_state state);

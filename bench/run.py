@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+"""Measures the bridge beside floors and peers, in alternation within one run; prints medians and ratios.
+
+Loopback only, bounded in count and time. Only ratios within one run mean anything.
+"""
+import argparse
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+KEY, SECRET = "BENCHKEY01", "bench-secret-0123456789"
+CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def start(args, env=None, pattern=r":(\d+)"):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("BYBIT_")}
+    environment.update(env or {})
+    child = subprocess.Popen(args, stdout=subprocess.PIPE, env=environment, text=True)
+    found = re.search(pattern, child.stdout.readline())
+    if not found:
+        raise SystemExit("%s did not start" % args[0])
+    return child, int(found.group(1))
+
+
+def stop(child):
+    child.terminate()
+    child.wait(timeout=10)
+
+
+def cpu_s(child):
+    with open("/proc/%d/stat" % child.pid) as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
+
+
+def wait_ready(port):
+    subprocess.run(["curl", "-sf", "--retry", "100", "--retry-delay", "0", "--retry-all-errors", "--retry-max-time", "20",
+                    "-o", "/dev/null", "http://127.0.0.1:%d/readyz" % port], check=True)
+
+
+def median_rows(rounds):
+    names = rounds[0].keys()
+    return {name: {field: statistics.median(r[name][field] for r in rounds) for field in rounds[0][name]} for name in names}
+
+
+def nginx(folder):
+    config = os.path.join(folder, "nginx.conf")
+    port = 28787
+    with open(config, "w") as file:
+        file.write("""daemon off; master_process off; pid %s/pid; error_log /dev/null crit;
+events { worker_connections 1024; }
+http { access_log off; keepalive_requests 100000000; client_body_temp_path %s; proxy_temp_path %s; fastcgi_temp_path %s;
+uwsgi_temp_path %s; scgi_temp_path %s;
+server { listen 127.0.0.1:%d; location / { default_type text/plain; return 200 "93000.10\\n"; } } }
+""" % ((folder,) * 6 + (port,)))
+    return subprocess.Popen(["nginx", "-p", folder, "-c", config], stderr=subprocess.DEVNULL), port
+
+
+def wrk(port, path, seconds):
+    out = subprocess.run(["wrk", "-t1", "-c16", "-d%ds" % seconds, "http://127.0.0.1:%d%s" % (port, path)],
+                         capture_output=True, text=True, check=True).stdout
+    if "Non-2xx" in out:
+        raise SystemExit("wrk: %s" % out)
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", out).group(1))
+
+
+def bench_price(build, rounds, seconds):
+    print("price from memory, 16 connections, %d rounds of %d s" % (rounds, seconds))
+    folder = tempfile.mkdtemp(prefix="bench-")
+    servers = {}
+    servers["bridge"] = start([build + "/bybit-bridge", "--listen", "127.0.0.1:0", "--log-level", "warn"],
+                              {"XDG_STATE_HOME": folder}, r"http://[^ ]*:(\d+)") + ("/price/BTCUSDT",)
+    servers["bare epoll"] = start([build + "/bench/bench_floor_http"]) + ("/",)
+    servers["libmicrohttpd"] = start([build + "/bench/bench_floor_mhd"]) + ("/",)
+    servers["nginx"] = nginx(folder) + ("/",)
+    wait_ready(servers["bridge"][1])
+    results = []
+    for number in range(rounds + 1):
+        row = {}
+        for name, (child, port, path) in servers.items():
+            before = cpu_s(child)
+            rate = wrk(port, path, 1 if number == 0 else seconds)
+            used = cpu_s(child) - before
+            row[name] = {"rate": rate, "cpu_us": used / (rate * (1 if number == 0 else seconds)) * 1e6}
+        if number:  # the first round warms
+            results.append(row)
+    for child, _, _ in servers.values():
+        stop(child)
+    shutil.rmtree(folder, ignore_errors=True)
+    table = median_rows(results)
+    for name, row in table.items():
+        print("  %-14s %8.0f/s  CPU %5.2f us" % (name, row["rate"], row["cpu_us"]))
+    print("  ratio to nginx: %.2f (goal >= 0.95); CPU to bare epoll: %.2f (goal <= 1.2; the bridge's includes its embedded exchange)" % (
+        table["bridge"]["rate"] / table["nginx"]["rate"], table["bridge"]["cpu_us"] / table["bare epoll"]["cpu_us"]))
+
+
+def orders_json(args):
+    return json.loads(subprocess.run(args, capture_output=True, text=True, check=True).stdout)
+
+
+def bench_orders(build, rounds, count, connections):
+    print("durable order, %d client%s, %d rounds of %d" % (connections, "" if connections == 1 else "s", rounds, count))
+    folder = tempfile.mkdtemp(prefix="bench-", dir=os.getcwd())  # on the disk, not in memory
+    sim, sim_port = start([build + "/bybit-bridge", "sim", "--listen", "127.0.0.1:0", "--log-level", "warn"],
+                          {"BYBIT_SIM_KEY": KEY, "BYBIT_SIM_SECRET": SECRET}, r"http://[^ ]*:(\d+)")
+    origin = "127.0.0.1:%d" % sim_port
+    bridge, port = start([build + "/bybit-bridge", "--env", "sim", "--rest-url", "http://" + origin, "--ws-url", "ws://" + origin,
+                          "--listen", "127.0.0.1:0", "--journal", folder + "/bench.db", "--log-level", "warn"],
+                         {"BYBIT_API_KEY": KEY, "BYBIT_API_SECRET": SECRET}, r"http://[^ ]*:(\d+)")
+    wait_ready(port)
+    tool = build + "/bench/bench_orders"
+    node = ["node", HERE + "/peers/orders.mjs"]
+    runs = {
+        "bridge": [tool, "bridge", str(port), str(count), str(connections)],
+        "floor": [tool, "floor", str(sim_port), str(count), str(connections), KEY, SECRET],
+    }
+    if os.path.isdir(HERE + "/peers/node_modules"):
+        for peer in ("bybit-api", "ccxt"):
+            runs[peer] = node + [peer, "http://" + origin, str(count), KEY, SECRET, str(connections)]
+    results = []
+    for number in range(rounds + 1):
+        row = {name: orders_json(args) for name, args in runs.items()}
+        if number:
+            results.append(row)
+    stop(bridge)
+    stop(sim)
+    shutil.rmtree(folder, ignore_errors=True)
+    table = median_rows(results)
+    for name, row in table.items():
+        print("  %-10s p50 %6.0f us  p99 %6.0f us  %6.0f/s  failures %d" % (name, row["p50_us"], row["p99_us"], row["rate"],
+                                                                            row["failures"]))
+    for name in table:
+        if name != "bridge":
+            print("  ratio to %s: p50 %.2f, p99 %.2f, rate %.2f" % (name, *(table["bridge"][f] / table[name][f]
+                                                                    for f in ("p50_us", "p99_us", "rate"))))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--build", required=True, help="folder of the release build")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--orders", type=int, default=2000)
+    parser.add_argument("--only", choices=("price", "order", "orders"))
+    options = parser.parse_args()
+    if options.only in (None, "price"):
+        bench_price(options.build, options.rounds, options.seconds)
+    if options.only in (None, "order"):
+        bench_orders(options.build, options.rounds, options.orders, 1)
+    if options.only in (None, "orders"):
+        bench_orders(options.build, options.rounds, options.orders * 4, 16)
+
+
+if __name__ == "__main__":
+    main()

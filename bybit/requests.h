@@ -1,0 +1,30 @@
+/* bybit/requests.h - our structs -> the exchange's bodies and queries (PROTOCOL sections 8 to 11). Pure.
+ *
+ * Each function appends; whether it fitted is asked of the buffer or text at the end.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/text.h"
+#include "base/trade.h"
+
+/* Body of /v5/order/create. Decimals go out with exactly the digits they came in with. */
+void request_create(struct buffer *out, const struct order_request *request);
+/* Body of /v5/order/cancel: by `order_id` where known, else by link. */
+void request_cancel(struct buffer *out, const struct order_request *request, const char *order_id);
+
+/* What to list. Members that are "" or 0 are left out. */
+struct request_list {
+    enum category category;
+    const char *settle_coin;
+    const char *symbol;
+    const char *link;
+    const char *order_id;
+    int64_t start_ms;
+    int64_t end_ms;
+    int limit;
+    const char *cursor; /* as it came */
+};
+void request_list_query(struct text *out, const struct request_list *list);

@@ -1,0 +1,83 @@
+"""A lost answer is 202 unknown, is looked up, and is never sent again."""
+import unittest
+
+from harness import Case, Feed, request, until
+
+ORDER = {"symbol": "BTCUSDT", "side": "buy", "qty": "0.01", "type": "market"}
+
+
+class LostAnswers(Case):
+    def creates_seen(self):
+        return self.sim_get("/sim/stats")["paths"].get("/v5/order/create", 0)
+
+    def test_executed_but_answer_lost(self):
+        bridge = self.start()
+        for number, mode in enumerate(("drop_after", "act_then_answer")):
+            with self.subTest(mode=mode):
+                seen = self.creates_seen()
+                fault = {"path": "/v5/order/create", "mode": mode, "count": 1}
+                if mode == "act_then_answer":
+                    fault.update(status=502, body="<html>bad gateway</html>")
+                self.sim_do("/sim/fault", fault)
+                link = "lost-%d" % number
+                answer = request(bridge.port, "POST", "/orders", dict(ORDER, client_id=link))
+                self.assertIn(answer.status, (201, 202), answer)  # the private stream may tell first
+                if answer.status == 202:
+                    self.assertEqual(answer.headers["location"], "/orders/" + link)
+                self.wait_state(bridge, link, "filled")
+                self.assertEqual(self.creates_seen(), seen + 1)
+        fills = request(bridge.port, "GET", "/fills").json["items"]
+        self.assertEqual(round(sum(float(f["qty"]) for f in fills), 6), 0.02)
+
+    def test_answer_lost_and_private_stream_mute(self):
+        bridge = self.start()
+        self.sim_do("/sim/stream", {"mode": "mute", "kind": "private"})
+        self.sim_do("/sim/fault", {"path": "/v5/order/create", "mode": "drop_after", "count": 1})
+        answer = request(bridge.port, "POST", "/orders", dict(ORDER, client_id="mute"))
+        self.assertEqual((answer.status, answer.json["state"]), (202, "unknown"), answer)
+        self.wait_state(bridge, "mute", "filled")
+        until(lambda: request(bridge.port, "GET", "/fills").json["items"])
+        self.assertEqual(self.creates_seen(), 1)
+
+    def test_never_arrived_is_proved_by_the_horizon(self):
+        bridge = self.start()
+        self.sim_do("/sim/fault", {"path": "/v5/order/create", "mode": "drop_before", "count": 1})
+        answer = request(bridge.port, "POST", "/orders", dict(ORDER, client_id="never"))
+        self.assertEqual((answer.status, answer.json["state"]), (202, "unknown"), answer)
+        self.wait_state(bridge, "never", "never_accepted", timeout=40)
+        self.assertEqual(self.creates_seen(), 1)
+        self.assertEqual(self.sim_get("/sim/orders")["list"], [])
+
+    def test_exchange_hangs(self):
+        bridge = self.start()
+        self.sim_do("/sim/fault", {"path": "/v5/order/create", "mode": "hang", "count": 1})
+        answer = request(bridge.port, "POST", "/orders", dict(ORDER, client_id="hang"))
+        self.assertIn(answer.status, (201, 202), answer)
+        self.wait_state(bridge, "hang", "filled")
+        self.assertEqual(self.creates_seen(), 1)
+
+    def test_stream_cut_while_orders_fill(self):
+        bridge = self.start()
+        feed = Feed(bridge.port, "orders,fills")
+        self.addCleanup(feed.close)
+        for number in range(20):
+            if number % 5 == 0:
+                self.sim_do("/sim/stream", {"mode": "cut", "kind": "private"})
+            answer = request(bridge.port, "POST", "/orders", dict(ORDER, client_id="cut-%d" % number))
+            self.assertIn(answer.status, (201, 202), answer)
+        for number in range(20):
+            self.wait_state(bridge, "cut-%d" % number, "filled")
+        there = {e["execId"] for e in self.sim_get("/sim/executions")["list"]}
+
+        def all_there():
+            here = [f["id"] for f in request(bridge.port, "GET", "/fills?limit=1000").json["items"]]
+            self.assertEqual(len(here), len(set(here)))
+            return set(here) == there
+
+        until(all_there)
+        until(lambda: len({e["data"]["id"] for e in feed.named("fill")}) == len(there))
+        self.assertEqual(len(feed.named("fill")), len(there))
+
+
+if __name__ == "__main__":
+    unittest.main()
