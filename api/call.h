@@ -1,7 +1,8 @@
 /* api/call.h - one request to an endpoint and its reply.
  *
- * The server fills the request and calls the endpoint's handler on the http thread. The handler (or a callback it started) fills
- * the reply and calls api_done exactly once, from any thread. The call lives until then; the request part never changes.
+ * The server fills the request and calls the endpoint's handler on the http thread. The handler (or
+ * a callback it started) fills the reply and calls api_done exactly once, from any thread. The call
+ * lives until then; the request part never changes.
  */
 #pragma once
 
@@ -35,13 +36,14 @@ struct api_call {
     /* request */
     const struct api_endpoint *endpoint;
     const char *method;
-    const char *path;           /* decoded */
-    char param[API_PARAM_MAX];  /* what stood for {s} or {id}; "" */
+    const char *path;                     /* decoded */
+    char param[API_PARAM_MAX];            /* what stood for {s} or {id}; "" */
     struct api_pair query[API_QUERY_MAX]; /* only names that the endpoint knows, none twice */
     size_t query_count;
     const char *body; /* NULL: none */
     size_t body_bytes;
-    bool body_is_form; /* labelled application/x-www-form-urlencoded (it may be JSON all the same: "{" or "[" first) */
+    bool body_is_form; /* labelled application/x-www-form-urlencoded (it may be JSON all the same:
+                          "{" or "[" first) */
     const char *idempotency_key; /* headers; NULL: absent */
     const char *client;          /* X-Client */
     const char *accept;

@@ -1,4 +1,5 @@
-/* api/errors.h - RFC 9457 problem bodies: a const table of codes with their title, HTTP status and hint. */
+/* api/errors.h - RFC 9457 problem bodies: a const table of codes with their title, HTTP status and
+ * hint. */
 #pragma once
 
 #include <stdint.h>
@@ -22,14 +23,15 @@ const struct api_problem *api_problem_at(size_t index);
 
 /* What a problem says beside its row. Zeroed members are left out. */
 struct api_problem_more {
-    const char *outcome;      /* "not_sent", "rejected", "accepted", "unknown"; NULL: none */
-    int ret_code;             /* upstream */
+    const char *outcome; /* "not_sent", "rejected", "accepted", "unknown"; NULL: none */
+    int ret_code;        /* upstream */
     const char *ret_msg;
-    int64_t retry_after_ms;   /* also sets Retry-After (whole seconds, up) */
-    const char *client_id;    /* every answer to an order names its link */
+    int64_t retry_after_ms; /* also sets Retry-After (whole seconds, up) */
+    const char *client_id;  /* every answer to an order names its link */
 };
 
-/* Makes `call`'s reply the problem `code` with `detail`, and ends it (api_done). `more` may be NULL. */
+/* Makes `call`'s reply the problem `code` with `detail`, and ends it (api_done). `more` may be
+ * NULL. */
 void api_fail(struct api_call *call, const struct api_problem_more *more, const char *code,
               const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* The body alone, for refusals of the gate, which have no call. `method_path` is not needed. */

@@ -1,4 +1,5 @@
-/* api/events.h - objects and events as users see them (API "Objects", "Stream"). Pure: values in, JSON out.
+/* api/events.h - objects and events as users see them (API "Objects", "Stream"). Pure: values in,
+ * JSON out.
  *
  * Each function appends one JSON object.
  */
@@ -31,7 +32,8 @@ void api_add_book(struct buffer *out, enum category category, const char *symbol
 void api_event_order(struct buffer *out, const struct order *order);
 void api_event_fill(struct buffer *out, const struct fill *fill);
 void api_event_ticker(struct buffer *out, const struct ticker *ticker, int64_t recv_ms);
-/* A book frame: {category, symbol, depth, type: snapshot|delta, bids, asks, u, seq, ts, recv_at}. */
+/* A book frame: {category, symbol, depth, type: snapshot|delta, bids, asks, u, seq, ts, recv_at}.
+ */
 void api_event_book_frame(struct buffer *out, enum category category, const char *symbol, int depth,
                           bool is_snapshot, const struct json *data, int64_t ts_ms,
                           int64_t recv_ms);
@@ -43,7 +45,8 @@ void api_event_book_snapshot(struct buffer *out, enum category category, const c
 void api_event_status(struct buffer *out, enum stream_link link, enum link_state state,
                       int64_t since_ms);
 
-/* "BTCUSDT" (default category) or "spot:BTCUSDT", any case; a category given beside must agree. ERR_INVALID with text. */
+/* "BTCUSDT" (default category) or "spot:BTCUSDT", any case; a category given beside must agree.
+ * ERR_INVALID with text. */
 MUST_CHECK enum err api_parse_symbol(const char *text, const char *category,
                                      enum category default_category, enum category *out_category,
                                      char symbol[SYMBOL_MAX], struct error *error);

@@ -26,10 +26,13 @@ enum book_result {
     BOOK_APPLIED,
     BOOK_REPEATED, /* u equal or lower: dropped */
     BOOK_JUMPED,   /* a frame was lost: the book is syncing now, subscribe again */
-    BOOK_BROKEN,   /* unreadable or crossed after applying: likewise */
+    BOOK_BROKEN,   /* unreadable or crossed after applying: likewise, and emptied */
+    BOOK_WAITING,  /* a delta while syncing: dropped */
 };
 /* Applies the `data` of a frame. u = 1 is a restart of the service: replaces all. */
 enum book_result book_apply(struct book *book, const struct json *data, bool is_snapshot);
+/* For a topic whose u is seen to jump all the time on a healthy link: apply over jumps while synced (crossing still shows). */
+void book_let_jumps_pass(struct book *book);
 void book_set_state(struct book *book, enum book_state state);
 enum book_state book_state(const struct book *book);
 int64_t book_u(const struct book *book);

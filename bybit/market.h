@@ -27,10 +27,14 @@ MUST_CHECK enum err market_merge_ticker(struct market *market, enum category cat
                                         const char *symbol, const struct json *data,
                                         bool is_snapshot, int64_t ts_ms, int64_t recv_ms,
                                         struct ticker *out);
-/* Applies a book frame to (category, symbol, depth). */
+/* Applies a book frame to (category, symbol, depth). A spot book of depth 1 also fills bid and ask of the symbol's ticker.
+ * BOOK_BROKEN too when MARKET_SYMBOLS_MAX or the memory is reached. */
 enum book_result market_apply_book(struct market *market, enum category category, const char *symbol,
                                    int depth, const struct json *data, bool is_snapshot,
                                    int64_t ts_ms, int64_t cts_ms, int64_t recv_ms);
+/* See book_let_jumps_pass. */
+void market_let_jumps_pass(struct market *market, enum category category, const char *symbol,
+                           int depth);
 /* The link of this category went down: its books and tickers are stale until the next frame. */
 void market_set_stale(struct market *market, enum category category);
 /* Nobody wants it any more. */

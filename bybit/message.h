@@ -54,3 +54,15 @@ struct frame {
 };
 MUST_CHECK enum err message_frame(struct frame *out, const char *text, size_t bytes,
                                   struct error *error);
+
+/* --- for the other decoders of this folder --- */
+
+struct member_name {
+    const char *name;
+    size_t bytes;
+};
+#define MEMBER_NAME(text) { (text), sizeof(text) - 1 }
+
+/* Walks `object` once and sets found[i] to the first member called names[i]; type JSON_NONE where there is none. */
+void message_members(const struct json *object, const struct member_name *names, size_t count,
+                     struct json *found);

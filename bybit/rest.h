@@ -3,7 +3,7 @@
  * A `rest` belongs to one thread, which waits on rest_fd (an epoll descriptor) and calls rest_run; callbacks come from
  * inside rest_run or rest_submit's thread only. Time stamp and signature are made in PREREQFUNCTION, as the head is
  * built; a second attempt of a write is aborted there (RELIABILITY section 6). Reads (routes that are no write) are tried twice
- * more within their deadline: connect failure, 5xx, 10002, 10006.
+ * more within their deadline: connect failure, 5xx, 10002, 10006. The process ignores SIGPIPE.
  */
 #pragma once
 
@@ -26,7 +26,7 @@ struct rest_config {
     struct budget *budget;
     struct clock_sync *clock;
     int recv_window_ms;  /* 5000 */
-    int connections_max; /* kept and used at once */
+    int connections_max; /* kept and used at once; a quarter of them only by urgent requests */
     int connect_timeout_ms;
 };
 
@@ -44,8 +44,9 @@ struct rest_answer {
     int64_t signed_ms;   /* timestamp that was signed, 0: none */
     int64_t started_us;  /* monotonic: handed to the transport */
     int64_t finished_us;
-    bool throttled;      /* the budget or the breaker did not let it go before its deadline (sent is REST_NOT_SENT) */
-    int64_t retry_after_ms; /* with throttled */
+    bool throttled;      /* the budget, the breaker or busy connections did not let it go before its deadline (sent is
+                          * REST_NOT_SENT) */
+    int64_t retry_after_ms; /* with throttled; 0: not known */
     struct error error;  /* why there is no answer */
 };
 
@@ -62,6 +63,8 @@ struct rest_request {
     /* Exactly once for each accepted request, from rest_run. */
     void (*on_done)(const struct rest_answer *answer, void *userdata);
     void *userdata;
+    /* Asked right before on_sent (writes only). False: nothing is sent, REST_NOT_SENT. NULL: always. */
+    bool (*may_send)(void *userdata);
 };
 
 MUST_CHECK enum err rest_create(struct rest **out, const struct rest_config *config,
@@ -69,7 +72,9 @@ MUST_CHECK enum err rest_create(struct rest **out, const struct rest_config *con
 /* Ends all transfers (their on_done is called, unanswered), then frees. NULL is fine. */
 void rest_destroy(struct rest *rest);
 
-/* ERR_BUSY: too many wait (256 urgent, 1,024 others); on_done is then not called. */
+/* ERR_BUSY: too many wait (256 urgent, 1,024 others). ERR_INVALID: the query has a byte that may not stand in a request
+ * line, or is too long, or query or body do not fit the method. ERR_UNAVAILABLE: a signed route without keys, or closing.
+ * On any error on_done is not called. Begins nothing by itself: rest_timeout_ms is 0 then, and rest_run begins it. */
 MUST_CHECK enum err rest_submit(struct rest *rest, const struct rest_request *request);
 /* Opens up to `count` connections by ROUTE_TIME calls, which also feed clock_sync. */
 void rest_warm(struct rest *rest, int count);
@@ -81,3 +86,6 @@ int rest_timeout_ms(struct rest *rest);
 void rest_run(struct rest *rest);
 /* Transfers under way and waiting. */
 size_t rest_pending(const struct rest *rest);
+
+/* The envelope's retCode; false: the answer is none, or its body is no envelope. */
+bool rest_ret_code(const struct rest_answer *answer, int *out);

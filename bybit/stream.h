@@ -1,7 +1,8 @@
 /* bybit/stream.h - the upstream WebSockets on libwebsockets: public (one a category) and private.
  *
- * Threads: stream_start starts one thread that owns all sockets; callbacks come from it. stream_want and stream_drop may be
- * called from any thread. Rules: PROTOCOL section 14 to 16, RELIABILITY section 6.
+ * Threads: stream_start starts one thread that owns all sockets; callbacks come from it.
+ * stream_want and stream_drop may be called from any thread. Rules: PROTOCOL section 14 to 16,
+ * RELIABILITY section 6.
  */
 #pragma once
 
@@ -16,7 +17,13 @@
 
 struct stream;
 
-enum stream_link { LINK_PUBLIC_SPOT, LINK_PUBLIC_LINEAR, LINK_PUBLIC_INVERSE, LINK_PUBLIC_OPTION, LINK_PRIVATE };
+enum stream_link {
+    LINK_PUBLIC_SPOT,
+    LINK_PUBLIC_LINEAR,
+    LINK_PUBLIC_INVERSE,
+    LINK_PUBLIC_OPTION,
+    LINK_PRIVATE
+};
 #define STREAM_LINK_COUNT 5
 /* "public.spot", ..., "private". */
 const char *stream_link_word(enum stream_link link);
@@ -40,13 +47,15 @@ struct stream_times {
     int backoff_min_ms;     /* 500 */
     int backoff_max_ms;     /* 30000 */
     int linger_ms;          /* 60000: unsubscribe this long after the last drop */
+    int login_retry_ms; /* 300000: after 5 failed log-ins in a row only each of these; 0 means that
+                           too */
 };
 extern const struct stream_times stream_times_default;
 
 struct stream_callbacks {
     void (*on_link)(enum stream_link link, enum link_state state, int64_t since_ms, void *userdata);
-    /* The private link is logged in and subscribed (order, execution, position, wallet). All between the last
-     * LINK_DOWN and this is lost: ask for it. */
+    /* The private link is logged in and subscribed (order, execution, position, wallet). All
+     * between the last LINK_DOWN and this is lost: ask for it. */
     void (*on_private_up)(void *userdata);
     void (*on_private_down)(void *userdata);
     void (*on_order)(const struct order_report *report, void *userdata);
@@ -62,7 +71,7 @@ struct stream_callbacks {
 };
 
 struct stream_config {
-    const char *public_url;  /* "wss://stream.bybit.com"; borrowed for life */
+    const char *public_url; /* "wss://stream.bybit.com"; borrowed for life */
     const char *private_url;
     const char *ca_file;
     const struct signer *signer; /* NULL: no private link */
@@ -80,8 +89,8 @@ void stream_stop(struct stream *stream);
 
 enum stream_kind { STREAM_TICKER, STREAM_BOOK };
 /* One more reader wants it (`depth` for books). ERR_BUSY: MARKET_SYMBOLS_MAX topics. */
-MUST_CHECK enum err stream_want(struct stream *stream, enum stream_kind kind, enum category category,
-                                const char *symbol, int depth);
+MUST_CHECK enum err stream_want(struct stream *stream, enum stream_kind kind,
+                                enum category category, const char *symbol, int depth);
 /* One reader less; the subscription ends linger_ms after the last. */
 void stream_drop(struct stream *stream, enum stream_kind kind, enum category category,
                  const char *symbol, int depth);
@@ -95,6 +104,9 @@ struct link_status {
     int64_t last_data_ms; /* wall clock of the last data frame, 0 none */
     int reconnects;
     int topics;
+    int lossy_books; /* whose u jumps all the time on a healthy link: applied over jumps (PROTOCOL
+                        section 15 rule 5) */
+    int unreadable;  /* frames that could not be read, since the start */
 };
 void stream_link_status(struct stream *stream, enum stream_link link, struct link_status *out);
 /* Stops reading the private socket (its evidence cannot be taken in) or goes on. Any thread. */

@@ -1,7 +1,9 @@
-/* db/history.h - reads behind the api: workers with read-only connections (RELIABILITY section 6 "SQLite").
+/* db/history.h - reads behind the api: workers with read-only connections (RELIABILITY section 6
+ * "SQLite").
  *
- * A job runs on a worker with a reader; the reader's calls are synchronous and short. Jobs wait until the journal has committed all
- * that had been handed over when they were submitted, so that a client reads its own writes.
+ * A job runs on a worker with a reader; the reader's calls are synchronous and short. Jobs wait
+ * until the journal has committed all that had been handed over when they were submitted, so that a
+ * client reads its own writes.
  *
  * Threads: history_submit from any; jobs run on the workers.
  */
@@ -23,8 +25,9 @@ MUST_CHECK enum err history_start(struct history **out, struct journal *journal,
 /* Runs what waits with `err` = ERR_UNAVAILABLE, joins. NULL is fine. */
 void history_stop(struct history *history);
 
-/* Runs `run` once on a worker, when `position` is committed (0: at once). `err` is ERR_UNAVAILABLE (and reader NULL) when the commit did not
- * come within 2 s, or the history stops. ERR_BUSY: 1,024 jobs wait; `run` is then not called. */
+/* Runs `run` once on a worker, when `position` is committed (0: at once). `err` is ERR_UNAVAILABLE
+ * (and reader NULL) when the commit did not come within 2 s, or the history stops. ERR_BUSY: 1,024
+ * jobs wait; `run` is then not called. */
 MUST_CHECK enum err history_submit(struct history *history, uint64_t position,
                                    void (*run)(struct history_reader *reader, enum err err,
                                                void *userdata),
@@ -52,10 +55,10 @@ struct list_filter {
     const char *symbol; /* NULL: any */
     const char *tag;
     const char *order_id; /* fills of one order (order id, link or client id); NULL: any */
-    int64_t from_ms;    /* inclusive; orders by created_ms, fills by at_ms; 0: none */
-    int64_t to_ms;      /* exclusive; 0: none */
-    int limit;          /* 1..1000 */
-    int64_t after;      /* rows older than this row id; 0: from the newest */
+    int64_t from_ms;      /* inclusive; orders by created_ms, fills by at_ms; 0: none */
+    int64_t to_ms;        /* exclusive; 0: none */
+    int limit;            /* 1..1000 */
+    int64_t after;        /* rows older than this row id; 0: from the newest */
 };
 /* Newest first. `on_row` gets a row and its id (the cursor); returns false to stop. */
 MUST_CHECK enum err reader_orders(struct history_reader *reader, const struct list_filter *filter,

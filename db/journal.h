@@ -1,8 +1,9 @@
-/* db/journal.h - the one writing SQLite connection: a group commit for all that waits (RELIABILITY section 2, 6; ARCHITECTURE
- * section 3 "Sync").
+/* db/journal.h - the one writing SQLite connection: a group commit for all that waits (RELIABILITY
+ * section 2, 6; ARCHITECTURE section 3 "Sync").
  *
- * Threads: journal_open and journal_restore on the starting thread; journal_start starts the journal's thread, which owns the
- * connection; journal_submit from one thread (the engine's); callbacks come from the journal's thread.
+ * Threads: journal_open and journal_restore on the starting thread; journal_start starts the
+ * journal's thread, which owns the connection; journal_submit from one thread (the engine's);
+ * callbacks come from the journal's thread.
  */
 #pragma once
 
@@ -16,22 +17,25 @@
 struct journal;
 
 struct journal_identity {
-    const char *env;     /* "sim", "mainnet", ... : a journal belongs to one environment and account */
+    const char *env; /* "sim", "mainnet", ... : a journal belongs to one environment and account */
     const char *account; /* user id or a hash of the key; "" : not known (no keys) */
+    bool start_fresh; /* a file of this identity is emptied: an embedded exchange forgets at a stop
+                       */
 };
 
 /* What the file knew when it was opened. */
 struct journal_start {
-    int64_t run;          /* number of this run, raised and synced by the opening */
-    char id[9];           /* 8 random letters and digits made with the file: the middle of links made here */
-    uint64_t epoch;       /* of event ids */
+    int64_t run; /* number of this run, raised and synced by the opening */
+    char id[9];  /* 8 random letters and digits made with the file: the middle of links made here */
+    uint64_t epoch; /* of event ids */
     uint64_t last_seq;
     int64_t watermark_ms; /* 0: none */
     bool fresh;           /* the file was made by this opening */
 };
 
-/* Opens or makes the file (and its folder, 0700; the file 0600), locks it against a second bridge (ERR_UNAVAILABLE names the holder's
- * pid where known), migrates, checks the identity (ERR_INVALID). ERR_IO: folder or file not writable, with what to do. */
+/* Opens or makes the file (and its folder, 0700; the file 0600), locks it against a second bridge
+ * (ERR_UNAVAILABLE names the holder's pid where known), migrates, checks the identity
+ * (ERR_INVALID). ERR_IO: folder or file not writable, with what to do. */
 MUST_CHECK enum err journal_open(struct journal **out, const char *path,
                                  const struct journal_identity *identity,
                                  struct journal_start *start, struct error *error);
@@ -46,18 +50,24 @@ MUST_CHECK enum err journal_restore(struct journal *journal,
                                                      size_t fills_count, void *userdata),
                                     void *userdata, struct error *error);
 
-enum journal_row_kind { JOURNAL_INTENT, JOURNAL_RETRY, JOURNAL_ORDER, JOURNAL_FILL, JOURNAL_WATERMARK };
+enum journal_row_kind {
+    JOURNAL_INTENT,
+    JOURNAL_RETRY,
+    JOURNAL_ORDER,
+    JOURNAL_FILL,
+    JOURNAL_WATERMARK
+};
 
 /* One row, made by journal_row_create, owned by the journal after a successful submit. */
 struct journal_row {
     struct journal_row *next;
     enum journal_row_kind kind;
     uint64_t position;
-    uint64_t seq;         /* 0: no event */
-    const char *event;    /* "order", "fill": static text */
-    char *json;           /* malloc'ed bytes of the event's data; owned */
+    uint64_t seq;      /* 0: no event */
+    const char *event; /* "order", "fill": static text */
+    char *json;        /* malloc'ed bytes of the event's data; owned */
     size_t json_bytes;
-    int64_t at_ms;        /* wall clock */
+    int64_t at_ms; /* wall clock */
     union {
         struct order order; /* INTENT, RETRY, ORDER */
         struct fill fill;
@@ -77,13 +87,16 @@ struct journal_known {
 };
 
 struct journal_callbacks {
-    /* All rows up to `position` are committed (synced, if an intent was among them). `known` is borrowed. */
+    /* All rows up to `position` are committed (synced, if an intent was among them). `known` is
+     * borrowed. */
     void (*on_committed)(uint64_t position, const struct journal_known *known, size_t known_count,
                          void *userdata);
-    /* Each event row, in order, after its commit and before on_committed of its batch. `json` is borrowed. */
+    /* Each event row, in order, after its commit and before on_committed of its batch. `json` is
+     * borrowed. */
     void (*on_event)(uint64_t seq, const char *event, const char *json, size_t json_bytes,
                      int64_t at_ms, void *userdata);
-    /* The file cannot be written (true), and can be again (false): rows wait and are tried again each second. */
+    /* The file cannot be written (true), and can be again (false): rows wait and are tried again
+     * each second. */
     void (*on_down)(bool down, const struct error *error, void *userdata);
 };
 
@@ -91,21 +104,29 @@ MUST_CHECK enum err journal_start_thread(struct journal *journal,
                                          const struct journal_callbacks *callbacks, void *userdata,
                                          struct error *error);
 
+/* For tests, before the thread starts: how often a file that cannot be written is tried again.
+ * Default 1000. */
+void journal_set_retry(struct journal *journal, int every_ms);
+
 /* Hands over a chain of rows (by `next`), all or none. ERR_BUSY: 65,536 rows or 64 MiB wait. */
 MUST_CHECK enum err journal_submit(struct journal *journal, struct journal_row *rows);
 
-/* Any thread: waits until `position` is committed, at most `timeout_ms`. ERR_UNAVAILABLE: not in time. */
+/* Any thread: waits until `position` is committed, at most `timeout_ms`. ERR_UNAVAILABLE: not in
+ * time. */
 MUST_CHECK enum err journal_wait(struct journal *journal, uint64_t position, int timeout_ms);
 
 struct journal_status {
-    uint64_t committed;   /* position */
+    uint64_t committed; /* position */
     size_t waiting_rows;
     bool down;
     int64_t last_commit_us; /* duration of the last commit */
     int64_t file_bytes;
+    uint64_t epoch; /* rises in a run when the file turns out to lack rows that were synced; look
+                       after on_down(false) */
 };
 void journal_get_status(struct journal *journal, struct journal_status *out);
 const char *journal_path(const struct journal *journal);
 
-/* Commits what waits (at most 2 s), notes a clean stop, joins the thread, checkpoints, closes. NULL is fine. */
+/* Commits what waits (at most 2 s), notes a clean stop, joins the thread, checkpoints, closes. NULL
+ * is fine. */
 void journal_close(struct journal *journal);

@@ -39,9 +39,11 @@ struct loop_config {
 
 MUST_CHECK enum err loop_start(struct loop **out, const struct loop_config *config,
                                struct error *error);
-/* Takes no more creates; what can be finished within `grace_ms` is; every waiter is answered; joins. The journal must be closed
- * after. NULL is fine. */
+/* Takes no more creates; what can be finished within `grace_ms` is; every waiter is answered; joins. The journal's callbacks may
+ * still come: close the journal, stop the history, then destroy. NULL is fine. */
 void loop_stop(struct loop *loop, int grace_ms);
+/* Frees. After loop_stop, journal_close and history_stop. NULL is fine. */
+void loop_destroy(struct loop *loop);
 
 /* What a waiter gets, once: the `reply` of ACTION_REPLY. */
 struct loop_reply {

@@ -1,4 +1,5 @@
-/* engine/order.h - an order: merge of evidence into it. Pure: values in, values out (RELIABILITY section 2 and 3 "Merge"). */
+/* engine/order.h - an order: merge of evidence into it. Pure: values in, values out (RELIABILITY
+ * section 2 and 3 "Merge"). */
 #pragma once
 
 #include <stdbool.h>
@@ -12,14 +13,19 @@ enum merge_result {
     MERGE_CONFLICT, /* cannot be both: look it up (and journal an anomaly) */
 };
 
-/* Takes an order message if cumExecQty is larger, or equal with updatedTime not smaller and rank not lower (created < new,
- * untriggered < triggered < partly filled < closed). Closed never reopens at equal cumExecQty. Sets state, status, filled_*,
- * avg_price, fees, reasons, exchange_ms; for external orders also the request's fields. Does not touch seq, updated_ms. */
+/* Takes an order message if cumExecQty is larger, or equal with updatedTime not smaller and rank
+ * not lower (created < new, untriggered < triggered < partly filled < closed). Closed never reopens
+ * at equal cumExecQty. Sets state, status, filled_*, avg_price, fees, reasons, exchange_ms; for
+ * external orders also the request's fields. Does not touch seq, updated_ms. */
 enum merge_result order_merge(struct order *order, const struct order_report *report);
+
+/* Whether the numbers can be: nothing negative, not more executed than asked for, nothing filled
+ * without size. */
+bool order_report_is_sane(const struct order_report *report);
 
 /* A new external order from a report (state by its status). */
 void order_from_report(struct order *order, const struct order_report *report, int64_t now_ms);
 
-/* Whether a report can be of this order: symbol, category, side, and, when ours, qty and price agree as decimals (a market
- * order's price is the exchange's own). For DUPLICATE answers. */
+/* Whether a report can be of this order: symbol, category, side, and, when ours, qty and price
+ * agree as decimals (a market order's price is the exchange's own). For DUPLICATE answers. */
 bool order_matches(const struct order *order, const struct order_report *report);

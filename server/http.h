@@ -1,6 +1,8 @@
-/* server/http.h - the local HTTP server: libmicrohttpd in external epoll mode -> gate -> api and back; streams by sse.c.
+/* server/http.h - the local HTTP server: libmicrohttpd in external epoll mode -> gate -> api and
+ * back; streams by sse.c.
  *
- * Threads: http_start binds (on the caller's thread) and starts the one http thread, which owns all local sockets.
+ * Threads: http_start binds (on the caller's thread) and starts the one http thread, which owns all
+ * local sockets.
  */
 #pragma once
 
@@ -25,16 +27,20 @@ struct http_times {
 extern const struct http_times http_times_default;
 
 struct http_config {
-    const char *host;  /* numeric IPv4 or IPv6 to bind; default "127.0.0.1" (then ::1 too, where there is IPv6) */
-    int port;          /* 0: a free one, see http_port */
+    const char *host; /* numeric IPv4 or IPv6 to bind; default "127.0.0.1" (then ::1 too, where
+                         there is IPv6) */
+    int port;         /* 0: a free one, see http_port */
     bool also_ipv6_loopback;
     const char *const *allow_hosts; /* further Host names, without port */
     size_t allow_hosts_count;
     const char *const *allow_origins; /* e.g. "http://localhost:3000" */
     size_t allow_origins_count;
-    size_t max_streams;      /* 2000 */
-    size_t max_connections;  /* 4096 */
-    size_t max_in_flight;    /* 1024 requests that wait for a reply */
+    const char *const *trade_origins; /* like allow_origins, and may trade too; may be NULL */
+    size_t trade_origins_count;
+    bool dashboard_trading; /* our own origin may trade too */
+    size_t max_streams;     /* 2000 */
+    size_t max_connections; /* 4096 */
+    size_t max_in_flight;   /* 1024 requests that wait for a reply */
     struct http_times times;
     const struct api *api;
     struct hub *hub;
@@ -44,7 +50,12 @@ struct http_config {
 MUST_CHECK enum err http_start(struct http **out, const struct http_config *config,
                                struct error *error);
 int http_port(const struct http *http);
-/* Writes `"streams":{...}` for /status; any thread. */
+/* Writes `"streams":{...},"http":{...}` for /status; any thread. */
 void http_add_status(struct buffer *out, void *http);
-/* Refuses new requests, sends `bye` to the streams, finishes what is under way within `grace_ms`, closes, joins. NULL is fine. */
+/* Refuses new requests from now on and ends the streams with `bye`. When it returns (within a
+ * second), nothing here touches api->stream and api->history any more; answers under way still go
+ * out. Before http_stop, any thread. NULL is fine. */
+void http_quiesce(struct http *http);
+/* Refuses new requests, sends `bye` to the streams, finishes what is under way within `grace_ms`,
+ * closes, joins. NULL is fine. */
 void http_stop(struct http *http, int grace_ms);

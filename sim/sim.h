@@ -1,8 +1,11 @@
-/* sim/sim.h - the embedded exchange: Bybit V5 over real loopback sockets (REST, public and private WebSocket on one port).
+/* sim/sim.h - the embedded exchange: Bybit V5 over real loopback sockets (REST, public and private
+ * WebSocket on one port).
  *
- * It shares no signing, parsing or translation code with bybit/, so that the two cannot share a mistake.
+ * It shares no signing, parsing or translation code with bybit/, so that the two cannot share a
+ * mistake.
  *
- * Threads: sim_start starts one thread that owns everything; the other calls come from the starting thread.
+ * Threads: sim_start starts one thread that owns everything; the other calls come from the starting
+ * thread.
  */
 #pragma once
 
@@ -14,12 +17,12 @@
 struct sim;
 
 struct sim_options {
-    const char *host;       /* numeric address to listen on, e.g. "127.0.0.1" */
-    int port;               /* 0: a free one, see sim_port */
-    const char *api_key;    /* the one account's key and secret */
+    const char *host;    /* numeric address to listen on, e.g. "127.0.0.1" */
+    int port;            /* 0: a free one, see sim_port */
+    const char *api_key; /* the one account's key and secret */
     const char *api_secret;
-    uint64_t seed;          /* of the market's movement; 0: a fixed default */
-    bool control;           /* serve /sim/... (faults, prices) for tests */
+    uint64_t seed; /* of the market's movement; 0: a fixed default */
+    bool control;  /* serve /sim/... (faults, prices) for tests */
 };
 
 /* Starts the exchange. ERR_UNAVAILABLE: the port is taken; ERR_INVALID: bad host. */

@@ -8,7 +8,7 @@ ORDER = {"symbol": "BTCUSDT", "side": "buy", "qty": "0.01", "type": "market"}
 
 class LostAnswers(Case):
     def creates_seen(self):
-        return self.sim_get("/sim/stats")["paths"].get("/v5/order/create", 0)
+        return self.sim_get("/sim/stats")["requests"].get("/v5/order/create", 0)
 
     def test_executed_but_answer_lost(self):
         bridge = self.start()

@@ -5,6 +5,7 @@ import ssl
 import subprocess
 import threading
 import unittest
+import warnings
 
 from harness import Case, Feed, request, until
 
@@ -16,6 +17,7 @@ class TlsFront:
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(cert, key)
         if version:
+            warnings.simplefilter("ignore", DeprecationWarning)  # an old version is what this is about
             self.context.minimum_version = version
             self.context.maximum_version = version
             self.context.set_ciphers("ALL:@SECLEVEL=0")
@@ -61,6 +63,7 @@ class TlsFront:
                 end.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
+            end.close()
 
     def close(self):
         self.listener.close()

@@ -1,0 +1,138 @@
+/* api/books.c - order books: from memory while one of enough depth is streamed, else a snapshot
+ * over REST, which begins the streaming. */
+#include <stdlib.h>
+
+#include "api/events.h"
+#include "api/handlers.h"
+#include "api/lookup.h"
+#include "api/market.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/text.h"
+
+#define DEPTH_DEFAULT 50
+#define DEPTH_MAX     1000
+
+/* Bybit's own depth that holds `levels`. */
+static int stream_depth(int levels)
+{
+    static const int depths[] = { 1, 50, 200, 1000 };
+
+    for (size_t i = 0; i < ARRAY_LEN(depths); i++) {
+        if (depths[i] >= levels)
+            return depths[i];
+    }
+    return DEPTH_MAX;
+}
+
+static void answer_book(const struct market_read *read, const struct market_book *book,
+                        const struct book_level *bids, const struct book_level *asks,
+                        int64_t age_ms, const char *source)
+{
+    if (market_is_too_old(read, book->recv_ms, age_ms, source))
+        return;
+    api_add_book(api_reply_begin(read->call), read->category, read->symbol, book, bids, asks,
+                 source);
+    api_reply(read->call, 200, API_JSON);
+}
+
+/* [["price","qty"], ...] */
+static bool read_levels(const struct json *data, const char *key, struct book_level *levels,
+                        size_t levels_max, size_t *count)
+{
+    struct json list;
+    struct json pair;
+    struct json value;
+    struct json_walk walk;
+
+    *count = 0;
+    if (!json_member(data, key, &list) || list.type != JSON_ARRAY)
+        return false;
+    walk = json_walk(&list);
+    while (*count < levels_max && json_next(&walk, NULL, &pair)) {
+        struct json_walk inner = json_walk(&pair);
+        struct book_level *level = &levels[*count];
+
+        if (!json_next(&inner, NULL, &value) || json_decimal(&value, &level->price) ||
+            !json_next(&inner, NULL, &value) || json_decimal(&value, &level->qty))
+            return false;
+        (*count)++;
+    }
+    return true;
+}
+
+static bool read_book(const struct envelope *envelope, const struct market_read *read,
+                      int64_t as_of_ms, struct market_book *book, struct book_level *levels)
+{
+    const struct json *result = &envelope->result;
+
+    *book = (struct market_book){ .state = BOOK_SYNCED, .depth = read->depth, .recv_ms = as_of_ms };
+    if (json_member_int(result, "ts", &book->ts_ms))
+        book->ts_ms = envelope->time_ms;
+    if (json_member_int(result, "u", &book->u))
+        book->u = 0;
+    if (json_member_int(result, "seq", &book->seq))
+        book->seq = 0;
+    return read_levels(result, "b", levels, (size_t)read->depth, &book->bids_count) &&
+           read_levels(result, "a", levels + read->depth, (size_t)read->depth, &book->asks_count);
+}
+
+static void on_book_answer(const struct rest_answer *answer, int64_t as_of_ms, void *userdata)
+{
+    struct market_read *read = userdata;
+    struct envelope envelope;
+    struct market_book book;
+    struct book_level *levels = NULL;
+
+    if (market_open_answer(read->call, answer, &envelope)) {
+        levels = calloc((size_t)read->depth * 2, sizeof(*levels));
+        if (levels && read_book(&envelope, read, as_of_ms, &book, levels))
+            answer_book(read, &book, levels, levels + read->depth, clock_wall_ms() - as_of_ms,
+                        "rest");
+        else
+            api_fail(read->call, NULL, "upstream_failed", "the exchange's answer has no book");
+    }
+    free(levels);
+    free(read);
+}
+
+/* False: no book of that depth is streamed. */
+static bool serve_from_memory(const struct market_read *read)
+{
+    size_t depth = (size_t)read->depth;
+    struct book_level *levels = malloc(2 * depth * sizeof(*levels));
+    struct market_book book;
+    bool found = levels && market_book(read->api->market, read->category, read->symbol, depth,
+                                       &book, levels, levels + depth);
+
+    if (found && book.depth >= read->depth)
+        answer_book(read, &book, levels, levels + depth, clock_mono_ms() - book.recv_mono_ms,
+                    "stream");
+    else
+        found = false;
+    free(levels);
+    return found;
+}
+
+void handle_book(const struct api *api, struct api_call *call)
+{
+    struct market_read read;
+    struct api_refusal refusal;
+    char query[96];
+    struct text text = text_in(query, sizeof(query));
+    int64_t depth;
+
+    if (lookup_int(call, "depth", 1, DEPTH_MAX, DEPTH_DEFAULT, &depth, &refusal)) {
+        api_fail_refusal(call, &refusal, NULL, NULL);
+        return;
+    }
+    if (!market_read_begin(&read, api, call))
+        return;
+    read.depth = (int)depth;
+    market_touch(&read, STREAM_BOOK, stream_depth(read.depth));
+    if (serve_from_memory(&read))
+        return;
+    text_addf(&text, "category=%s&symbol=%s&limit=%d", category_word(read.category), read.symbol,
+              read.depth);
+    market_read_rest(&read, ROUTE_ORDERBOOK, query, on_book_answer);
+}

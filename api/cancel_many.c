@@ -1,0 +1,307 @@
+/* api/cancel_many.c - DELETE /orders: lists the open orders that match from the journal, then
+ * cancels each through the engine, a few at a time, and answers when all are answered.
+ *
+ * listing (a history worker) -> cancelling (IN_FLIGHT_MAX under way; each answer starts the next
+ * one) -> done. The listing waits for the journal to have what was handed over before; when that
+ * fails, what is committed is cancelled all the same, and the answer says that it may not be all.
+ */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/events.h"
+#include "api/handlers.h"
+#include "api/lists.h"
+#include "api/lookup.h"
+#include "api/order_reply.h"
+#include "base/json.h"
+
+#define CANCELS_MAX   1000
+#define IN_FLIGHT_MAX 32
+#define PAGE          500
+
+struct many;
+
+struct item {
+    struct many *many;
+    char id[CLIENT_ID_MAX]; /* order id, else link */
+    int status;
+    char *body; /* order or problem; NULL: no memory for it */
+    size_t body_bytes;
+    bool is_order;
+};
+
+struct many {
+    const struct api *api;
+    struct api_call *call;
+    struct list_filter filter;
+    char symbol[SYMBOL_MAX];
+    enum side side; /* SIDE_NONE: both */
+    bool complete;
+    bool full; /* CANCELS_MAX, and there are more */
+    bool second_try;
+    struct item *items;
+    size_t count;
+    int64_t last_row;
+    int rows; /* of the page that is read */
+
+    pthread_mutex_t lock; /* below: the listing worker and the engine's thread */
+    size_t next;
+    size_t shares;
+};
+
+static void many_destroy(struct many *many)
+{
+    for (size_t i = 0; i < many->count; i++)
+        free(many->items[i].body);
+    free(many->items);
+    (void)pthread_mutex_destroy(&many->lock);
+    free(many);
+}
+
+/* --- done --- */
+
+static void add_item(struct buffer *out, const struct item *item)
+{
+    json_add_open(out, '{');
+    json_add_key(out, "status");
+    json_add_int(out, item->status);
+    json_add_key(out, "order");
+    if (item->is_order && item->body)
+        json_add_raw(out, item->body, item->body_bytes);
+    else
+        json_add_null(out);
+    json_add_key(out, "problem");
+    if (!item->is_order && item->body)
+        json_add_raw(out, item->body, item->body_bytes);
+    else
+        json_add_null(out);
+    json_add_close(out, '}');
+}
+
+static void finish(struct many *many)
+{
+    struct api_call *call = many->call;
+    struct buffer *out = api_reply_begin(call);
+
+    json_add_open(out, '{');
+    json_add_key(out, "items");
+    json_add_open(out, '[');
+    for (size_t i = 0; i < many->count; i++)
+        add_item(out, &many->items[i]);
+    json_add_close(out, ']');
+    json_add_key(out, "complete");
+    json_add_bool(out, many->complete);
+    json_add_close(out, '}');
+    many_destroy(many);
+    api_reply_keep(call, 207, API_JSON);
+}
+
+/* --- cancelling --- */
+
+static void note_reply(struct item *item, const struct loop_reply *reply)
+{
+    struct buffer body = buffer_of((size_t)64 * 1024);
+    struct order_verdict verdict;
+
+    order_judge(&verdict, ORDER_CALL_CANCEL, reply, item->id);
+    item->status = verdict.status;
+    item->is_order = !verdict.code;
+    if (verdict.code)
+        api_problem_body(&body, verdict.code,
+                         verdict.detail[0] ? verdict.detail : api_problem_find(verdict.code)->title,
+                         item->many->call->request_id, &verdict.more);
+    else
+        api_add_order(&body, &reply->order, reply->cancel_in_flight);
+    item->body = buffer_take(&body, &item->body_bytes);
+}
+
+/* Who starts cancels holds a share of `many`, and so does each cancel under way; the last one to
+ * let go answers. */
+static void let_go(struct many *many)
+{
+    bool last;
+
+    (void)pthread_mutex_lock(&many->lock);
+    last = --many->shares == 0;
+    (void)pthread_mutex_unlock(&many->lock);
+    if (last)
+        finish(many);
+}
+
+static struct item *take_next(struct many *many)
+{
+    struct item *item = NULL;
+
+    (void)pthread_mutex_lock(&many->lock);
+    if (many->next < many->count) {
+        item = &many->items[many->next++];
+        many->shares++;
+    }
+    (void)pthread_mutex_unlock(&many->lock);
+    return item;
+}
+
+static void note_busy(struct item *item)
+{
+    const struct loop_reply busy = { .outcome = OUTCOME_BUSY,
+                                     .error = { .text = "too many requests wait for the engine" } };
+
+    note_reply(item, &busy);
+}
+
+static void on_cancelled(const struct loop_reply *reply, void *userdata);
+
+/* Starts the next cancel. One that the inbox does not take is answered at once, and the one after
+ * it is tried. The caller holds a share. */
+static void cancel_next(struct many *many)
+{
+    struct item *item;
+
+    while ((item = take_next(many))) {
+        if (!loop_cancel(many->api->loop, item->id, WAIT_ACCEPTED, 0, on_cancelled, item))
+            return;
+        note_busy(item);
+        let_go(many);
+    }
+}
+
+static void on_cancelled(const struct loop_reply *reply, void *userdata)
+{
+    struct item *item = userdata;
+
+    note_reply(item, reply);
+    cancel_next(item->many);
+    let_go(item->many);
+}
+
+static void cancel_all(struct many *many)
+{
+    many->shares = 1;
+    for (size_t i = 0; i < IN_FLIGHT_MAX; i++)
+        cancel_next(many);
+    let_go(many);
+}
+
+/* --- listing --- */
+
+static bool on_row(const struct order *order, int64_t row_id, void *userdata)
+{
+    struct many *many = userdata;
+    struct item *item = &many->items[many->count];
+    const char *id = order->order_id[0] ? order->order_id : order->request.link;
+
+    many->rows++;
+    many->last_row = row_id;
+    if (many->side != SIDE_NONE && order->request.side != many->side)
+        return true;
+    if (many->count == CANCELS_MAX) {
+        many->full = true;
+        return false;
+    }
+    *item = (struct item){ .many = many };
+    memcpy(item->id, id, strlen(id) + 1);
+    many->count++;
+    return true;
+}
+
+static enum err list_pages(struct many *many, struct history_reader *reader)
+{
+    enum err err;
+
+    do {
+        many->rows = 0;
+        many->filter.after = many->last_row;
+        err = reader_orders(reader, &many->filter, on_row, many);
+    } while (!err && many->rows == PAGE && !many->full);
+    return err;
+}
+
+static void on_journal(struct history_reader *reader, enum err err, void *userdata);
+
+static void list(struct many *many, uint64_t position)
+{
+    const struct api_problem_more more = { .outcome = "not_sent", .retry_after_ms = 1000 };
+    struct api_call *call = many->call;
+
+    if (!history_submit(many->api->history, position, on_journal, many))
+        return;
+    many_destroy(many);
+    api_fail(call, &more, "busy", "too many reads wait for the journal");
+}
+
+static void on_journal(struct history_reader *reader, enum err err, void *userdata)
+{
+    struct many *many = userdata;
+    const struct api_problem_more more = { .outcome = "not_sent", .retry_after_ms = 1000 };
+    struct api_call *call = many->call;
+
+    if (!err)
+        err = list_pages(many, reader);
+    if (err == ERR_UNAVAILABLE && !many->second_try) {
+        many->second_try = true;
+        many->complete = false;
+        list(many, 0);
+    } else if (err && many->count == 0) {
+        many_destroy(many);
+        api_fail(call, &more, "journal_unavailable", "the open orders can't be listed now");
+    } else {
+        many->complete = many->complete && !many->full && !err;
+        cancel_all(many);
+    }
+}
+
+/* --- the call --- */
+
+static enum err read_filter(struct many *many, struct api_refusal *refusal)
+{
+    static const char *const sides[] = { "", "buy", "sell" };
+    static const char *const trues[] = { "", "true", "1", "yes" };
+    const struct api_call *call = many->call;
+    size_t side;
+    size_t all;
+    enum err err;
+
+    if ((err = lookup_keys(many->api, refusal)) ||
+        (err =
+             lookup_category(call, &many->filter.has_category, &many->filter.category, refusal)) ||
+        (err = list_read_symbol(many->api, call, &many->filter, many->symbol, refusal)) ||
+        (err = list_read_tag(call, &many->filter, refusal)) ||
+        (err = lookup_word(call, "side", sides + 1, 2, 2, &side, refusal)) ||
+        (err = lookup_word(call, "all", trues + 1, 3, 3, &all, refusal)))
+        return err;
+    many->side = side == 2 ? SIDE_NONE : side == 0 ? SIDE_BUY : SIDE_SELL;
+    if (all == 3 && side == 2 && !many->filter.has_category && !many->filter.tag)
+        return api_refuse(refusal, "filter_required",
+                          "this would cancel every open order: say so with all=true");
+    many->filter.state = FILTER_OPEN;
+    many->filter.limit = PAGE;
+    return ERR_NONE;
+}
+
+void handle_orders_cancel(const struct api *api, struct api_call *call)
+{
+    const struct api_problem_more more = { .outcome = "not_sent", .retry_after_ms = 1000 };
+    struct many *many = calloc(1, sizeof(*many));
+    struct api_refusal refusal;
+
+    if (many) {
+        many->api = api;
+        many->call = call;
+        many->complete = true;
+        (void)pthread_mutex_init(&many->lock, NULL);
+        many->items = calloc(CANCELS_MAX + 1, sizeof(*many->items));
+    }
+    if (!many || !many->items) {
+        if (many)
+            many_destroy(many);
+        api_fail(call, &more, "busy", "out of memory");
+        return;
+    }
+    if (read_filter(many, &refusal)) {
+        many_destroy(many);
+        api_fail_refusal(call, &refusal, "not_sent", NULL);
+        return;
+    }
+    list(many, loop_position(api->loop));
+}

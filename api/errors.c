@@ -1,0 +1,227 @@
+#include "api/errors.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "api/reply.h"
+#include "base/json.h"
+
+/* The codes, by status. `code` is part of the contract: scripts compare it. */
+static const struct api_problem problems[] = {
+    /* The gate's (server/). */
+    { "bad_request", 400, "Bad request", NULL },
+    { "malformed_query", 400, "Malformed query",
+      "Each name once, and percent-encoded values without control characters." },
+    { "unknown_query", 400, "Unknown query parameter",
+      "The names that each path knows are in /openapi.yaml." },
+    { "invalid_topic", 400, "Not a topic",
+      "As in orders, fills, status, ticker:BTCUSDT or book:BTCUSDT:50." },
+    { "token_required", 401, "Token required",
+      "Send it as 'Authorization: Bearer TOKEN' or as 'X-Api-Key: TOKEN'." },
+    { "wrong_role", 403, "Not allowed for this token",
+      "The token's role does not cover this call." },
+    { "read_only", 403, "The bridge is read-only", "It was started with --read-only." },
+    { "forbidden_origin", 403, "Refused: it comes from a web page",
+      "Only the bridge's own pages and origins listed with --allow-origin may call it." },
+    { "forbidden_user", 403, "Refused: another user's process",
+      "Only the user that runs the bridge may call it; see --allow-uid." },
+    { "not_found", 404, "Not found", "GET / lists the paths." },
+    { "method_not_allowed", 405, "Method not allowed", "The Allow header lists the methods." },
+    { "wrong_env", 409, "Wrong environment",
+      "Bridge-Expect-Env names another environment than the bridge's." },
+    { "length_required", 411, "Length required",
+      "Send a Content-Length; chunked bodies are not taken." },
+    { "body_too_large", 413, "Body too large", NULL },
+    { "uri_too_long", 414, "Request target too long", NULL },
+    { "unsupported_media_type", 415, "Unsupported media type",
+      "Send JSON as application/json, or form fields as curl -d does." },
+    { "misdirected", 421, "Wrong Host",
+      "Use localhost, 127.0.0.1 or [::1], or a name given with --allow-host." },
+    { "headers_too_large", 431, "Headers too large", NULL },
+    { "too_many_streams", 503, "Too many streams", "See --max-streams." },
+    { "stopping", 503, "The bridge is stopping", NULL },
+
+    /* Values that can't be read. */
+    { "missing_body", 400, "No body",
+      "curl -d symbol=BTCUSDT -d side=buy -d qty=0.01 is a body; so is a JSON object." },
+    { "malformed_json", 400, "Malformed JSON", NULL },
+    { "malformed_form", 400, "Malformed form", NULL },
+    { "not_an_object", 400, "Not an object", "The body is one JSON object: {...}." },
+    { "unknown_field", 400, "Unknown field",
+      "An unknown field is refused because a mistyped one can cost money." },
+    { "duplicate_field", 400, "Field given twice",
+      "A field has one name: Bybit's spelling and ours are the same field." },
+    { "invalid_number", 400, "Not a decimal number",
+      "Digits with an optional point, as in 0.001: no sign, no exponent, no blank." },
+    { "invalid_value", 400, "Invalid value", NULL },
+    { "invalid_symbol", 400, "Not a symbol",
+      "BTCUSDT (the default category) or spot:BTCUSDT, inverse:BTCUSD." },
+    { "invalid_time", 400, "Not a time",
+      "RFC 3339, Unix seconds or milliseconds, -1h, -2d or today." },
+    { "invalid_duration", 400, "Not a duration", "As in 250ms, 20s, 2m or 1h." },
+    { "invalid_client_id", 400, "Not a client id",
+      "1 to 128 printable ASCII characters; the Idempotency-Key header is the same thing." },
+    { "client_id_conflict", 400, "Two different client ids",
+      "Idempotency-Key and client_id are one key: give one of them, or both alike." },
+    { "invalid_tag", 400, "Not a tag", "1 to 64 of A-Z a-z 0-9 . _ : -" },
+    { "filter_required", 400, "No filter",
+      "Give symbol, tag, side or category, or all=true to cancel every open order." },
+
+    { "no_api_key", 401, "No API key",
+      "Set BYBIT_API_KEY and BYBIT_API_SECRET (or ..._FILE) and restart; public data needs none." },
+    { "unknown_symbol", 404, "Unknown symbol", "GET /symbols lists them." },
+    { "order_not_found", 404, "No such order",
+      "The id is Bybit's order id, or the client id given to POST /orders." },
+    { "unknown_code", 404, "No such code", "GET /errors lists them." },
+    { "key_in_progress", 409, "The first request with this key is still running",
+      "Repeat the same request after Retry-After: it joins the first one's outcome." },
+
+    /* Read, and refused. */
+    { "missing_field", 422, "Field missing", NULL },
+    { "field_not_allowed", 422, "Field not allowed here", NULL },
+    { "not_yet", 422, "Not built yet", "Planned; nothing was sent." },
+    { "batch_not_yet", 422, "Batches are not built yet", "Send one order a request." },
+    { "price_tick", 422, "Price off the tick", NULL },
+    { "price_out_of_range", 422, "Price out of range", NULL },
+    { "qty_step", 422, "Size off the step", NULL },
+    { "qty_too_small", 422, "Size too small", NULL },
+    { "qty_too_large", 422, "Size too large", NULL },
+    { "notional_too_small", 422, "Value too small", NULL },
+    { "no_such_price", 422, "No such price", "Spot has neither mark nor index price." },
+    { "idempotency_key_reused", 422, "Key used for another order",
+      "This key belongs to an order with other fields. A new order needs a new key." },
+    { "exchange_rejected", 422, "Refused by the exchange", "upstream says why." },
+
+    /* Not now. */
+    { "rate_limited", 429, "No turn in the rate budget",
+      "Nothing was sent. Try again after Retry-After." },
+    { "internal", 500, "Internal error", "Please report it, with the request_id." },
+    { "exchange_auth", 502, "The exchange refused the API key",
+      "Check the key, its rights, its IP list and the environment it belongs to." },
+    { "upstream_failed", 502, "The exchange did not answer this read", NULL },
+    { "not_sent", 503, "Not sent", "Provably not accepted by the exchange: repeating it is safe." },
+    { "not_ready", 503, "Not ready", "GET /readyz says what is missing." },
+    { "busy", 503, "Busy", "Nothing was done. Try again after Retry-After." },
+    { "journal_unavailable", 503, "The journal can't be read now", NULL },
+    { "too_old", 503, "Older than max_age", NULL },
+    { "no_price_now", 503, "No such price now", "That side of the book is empty." },
+};
+
+const struct api_problem *api_problem_find(const char *code)
+{
+    for (size_t i = 0; i < ARRAY_LEN(problems); i++) {
+        if (strcmp(problems[i].code, code) == 0)
+            return &problems[i];
+    }
+    return NULL;
+}
+
+size_t api_problems_count(void)
+{
+    return ARRAY_LEN(problems);
+}
+
+const struct api_problem *api_problem_at(size_t index)
+{
+    return &problems[index];
+}
+
+/* `safe`: sending the same again can't do it twice. */
+static void add_retry(struct buffer *out, const struct api_problem_more *more)
+{
+    bool safe = !more->outcome ||
+                (strcmp(more->outcome, "unknown") != 0 && strcmp(more->outcome, "accepted") != 0);
+
+    if (!more->outcome && more->retry_after_ms <= 0)
+        return;
+    json_add_key(out, "retry");
+    json_add_open(out, '{');
+    json_add_key(out, "safe");
+    json_add_bool(out, safe);
+    json_add_key(out, "after_ms");
+    if (more->retry_after_ms > 0)
+        json_add_int(out, more->retry_after_ms);
+    else
+        json_add_null(out);
+    json_add_close(out, '}');
+}
+
+static void add_more(struct buffer *out, const struct api_problem_more *more)
+{
+    if (more->outcome) {
+        json_add_key(out, "outcome");
+        json_add_text(out, more->outcome);
+    }
+    add_retry(out, more);
+    if (more->ret_code) {
+        json_add_key(out, "upstream");
+        json_add_open(out, '{');
+        json_add_key(out, "ret_code");
+        json_add_int(out, more->ret_code);
+        json_add_key(out, "ret_msg");
+        json_add_text(out, more->ret_msg);
+        json_add_close(out, '}');
+    }
+    if (more->client_id && more->client_id[0]) {
+        json_add_key(out, "client_id");
+        json_add_text(out, more->client_id);
+    }
+}
+
+static const struct api_problem *find_or_internal(const char *code)
+{
+    const struct api_problem *problem = api_problem_find(code);
+
+    return problem ? problem : api_problem_find("internal");
+}
+
+void api_problem_body(struct buffer *out, const char *code, const char *detail,
+                      const char *request_id, const struct api_problem_more *more)
+{
+    const struct api_problem *problem = find_or_internal(code);
+    char type[64];
+
+    (void)snprintf(type, sizeof(type), "/errors/%s", problem->code);
+    json_add_open(out, '{');
+    json_add_key(out, "type");
+    json_add_text(out, type);
+    json_add_key(out, "title");
+    json_add_text(out, problem->title);
+    json_add_key(out, "status");
+    json_add_int(out, problem->status);
+    json_add_key(out, "detail");
+    json_add_text(out, detail);
+    json_add_key(out, "code");
+    json_add_text(out, problem->code);
+    if (more)
+        add_more(out, more);
+    if (request_id && request_id[0]) {
+        json_add_key(out, "request_id");
+        json_add_text(out, request_id);
+    }
+    if (problem->hint) {
+        json_add_key(out, "hint");
+        json_add_text(out, problem->hint);
+    }
+    json_add_close(out, '}');
+}
+
+void api_fail(struct api_call *call, const struct api_problem_more *more, const char *code,
+              const char *format, ...)
+{
+    char detail[480];
+    char seconds[24];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(detail, sizeof(detail), format, args);
+    va_end(args);
+    if (more && more->retry_after_ms > 0) {
+        (void)snprintf(seconds, sizeof(seconds), "%" PRId64, (more->retry_after_ms + 999) / 1000);
+        api_reply_header(call, "Retry-After", seconds);
+    }
+    api_problem_body(api_reply_begin(call), code, detail, call->request_id, more);
+    api_reply_keep(call, find_or_internal(code)->status, "application/problem+json");
+}

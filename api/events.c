@@ -1,0 +1,354 @@
+/* api/events.c - objects and events as users see them. Members are always there, null when empty.
+ */
+#include "api/events.h"
+
+#include <string.h>
+
+#include "api/reply.h"
+#include "base/clock.h"
+
+/* --- members --- */
+
+static void add_text(struct buffer *out, const char *key, const char *text)
+{
+    json_add_key(out, key);
+    json_add_text(out, text && text[0] ? text : NULL);
+}
+
+static void add_decimal(struct buffer *out, const char *key, const struct decimal *value)
+{
+    json_add_key(out, key);
+    json_add_decimal(out, value);
+}
+
+/* Prices: the exchange writes "0" for none. */
+static void add_price(struct buffer *out, const char *key, const struct decimal *value)
+{
+    json_add_key(out, key);
+    if (decimal_sign(value) == 0)
+        json_add_null(out);
+    else
+        json_add_decimal(out, value);
+}
+
+static void add_int(struct buffer *out, const char *key, int64_t value)
+{
+    json_add_key(out, key);
+    json_add_int(out, value);
+}
+
+static void add_int_or_null(struct buffer *out, const char *key, int64_t value)
+{
+    json_add_key(out, key);
+    if (value)
+        json_add_int(out, value);
+    else
+        json_add_null(out);
+}
+
+static void add_bool(struct buffer *out, const char *key, bool value)
+{
+    json_add_key(out, key);
+    json_add_bool(out, value);
+}
+
+static void add_time(struct buffer *out, const char *key, int64_t ms)
+{
+    char text[CLOCK_TEXT_MAX];
+
+    add_text(out, key, ms > 0 ? clock_format(ms, text) : NULL);
+}
+
+/* --- orders and fills --- */
+
+static void add_fees(struct buffer *out, const struct order *order)
+{
+    json_add_key(out, "fees");
+    json_add_open(out, '[');
+    for (int i = 0; i < order->fees_count && i < FEES_MAX; i++) {
+        json_add_open(out, '{');
+        add_text(out, "coin", order->fees[i].coin);
+        add_decimal(out, "amount", &order->fees[i].amount);
+        json_add_close(out, '}');
+    }
+    json_add_close(out, ']');
+}
+
+static void add_request(struct buffer *out, const struct order_request *request)
+{
+    const struct decimal none = DECIMAL_NONE;
+
+    add_text(out, "client_id", request->client_id[0] ? request->client_id : request->link);
+    add_text(out, "link", request->link);
+    add_text(out, "category", category_word(request->category));
+    add_text(out, "symbol", request->symbol);
+    add_text(out, "side", side_word(request->side));
+    add_text(out, "type", order_type_word(request->type));
+    add_text(out, "tif", tif_word(request->tif));
+    add_decimal(out, "qty", request->qty_in_quote ? &none : &request->qty);
+    add_decimal(out, "quote_qty", request->qty_in_quote ? &request->qty : &none);
+    add_price(out, "price", &request->price);
+    add_price(out, "trigger_price", &request->trigger_price);
+    add_bool(out, "reduce_only", request->reduce_only);
+    add_int(out, "position_idx", request->position_idx);
+}
+
+static const char *reject_reason(const struct order *order)
+{
+    if (strcmp(order->reject_reason, "EC_NoError") == 0)
+        return NULL;
+    return order->reject_reason;
+}
+
+static void add_order_members(struct buffer *out, const struct order *order)
+{
+    add_text(out, "id", order->order_id);
+    add_request(out, &order->request);
+    add_text(out, "state", order_state_word(order));
+    add_decimal(out, "filled_qty", &order->filled_qty);
+    add_price(out, "avg_price", &order->avg_price);
+    add_fees(out, order);
+    add_text(out, "reject_reason", reject_reason(order));
+    add_text(out, "cancel_reason", order->cancel_reason);
+    add_text(out, "tag", order->request.tag);
+    add_text(out, "client", order->request.client);
+    add_time(out, "created_at", order->created_ms);
+    add_time(out, "updated_at", order->updated_ms);
+    add_int_or_null(out, "seq", (int64_t)order->seq);
+}
+
+void api_add_order(struct buffer *out, const struct order *order, const char *cancel_in_flight)
+{
+    json_add_open(out, '{');
+    add_order_members(out, order);
+    if (cancel_in_flight) {
+        json_add_key(out, "in_flight");
+        json_add_open(out, '{');
+        add_text(out, "cancel", cancel_in_flight);
+        json_add_close(out, '}');
+    }
+    json_add_close(out, '}');
+}
+
+void api_event_order(struct buffer *out, const struct order *order)
+{
+    json_add_open(out, '{');
+    add_order_members(out, order);
+    add_int_or_null(out, "ts", order->exchange_ms);
+    add_int_or_null(out, "recv_at", order->updated_ms);
+    json_add_close(out, '}');
+}
+
+/* Only trades have a maker and a taker. */
+static const char *liquidity(const struct fill *fill)
+{
+    if (fill->kind != FILL_TRADE)
+        return NULL;
+    return fill->maker ? "maker" : "taker";
+}
+
+static void add_fill_members(struct buffer *out, const struct fill *fill)
+{
+    add_text(out, "id", fill->exec_id);
+    add_text(out, "order_id", fill->order_id);
+    add_text(out, "client_id", fill->client_id[0] ? fill->client_id : fill->link);
+    add_text(out, "category", category_word(fill->category));
+    add_text(out, "symbol", fill->symbol);
+    add_text(out, "side", side_word(fill->side));
+    add_decimal(out, "qty", &fill->qty);
+    add_decimal(out, "price", &fill->price);
+    add_decimal(out, "value", &fill->value);
+    add_decimal(out, "fee", &fill->fee);
+    add_text(out, "fee_coin", fill->fee_coin);
+    add_text(out, "liquidity", liquidity(fill));
+    add_text(out, "kind", fill_kind_word(fill->kind));
+    add_decimal(out, "closed_qty", &fill->closed_qty);
+    add_text(out, "tag", fill->tag);
+    add_text(out, "client", fill->client);
+    add_time(out, "at", fill->at_ms);
+    add_int_or_null(out, "seq", (int64_t)fill->seq);
+}
+
+void api_add_fill(struct buffer *out, const struct fill *fill)
+{
+    json_add_open(out, '{');
+    add_fill_members(out, fill);
+    json_add_close(out, '}');
+}
+
+void api_event_fill(struct buffer *out, const struct fill *fill)
+{
+    json_add_open(out, '{');
+    add_fill_members(out, fill);
+    add_int_or_null(out, "ts", fill->at_ms);
+    /* A fill carries no time of its coming: it is formatted as it comes. */
+    add_int(out, "recv_at", clock_wall_ms());
+    json_add_close(out, '}');
+}
+
+/* --- market --- */
+
+void api_add_symbol(struct buffer *out, const struct instrument *instrument)
+{
+    json_add_open(out, '{');
+    add_text(out, "category", category_word(instrument->category));
+    add_text(out, "symbol", instrument->symbol);
+    add_text(out, "base", instrument->base);
+    add_text(out, "quote", instrument->quote);
+    add_text(out, "settle", instrument->settle);
+    add_text(out, "status", instrument->status);
+    add_decimal(out, "tick_size", &instrument->tick_size);
+    add_decimal(out, "qty_step", &instrument->qty_step);
+    add_decimal(out, "quote_step", &instrument->quote_step);
+    add_decimal(out, "min_qty", &instrument->min_qty);
+    add_decimal(out, "max_limit_qty", &instrument->max_limit_qty);
+    add_decimal(out, "max_market_qty", &instrument->max_market_qty);
+    add_decimal(out, "max_post_only_qty", &instrument->max_post_only_qty);
+    add_decimal(out, "min_notional", &instrument->min_notional);
+    add_decimal(out, "min_price", &instrument->min_price);
+    add_decimal(out, "max_price", &instrument->max_price);
+    add_decimal(out, "min_leverage", &instrument->min_leverage);
+    add_decimal(out, "max_leverage", &instrument->max_leverage);
+    add_decimal(out, "leverage_step", &instrument->leverage_step);
+    add_int_or_null(out, "funding_interval_min", instrument->funding_interval_min);
+    json_add_close(out, '}');
+}
+
+static void add_ticker_members(struct buffer *out, const struct ticker *ticker)
+{
+    add_text(out, "category", category_word(ticker->category));
+    add_text(out, "symbol", ticker->symbol);
+    add_decimal(out, "last", &ticker->last);
+    add_decimal(out, "mark", &ticker->mark);
+    add_decimal(out, "index", &ticker->index);
+    add_decimal(out, "bid", &ticker->bid);
+    add_decimal(out, "bid_qty", &ticker->bid_qty);
+    add_decimal(out, "ask", &ticker->ask);
+    add_decimal(out, "ask_qty", &ticker->ask_qty);
+    add_decimal(out, "open_24h", &ticker->open_24h);
+    add_decimal(out, "high_24h", &ticker->high_24h);
+    add_decimal(out, "low_24h", &ticker->low_24h);
+    add_decimal(out, "volume_24h", &ticker->volume_24h);
+    add_decimal(out, "turnover_24h", &ticker->turnover_24h);
+    add_decimal(out, "change_24h", &ticker->change_24h);
+    add_decimal(out, "funding_rate", &ticker->funding_rate);
+    add_time(out, "next_funding_at", ticker->next_funding_ms);
+    add_decimal(out, "open_interest", &ticker->open_interest);
+}
+
+void api_add_ticker(struct buffer *out, const struct ticker *ticker, int64_t as_of_ms,
+                    const char *source)
+{
+    json_add_open(out, '{');
+    add_ticker_members(out, ticker);
+    api_add_age(out, as_of_ms, source);
+    json_add_close(out, '}');
+}
+
+void api_event_ticker(struct buffer *out, const struct ticker *ticker, int64_t recv_ms)
+{
+    json_add_open(out, '{');
+    add_ticker_members(out, ticker);
+    add_int_or_null(out, "ts", ticker->ts_ms);
+    add_int(out, "recv_at", recv_ms);
+    json_add_close(out, '}');
+}
+
+static void add_levels(struct buffer *out, const char *key, const struct book_level *levels,
+                       size_t count)
+{
+    json_add_key(out, key);
+    json_add_open(out, '[');
+    for (size_t i = 0; i < count; i++) {
+        json_add_open(out, '[');
+        json_add_decimal(out, &levels[i].price);
+        json_add_decimal(out, &levels[i].qty);
+        json_add_close(out, ']');
+    }
+    json_add_close(out, ']');
+}
+
+static void add_book_place(struct buffer *out, enum category category, const char *symbol,
+                           int depth)
+{
+    add_text(out, "category", category_word(category));
+    add_text(out, "symbol", symbol);
+    add_int(out, "depth", depth);
+}
+
+void api_add_book(struct buffer *out, enum category category, const char *symbol,
+                  const struct market_book *book, const struct book_level *bids,
+                  const struct book_level *asks, const char *source)
+{
+    json_add_open(out, '{');
+    add_book_place(out, category, symbol, book->depth);
+    add_text(out, "state", book_state_word(book->state));
+    add_levels(out, "bids", bids, book->bids_count);
+    add_levels(out, "asks", asks, book->asks_count);
+    add_int_or_null(out, "u", book->u);
+    add_int_or_null(out, "seq", book->seq);
+    add_time(out, "exchange_at", book->ts_ms);
+    api_add_age(out, book->recv_ms, source);
+    json_add_close(out, '}');
+}
+
+void api_event_book_snapshot(struct buffer *out, enum category category, const char *symbol,
+                             const struct market_book *book, const struct book_level *bids,
+                             const struct book_level *asks)
+{
+    json_add_open(out, '{');
+    add_book_place(out, category, symbol, book->depth);
+    add_text(out, "type", "snapshot");
+    add_levels(out, "bids", bids, book->bids_count);
+    add_levels(out, "asks", asks, book->asks_count);
+    add_int_or_null(out, "u", book->u);
+    add_int_or_null(out, "seq", book->seq);
+    add_int_or_null(out, "ts", book->ts_ms);
+    add_int(out, "recv_at", book->recv_ms);
+    json_add_close(out, '}');
+}
+
+/* The frame's own levels are pairs of strings already. */
+static void add_raw_levels(struct buffer *out, const char *key, const struct json *data,
+                           const char *theirs)
+{
+    struct json levels;
+
+    json_add_key(out, key);
+    if (json_member(data, theirs, &levels) && levels.type == JSON_ARRAY)
+        json_add_raw(out, levels.at, levels.bytes);
+    else
+        json_add_raw(out, "[]", 2);
+}
+
+static void add_raw_int(struct buffer *out, const char *key, const struct json *data)
+{
+    int64_t value;
+
+    add_int_or_null(out, key, json_member_int(data, key, &value) ? 0 : value);
+}
+
+void api_event_book_frame(struct buffer *out, enum category category, const char *symbol, int depth,
+                          bool is_snapshot, const struct json *data, int64_t ts_ms, int64_t recv_ms)
+{
+    json_add_open(out, '{');
+    add_book_place(out, category, symbol, depth);
+    add_text(out, "type", is_snapshot ? "snapshot" : "delta");
+    add_raw_levels(out, "bids", data, "b");
+    add_raw_levels(out, "asks", data, "a");
+    add_raw_int(out, "u", data);
+    add_raw_int(out, "seq", data);
+    add_int_or_null(out, "ts", ts_ms);
+    add_int(out, "recv_at", recv_ms);
+    json_add_close(out, '}');
+}
+
+void api_event_status(struct buffer *out, enum stream_link link, enum link_state state,
+                      int64_t since_ms)
+{
+    json_add_open(out, '{');
+    add_text(out, "link", stream_link_word(link));
+    add_text(out, "state", link_state_word(state));
+    add_int_or_null(out, "since", since_ms);
+    json_add_close(out, '}');
+}

@@ -1,0 +1,45 @@
+/* api/handlers.h - the handlers of the endpoint table, a resource a file.
+ *
+ * Each is called on the http thread and ends in api_done(call), at once or from a callback.
+ */
+#pragma once
+
+#include "api/api.h"
+#include "api/call.h"
+
+/* root.c */
+void handle_root(const struct api *api, struct api_call *call);
+void handle_openapi(const struct api *api, struct api_call *call);
+void handle_version(const struct api *api, struct api_call *call);
+void handle_errors(const struct api *api, struct api_call *call);
+void handle_error(const struct api *api, struct api_call *call);
+
+/* status.c */
+void handle_livez(const struct api *api, struct api_call *call);
+void handle_readyz(const struct api *api, struct api_call *call);
+void handle_health(const struct api *api, struct api_call *call);
+void handle_status(const struct api *api, struct api_call *call);
+
+/* symbols.c */
+void handle_symbols(const struct api *api, struct api_call *call);
+void handle_symbol(const struct api *api, struct api_call *call);
+
+/* market.c */
+void handle_ticker(const struct api *api, struct api_call *call);
+void handle_tickers(const struct api *api, struct api_call *call);
+void handle_price(const struct api *api, struct api_call *call);
+
+/* books.c */
+void handle_book(const struct api *api, struct api_call *call);
+
+/* orders.c */
+void handle_order_create(const struct api *api, struct api_call *call);
+void handle_order(const struct api *api, struct api_call *call);
+void handle_order_cancel(const struct api *api, struct api_call *call);
+
+/* cancel_many.c */
+void handle_orders_cancel(const struct api *api, struct api_call *call);
+
+/* lists.c */
+void handle_orders(const struct api *api, struct api_call *call);
+void handle_fills(const struct api *api, struct api_call *call);

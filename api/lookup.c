@@ -1,0 +1,197 @@
+#include "api/lookup.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "api/events.h"
+#include "base/text.h"
+
+#define TIMEOUT_DEFAULT_MS 20000
+#define TIMEOUT_MAX_MS     120000
+#define NOT_LOADED_MS      1000
+
+enum err lookup_keys(const struct api *api, struct api_refusal *refusal)
+{
+    if (api->has_keys && api->loop)
+        return ERR_NONE;
+    return api_refuse(refusal, "no_api_key", "this call needs an API key, and the bridge has none");
+}
+
+/* --- instruments --- */
+
+static const char *nearest_symbol(const struct instruments *all, enum category category,
+                                  const char *symbol)
+{
+    size_t count = instruments_count(all);
+    const char **names = calloc(count ? count : 1, sizeof(*names));
+    const char *nearest;
+    size_t used = 0;
+
+    if (!names)
+        return NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (instruments_at(all, i)->category == category)
+            names[used++] = instruments_at(all, i)->symbol;
+    }
+    nearest = text_nearest(symbol, names, used);
+    free(names);
+    return nearest;
+}
+
+static enum err unknown_symbol(const struct instruments *all, enum category category,
+                               const char *symbol, struct api_refusal *refusal)
+{
+    const char *nearest;
+
+    for (int other = 0; other < CATEGORY_COUNT; other++) {
+        if (instruments_find(all, (enum category)other, symbol))
+            return api_refuse(refusal, "unknown_symbol", "%s is no %s symbol; there is %s:%s",
+                              symbol, category_word(category), category_word((enum category)other),
+                              symbol);
+    }
+    nearest = nearest_symbol(all, category, symbol);
+    if (nearest)
+        return api_refuse(refusal, "unknown_symbol", "%s is no %s symbol; did you mean %s?", symbol,
+                          category_word(category), nearest);
+    return api_refuse(refusal, "unknown_symbol", "%s is no %s symbol", symbol,
+                      category_word(category));
+}
+
+enum err lookup_in_category(const struct api *api, enum category category, const char *symbol,
+                            struct instrument *out, struct api_refusal *refusal)
+{
+    const struct instruments *all;
+    const struct instrument *found;
+    enum err err = ERR_NONE;
+
+    if (category == CATEGORY_OPTION)
+        return api_refuse(refusal, "not_yet", "options are not served yet");
+    all = instruments_newest(api->instruments);
+    if (!all) {
+        err = api_refuse(refusal, "not_ready", "the list of symbols is not loaded yet");
+        refusal->retry_after_ms = NOT_LOADED_MS;
+        return err;
+    }
+    found = instruments_find(all, category, symbol);
+    if (found)
+        *out = *found;
+    else
+        err = unknown_symbol(all, category, symbol, refusal);
+    instruments_unref(all);
+    return err;
+}
+
+enum err lookup_instrument(const struct api *api, const char *text, const char *category,
+                           struct instrument *out, struct api_refusal *refusal)
+{
+    enum category found;
+    char symbol[SYMBOL_MAX];
+    struct error error;
+
+    if (api_parse_symbol(text, category, api->default_category, &found, symbol, &error))
+        return api_refuse(refusal, "invalid_symbol", "%s", error.text);
+    return lookup_in_category(api, found, symbol, out, refusal);
+}
+
+/* --- queries --- */
+
+enum err lookup_int(const struct api_call *call, const char *name, int64_t min, int64_t max,
+                    int64_t absent, int64_t *out, struct api_refusal *refusal)
+{
+    const char *text = api_query(call, name);
+    size_t bytes;
+
+    *out = absent;
+    if (!text)
+        return ERR_NONE;
+    bytes = strlen(text);
+    if (bytes == 0 || bytes > 18 || strspn(text, "0123456789") != bytes)
+        return api_refuse(refusal, "invalid_value", "%s \"%s\" is not a whole number", name, text);
+    *out = strtoll(text, NULL, 10);
+    if (*out < min || *out > max)
+        return api_refuse(refusal, "invalid_value", "%s %s is not within %lld to %lld", name, text,
+                          (long long)min, (long long)max);
+    return ERR_NONE;
+}
+
+enum err lookup_word(const struct api_call *call, const char *name, const char *const *words,
+                     size_t count, size_t absent, size_t *out, struct api_refusal *refusal)
+{
+    const char *text = api_query(call, name);
+    char list[120];
+    struct text shown = text_in(list, sizeof(list));
+
+    *out = absent;
+    if (!text)
+        return ERR_NONE;
+    for (size_t i = 0; i < count; i++) {
+        if (strcasecmp(words[i], text) == 0) {
+            *out = i;
+            return ERR_NONE;
+        }
+        text_addf(&shown, "%s%s", i ? ", " : "", words[i]);
+    }
+    return api_refuse(refusal, "invalid_value", "%s \"%s\" is none of %s", name, text, list);
+}
+
+enum err lookup_category(const struct api_call *call, bool *given, enum category *out,
+                         struct api_refusal *refusal)
+{
+    const char *text = api_query(call, "category");
+
+    *given = text != NULL;
+    if (!text || category_parse(text, out))
+        return ERR_NONE;
+    return api_refuse(refusal, "invalid_value",
+                      "category \"%s\" is none of spot, linear, inverse, option", text);
+}
+
+enum err lookup_time(const struct api_call *call, const char *name, int64_t now_ms, int64_t *out,
+                     struct api_refusal *refusal)
+{
+    const char *text = api_query(call, name);
+    struct error error;
+
+    *out = 0;
+    if (!text || !api_parse_time(text, now_ms, out, &error))
+        return ERR_NONE;
+    return api_refuse(refusal, "invalid_time", "%s: %s", name, error.text);
+}
+
+static enum err lookup_duration(const struct api_call *call, const char *name, int64_t absent,
+                                int64_t *out, struct api_refusal *refusal)
+{
+    const char *text = api_query(call, name);
+    struct error error;
+
+    *out = absent;
+    if (!text || !api_parse_duration(text, out, &error))
+        return ERR_NONE;
+    return api_refuse(refusal, "invalid_duration", "%s: %s", name, error.text);
+}
+
+enum err lookup_max_age(const struct api_call *call, int64_t *out, struct api_refusal *refusal)
+{
+    return lookup_duration(call, "max_age", -1, out, refusal);
+}
+
+enum err lookup_wait(const struct api_call *call, int64_t now_ms, struct lookup_wait *out,
+                     struct api_refusal *refusal)
+{
+    static const char *const words[] = { "accepted", "filled", "final" };
+    static const enum engine_wait waits[] = { WAIT_ACCEPTED, WAIT_FILLED, WAIT_FINAL };
+    size_t word;
+    int64_t timeout_ms;
+
+    if (lookup_word(call, "wait", words, ARRAY_LEN(words), 0, &word, refusal) ||
+        lookup_duration(call, "timeout", TIMEOUT_DEFAULT_MS, &timeout_ms, refusal))
+        return ERR_INVALID;
+    if (timeout_ms > TIMEOUT_MAX_MS)
+        return api_refuse(refusal, "invalid_value", "timeout is longer than %d s",
+                          TIMEOUT_MAX_MS / 1000);
+    out->given = api_query(call, "wait") || api_query(call, "timeout");
+    out->wait = waits[word];
+    out->until_ms = now_ms + timeout_ms;
+    return ERR_NONE;
+}

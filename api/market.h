@@ -1,0 +1,47 @@
+/* api/market.h - what tickers, prices and books share: one symbol, how old it may be, and reading
+ * it over REST. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "api/api.h"
+#include "api/call.h"
+#include "bybit/instruments.h"
+#include "bybit/message.h"
+#include "bybit/reads.h"
+#include "bybit/stream.h"
+
+#define MARKET_READ_TIMEOUT_MS 10000
+#define MARKET_CACHE_MS        300 /* one upstream read is shared this long */
+
+/* A read of one symbol that goes on after its handler has returned. */
+struct market_read {
+    const struct api *api;
+    struct api_call *call;
+    enum category category;
+    char symbol[SYMBOL_MAX];
+    int64_t max_age_ms; /* -1: any */
+    int depth;          /* books: levels wanted */
+    int kind;           /* the handler's own */
+};
+
+/* Fills `read` from the call: {symbol}, category, max_age. False: answered already. */
+bool market_read_begin(struct market_read *read, const struct api *api, struct api_call *call);
+/* True when the answer is too old for the call, which has then been answered. Sets the age headers
+ * either way. */
+bool market_is_too_old(const struct market_read *read, int64_t as_of_ms, int64_t age_ms,
+                       const char *source);
+
+/* Keeps or begins the streaming of the symbol. A failure only means that the next read goes over
+ * REST again. */
+void market_touch(const struct market_read *read, enum stream_kind kind, int depth);
+
+/* Reads `query` over REST with a copy of `read` as userdata; `on_done` must free it. False:
+ * answered already. */
+void market_read_rest(const struct market_read *read, enum bybit_route route, const char *query,
+                      void (*on_done)(const struct rest_answer *answer, int64_t as_of_ms,
+                                      void *userdata));
+/* Opens the answer's envelope; false: the failure has been answered. */
+bool market_open_answer(struct api_call *call, const struct rest_answer *answer,
+                        struct envelope *out);

@@ -1,0 +1,177 @@
+/* api/orders.c - one order: create, read, cancel. The engine answers; what it has forgotten is read
+ * from the journal. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/events.h"
+#include "api/handlers.h"
+#include "api/lookup.h"
+#include "api/order_body.h"
+#include "api/order_reply.h"
+#include "base/clock.h"
+
+/* What goes on after the handler has returned. */
+struct order_job {
+    const struct api *api;
+    struct api_call *call;
+    enum order_call kind;
+    char client_id[CLIENT_ID_MAX]; /* of a create: the key of the request, or "" */
+};
+
+static struct order_job *job_create(const struct api *api, struct api_call *call,
+                                    enum order_call kind)
+{
+    struct order_job *job = calloc(1, sizeof(*job));
+
+    if (job)
+        *job = (struct order_job){ .api = api, .call = call, .kind = kind };
+    return job;
+}
+
+/* The inbox is full, or there is no memory: nothing was handed over. */
+static void fail_busy(struct order_job *job, struct api_call *call, enum order_call kind)
+{
+    const struct api_problem_more more = { .outcome = kind == ORDER_CALL_READ ? NULL : "not_sent",
+                                           .retry_after_ms = 1000,
+                                           .client_id = job ? job->client_id : NULL };
+
+    api_fail(call, &more, "busy", "too many requests wait for the engine");
+    free(job);
+}
+
+/* --- create --- */
+
+static void on_created(const struct loop_reply *reply, void *userdata)
+{
+    struct order_job *job = userdata;
+
+    order_answer(job->call, ORDER_CALL_CREATE, reply, job->client_id);
+    free(job);
+}
+
+static enum err read_order(const struct api *api, const struct api_call *call,
+                           struct order_request *request, struct lookup_wait *wait,
+                           struct api_refusal *refusal)
+{
+    const struct order_input input = {
+        .body = call->body,
+        .body_bytes = call->body_bytes,
+        .body_is_form = call->body_is_form,
+        .idempotency_key = call->idempotency_key,
+        .client = call->client,
+        .default_category = api->default_category,
+    };
+    struct instrument instrument;
+    enum err err;
+
+    memset(request, 0, sizeof(*request));
+    if ((err = lookup_keys(api, refusal)) ||
+        (err = lookup_wait(call, clock_wall_ms(), wait, refusal)) ||
+        (err = order_body_read(request, &input, refusal)) ||
+        (err = lookup_in_category(api, request->category, request->symbol, &instrument, refusal)) ||
+        (err = order_check(request, &instrument, refusal)))
+        return err;
+    return ERR_NONE;
+}
+
+void handle_order_create(const struct api *api, struct api_call *call)
+{
+    struct order_request request;
+    struct lookup_wait wait;
+    struct api_refusal refusal;
+    struct order_job *job;
+
+    if (read_order(api, call, &request, &wait, &refusal)) {
+        api_fail_refusal(call, &refusal, "not_sent",
+                         request.client_id[0] ? request.client_id : call->idempotency_key);
+        return;
+    }
+    job = job_create(api, call, ORDER_CALL_CREATE);
+    if (job)
+        memcpy(job->client_id, request.client_id, sizeof(job->client_id));
+    /* Without a wait the order's own time-outs bound the answer: 202 by then. */
+    if (!job || loop_create(api->loop, &request, wait.wait, wait.given ? wait.until_ms : 0,
+                            on_created, job))
+        fail_busy(job, call, ORDER_CALL_CREATE);
+}
+
+/* --- read and cancel --- */
+
+/* An order that is not in memory is final, or was never here. */
+static void on_journal(struct history_reader *reader, enum err err, void *userdata)
+{
+    struct order_job *job = userdata;
+    const struct api_problem_more more = { .retry_after_ms = 1000 };
+    struct loop_reply reply = { .outcome = OUTCOME_OK, .has_order = true };
+
+    if (!err)
+        err = reader_order(reader, job->call->param, &reply.order);
+    if (err == ERR_NOT_FOUND)
+        api_fail(job->call, NULL, "order_not_found", "there is no order with the id \"%s\"",
+                 job->call->param);
+    else if (err)
+        api_fail(job->call, &more, "journal_unavailable", "the journal can't be read now");
+    else if (job->kind == ORDER_CALL_CANCEL && !order_state_is_final(reply.order.state))
+        api_fail(job->call, &more, "not_ready",
+                 "the order is in the journal and not yet with the engine: nothing was cancelled");
+    else
+        order_answer(job->call, job->kind, &reply, "");
+    free(job);
+}
+
+static void look_in_journal(struct order_job *job)
+{
+    const struct api_problem_more more = { .retry_after_ms = 1000 };
+
+    if (!history_submit(job->api->history, loop_position(job->api->loop), on_journal, job))
+        return;
+    api_fail(job->call, &more, "busy", "too many reads wait for the journal");
+    free(job);
+}
+
+static void on_engine(const struct loop_reply *reply, void *userdata)
+{
+    struct order_job *job = userdata;
+
+    if (reply->outcome == OUTCOME_NOT_FOUND) {
+        look_in_journal(job);
+        return;
+    }
+    order_answer(job->call, job->kind, reply, "");
+    free(job);
+}
+
+static void serve_known(const struct api *api, struct api_call *call, enum order_call kind)
+{
+    int64_t now_ms = clock_wall_ms();
+    struct lookup_wait wait;
+    struct api_refusal refusal;
+    struct order_job *job;
+    enum err err;
+
+    if (lookup_keys(api, &refusal) || lookup_wait(call, now_ms, &wait, &refusal)) {
+        api_fail_refusal(call, &refusal, NULL, NULL);
+        return;
+    }
+    job = job_create(api, call, kind);
+    if (!job)
+        err = ERR_NO_MEMORY;
+    else if (kind == ORDER_CALL_CANCEL)
+        err = loop_cancel(api->loop, call->param, wait.wait, wait.given ? wait.until_ms : 0,
+                          on_engine, job);
+    else /* without a wait: the order as it is, so the wait is over now */
+        err = loop_watch(api->loop, call->param, wait.wait, wait.given ? wait.until_ms : now_ms,
+                         on_engine, job);
+    if (err)
+        fail_busy(job, call, kind);
+}
+
+void handle_order(const struct api *api, struct api_call *call)
+{
+    serve_known(api, call, ORDER_CALL_READ);
+}
+
+void handle_order_cancel(const struct api *api, struct api_call *call)
+{
+    serve_known(api, call, ORDER_CALL_CANCEL);
+}

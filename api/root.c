@@ -1,0 +1,175 @@
+/* api/root.c - what a newcomer asks first: the cheat sheet, the version, the errors, the document.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "api/endpoints.h"
+#include "api/errors.h"
+#include "api/handlers.h"
+#include "api/openapi.h"
+#include "api/reply.h"
+#include "base/json.h"
+
+static const char *const sheet[] = {
+    "bybit-bridge: Bybit V5 as plain HTTP/JSON on localhost. B=http://127.0.0.1:8787",
+    "",
+    "Market",
+    "  curl $B/price/BTCUSDT                     one number; ?of=last|mark|index|bid|ask|mid",
+    "  curl $B/ticker/BTCUSDT                    spot:BTCUSDT, inverse:BTCUSD: other categories",
+    "  curl $B/tickers?category=spot             all tickers of a category",
+    "  curl $B/book/BTCUSDT?depth=10             order book; ?max_age=250ms refuses older data",
+    "  curl $B/symbols/BTCUSDT                   tick size, qty step, minimums; /symbols: all",
+    "",
+    "Orders",
+    "  curl $B/orders -d symbol=BTCUSDT -d side=buy -d qty=0.01",
+    "  curl $B/orders -d symbol=BTCUSDT -d side=sell -d qty=0.01 -d price=90000 -d tif=post_only",
+    "  curl \"$B/orders?wait=filled&timeout=20s\" -d "
+    "'{\"symbol\":\"BTCUSDT\",\"side\":\"buy\",\"qty\":\"0.01\"}'",
+    "  curl $B/orders -H 'Idempotency-Key: my-1' -d ...   repeating it never buys twice",
+    "  curl $B/orders?state=open                 ?state=open|unknown|final|all, symbol, tag, from, "
+    "to",
+    "  curl $B/orders/my-1                       by client id or Bybit's order id; ?wait=final",
+    "  curl -X DELETE $B/orders/my-1             cancel",
+    "  curl -X DELETE $B/orders?symbol=BTCUSDT   cancel what matches: symbol, tag, side, category, "
+    "all=true",
+    "  curl $B/fills?from=-1h                    executions",
+    "",
+    "  201 accepted; 202 unknown: the bridge is finding out, do not send it again;",
+    "  422 refused; 503 provably not sent. Every error says why: {\"code\", \"detail\", \"hint\"}.",
+    "",
+    "Live",
+    "  curl -N \"$B/stream?topics=orders,fills,ticker:BTCUSDT,book:BTCUSDT:50\"",
+    "",
+    "Bridge",
+    "  curl $B/status                            links, clock, budget, journal",
+    "  curl $B/readyz                            ready, or what is missing; /livez, /health, "
+    "/version",
+    "  curl $B/errors                            every error code; /errors/{code}",
+    "  curl $B/openapi.yaml                      all of it, in full",
+};
+
+static void add_escaped(struct buffer *out, const char *text)
+{
+    for (; *text; text++) {
+        if (*text == '<')
+            buffer_add_text(out, "&lt;");
+        else if (*text == '>')
+            buffer_add_text(out, "&gt;");
+        else if (*text == '&')
+            buffer_add_text(out, "&amp;");
+        else
+            buffer_add(out, text, 1);
+    }
+}
+
+static void answer_page(const struct api *api, struct api_call *call)
+{
+    struct buffer *out = api_reply_begin(call);
+
+    buffer_add_text(out, "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
+                         "<title>bybit-bridge</title>\n<h1>bybit-bridge</h1>\n<p>");
+    add_escaped(out, api->version);
+    buffer_add_text(out, ", ");
+    add_escaped(out, api->env);
+    buffer_add_text(out, ". <a href=\"/status\">status</a> <a href=\"/orders\">orders</a> "
+                         "<a href=\"/fills\">fills</a> <a href=\"/symbols\">symbols</a> "
+                         "<a href=\"/errors\">errors</a> <a href=\"/openapi.yaml\">openapi.yaml</a>"
+                         "</p>\n<pre>\n");
+    for (size_t i = 0; i < ARRAY_LEN(sheet); i++) {
+        add_escaped(out, sheet[i]);
+        buffer_add_text(out, "\n");
+    }
+    buffer_add_text(out, "</pre>\n</html>\n");
+    api_reply_header(call, "Content-Security-Policy",
+                     "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; "
+                     "frame-ancestors 'none'");
+    api_reply(call, 200, "text/html; charset=utf-8");
+}
+
+void handle_root(const struct api *api, struct api_call *call)
+{
+    struct buffer *out;
+
+    api_reply_header(call, "Vary", "Accept");
+    if (call->accept && strstr(call->accept, "text/html")) {
+        answer_page(api, call);
+        return;
+    }
+    out = api_reply_begin(call);
+    for (size_t i = 0; i < ARRAY_LEN(sheet); i++) {
+        buffer_add_text(out, sheet[i]);
+        buffer_add_text(out, "\n");
+    }
+    api_reply(call, 200, API_TEXT);
+}
+
+void handle_openapi(const struct api *api, struct api_call *call)
+{
+    (void)api;
+    buffer_add(api_reply_begin(call), api_openapi, api_openapi_bytes);
+    api_reply(call, 200, "application/yaml");
+}
+
+void handle_version(const struct api *api, struct api_call *call)
+{
+    struct buffer *out = api_reply_begin(call);
+
+    json_add_open(out, '{');
+    json_add_key(out, "name");
+    json_add_text(out, "bybit-bridge");
+    json_add_key(out, "version");
+    json_add_text(out, api->version);
+    json_add_key(out, "env");
+    json_add_text(out, api->env);
+    json_add_close(out, '}');
+    api_reply(call, 200, API_JSON);
+}
+
+static void add_problem(struct buffer *out, const struct api_problem *problem)
+{
+    char type[64];
+
+    (void)snprintf(type, sizeof(type), "/errors/%s", problem->code);
+    json_add_open(out, '{');
+    json_add_key(out, "code");
+    json_add_text(out, problem->code);
+    json_add_key(out, "type");
+    json_add_text(out, type);
+    json_add_key(out, "status");
+    json_add_int(out, problem->status);
+    json_add_key(out, "title");
+    json_add_text(out, problem->title);
+    json_add_key(out, "hint");
+    json_add_text(out, problem->hint);
+    json_add_close(out, '}');
+}
+
+void handle_errors(const struct api *api, struct api_call *call)
+{
+    struct buffer *out = api_reply_begin(call);
+
+    (void)api;
+    json_add_open(out, '{');
+    json_add_key(out, "items");
+    json_add_open(out, '[');
+    for (size_t i = 0; i < api_problems_count(); i++)
+        add_problem(out, api_problem_at(i));
+    json_add_close(out, ']');
+    json_add_key(out, "next");
+    json_add_null(out);
+    json_add_close(out, '}');
+    api_reply(call, 200, API_JSON);
+}
+
+void handle_error(const struct api *api, struct api_call *call)
+{
+    const struct api_problem *problem = api_problem_find(call->param);
+
+    (void)api;
+    if (!problem) {
+        api_fail(call, NULL, "unknown_code", "there is no error code \"%s\"", call->param);
+        return;
+    }
+    add_problem(api_reply_begin(call), problem);
+    api_reply(call, 200, API_JSON);
+}

@@ -1,0 +1,509 @@
+#include "db/reader.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <sqlite3.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "db/rows.h"
+#include "db/statement.h"
+
+#define LIMIT_MAX      1000
+#define PATIENCE_MS    1000
+#define PARAMETERS_MAX 12
+
+enum reader_statement {
+    R_BY_ORDER_ID,
+    R_BY_LINK,
+    R_BY_CLIENT_ID,
+    R_BY_CATEGORY_ORDER_ID,
+    R_FILL_KEYS,
+    R_FILL_KNOWN,
+    R_EVENTS,
+    R_FIRST_SEQ,
+    R_ORDER_TIME,
+    R_FILL_TIME,
+    R_COUNT
+};
+
+struct history_reader {
+    const char *path;
+    sqlite3 *db; /* NULL: closed */
+    sqlite3_stmt *statements[R_COUNT];
+};
+
+/* `order` texts are continued by rows_select_orders. */
+static const struct {
+    const char *sql;
+    const char *order;
+} texts[R_COUNT] = {
+    [R_BY_ORDER_ID] = { NULL, "WHERE order_id=?1 AND order_id<>'' ORDER BY id DESC LIMIT 1" },
+    [R_BY_LINK] = { NULL, "WHERE link=?1 AND link<>''" },
+    [R_BY_CLIENT_ID] = { NULL, "WHERE client_id=?1 AND client_id<>'' AND client_id<>link"
+                               " ORDER BY id DESC LIMIT 1" },
+    [R_BY_CATEGORY_ORDER_ID] = { NULL, "WHERE order_id=?1 AND category=?2 AND order_id<>''" },
+    [R_FILL_KEYS] = { rows_fill_keys_sql, NULL },
+    [R_FILL_KNOWN] = { "SELECT 1 FROM fills WHERE order_id=?1 AND category=?2 AND exec_id=?3",
+                       NULL },
+    [R_EVENTS] = { "SELECT seq, at_ms, event, json FROM events WHERE seq>?1 ORDER BY seq LIMIT ?2",
+                   NULL },
+    [R_FIRST_SEQ] = { "SELECT min(seq) FROM events", NULL },
+    [R_ORDER_TIME] = { "SELECT created_ms FROM orders WHERE id=?1", NULL },
+    [R_FILL_TIME] = { "SELECT at_ms FROM fills WHERE id=?1", NULL },
+};
+
+/* --- the connection --- */
+
+struct history_reader *reader_create(const char *path)
+{
+    struct history_reader *reader = calloc(1, sizeof(*reader));
+
+    if (reader)
+        reader->path = path;
+    return reader;
+}
+
+static void close_db(struct history_reader *reader)
+{
+    for (size_t i = 0; i < R_COUNT; i++) {
+        sqlite3_finalize(reader->statements[i]);
+        reader->statements[i] = NULL;
+    }
+    sqlite3_close(reader->db);
+    reader->db = NULL;
+}
+
+void reader_destroy(struct history_reader *reader)
+{
+    if (!reader)
+        return;
+    close_db(reader);
+    free(reader);
+}
+
+static enum err prepare_all(struct history_reader *reader, struct error *error)
+{
+    char made[ROWS_SQL_MAX];
+    enum err err = ERR_NONE;
+
+    for (size_t i = 0; !err && i < R_COUNT; i++)
+        err = db_prepare(&reader->statements[i], reader->db,
+                         texts[i].sql ? texts[i].sql : rows_select_orders(made, texts[i].order),
+                         error);
+    return err;
+}
+
+enum err reader_open(struct history_reader *reader, struct error *error)
+{
+    enum err err;
+
+    if (reader->db)
+        return ERR_NONE;
+    if (sqlite3_open_v2(reader->path, &reader->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX,
+                        NULL) != SQLITE_OK) {
+        err = reader->db ? db_error(reader->db, "open to read", error) : ERR_NO_MEMORY;
+        close_db(reader);
+        return err;
+    }
+    sqlite3_busy_timeout(reader->db, PATIENCE_MS);
+    err = db_exec(reader->db,
+                  "PRAGMA query_only=1; PRAGMA wal_autocheckpoint=0; PRAGMA mmap_size=0;"
+                  "PRAGMA trusted_schema=0; PRAGMA temp_store=MEMORY",
+                  error);
+    if (!err)
+        err = prepare_all(reader, error);
+    if (err)
+        close_db(reader);
+    return err;
+}
+
+static enum err ready(struct history_reader *reader)
+{
+    struct error error = { 0 };
+    enum err err = reader_open(reader, &error);
+
+    if (err)
+        log_warn("history: %s", error.text);
+    return err;
+}
+
+/* Ends a call: logs what failed, and gives the connection up when it may be the reason. */
+static enum err finish(struct history_reader *reader, sqlite3_stmt *statement, enum err err,
+                       const struct error *error)
+{
+    if (statement)
+        sqlite3_reset(statement);
+    if (!err || err == ERR_NOT_FOUND || err == ERR_INVALID)
+        return err;
+    log_warn("history: %s", error->text);
+    close_db(reader);
+    return err;
+}
+
+/* --- single rows --- */
+
+/* One order by a kept statement whose parameters are bound. ERR_NOT_FOUND. */
+static enum err one_order(struct history_reader *reader, enum reader_statement which,
+                          struct order *out)
+{
+    sqlite3_stmt *statement = reader->statements[which];
+    struct error error = { 0 };
+    bool row = false;
+    enum err err = db_next(statement, &row, "order", &error);
+
+    if (!err && !row)
+        err = ERR_NOT_FOUND;
+    if (!err)
+        err = rows_read_order(statement, out, NULL, &error);
+    return finish(reader, statement, err, &error);
+}
+
+enum err reader_order(struct history_reader *reader, const char *id, struct order *out)
+{
+    static const enum reader_statement ways[] = { R_BY_ORDER_ID, R_BY_LINK, R_BY_CLIENT_ID };
+    enum err err = ready(reader);
+
+    if (err)
+        return err;
+    err = ERR_NOT_FOUND;
+    for (size_t i = 0; err == ERR_NOT_FOUND && i < ARRAY_LEN(ways); i++) {
+        bind_text(reader->statements[ways[i]], 1, id);
+        err = one_order(reader, ways[i], out);
+    }
+    return err;
+}
+
+enum err reader_find_order(struct history_reader *reader, enum category category,
+                           const char *order_id, const char *link, struct order *out)
+{
+    enum err err = ready(reader);
+
+    if (err)
+        return err;
+    bind_text(reader->statements[R_BY_CATEGORY_ORDER_ID], 1, order_id);
+    bind_text(reader->statements[R_BY_CATEGORY_ORDER_ID], 2, category_word(category));
+    err = one_order(reader, R_BY_CATEGORY_ORDER_ID, out);
+    if (err != ERR_NOT_FOUND)
+        return err;
+    bind_text(reader->statements[R_BY_LINK], 1, link);
+    return one_order(reader, R_BY_LINK, out);
+}
+
+enum err reader_fill_keys(struct history_reader *reader, enum category category,
+                          const char *order_id, struct journal_fill_key **fills, size_t *count)
+{
+    struct error error = { 0 };
+    enum err err = ready(reader);
+
+    if (err)
+        return err;
+    err = rows_fill_keys(reader->statements[R_FILL_KEYS], category, order_id, fills, count, &error);
+    return finish(reader, NULL, err, &error);
+}
+
+enum err reader_fill_known(struct history_reader *reader, enum category category,
+                           const char *order_id, const char *exec_id, bool *known)
+{
+    struct error error = { 0 };
+    bool row = false;
+    sqlite3_stmt *statement;
+    enum err err = ready(reader);
+
+    if (err)
+        return err;
+    statement = reader->statements[R_FILL_KNOWN];
+    bind_text(statement, 1, order_id);
+    bind_text(statement, 2, category_word(category));
+    bind_text(statement, 3, exec_id);
+    err = db_next(statement, &row, "fill", &error);
+    if (!err)
+        *known = row;
+    return finish(reader, statement, err, &error);
+}
+
+/* --- lists --- */
+
+struct parameter {
+    const char *text; /* NULL: the number */
+    int64_t number;
+};
+
+/* WHERE ... ORDER BY ... LIMIT, growing. */
+struct query {
+    char rest[1024];
+    struct text text;
+    struct parameter parameters[PARAMETERS_MAX];
+    int count;
+};
+
+static void query_init(struct query *query)
+{
+    query->text = text_in(query->rest, sizeof(query->rest));
+    query->count = 0;
+}
+
+/* `condition` without a parameter. */
+static void also(struct query *query, const char *condition)
+{
+    text_addf(&query->text, "%s %s", query->text.bytes ? " AND" : "WHERE", condition);
+}
+
+/* `condition` ends where its parameter goes. */
+static void also_text(struct query *query, const char *condition, const char *value)
+{
+    also(query, condition);
+    query->parameters[query->count] = (struct parameter){ .text = value };
+    text_addf(&query->text, "?%d", ++query->count);
+}
+
+static void also_number(struct query *query, const char *condition, int64_t value)
+{
+    also(query, condition);
+    query->parameters[query->count] = (struct parameter){ .number = value };
+    text_addf(&query->text, "?%d", ++query->count);
+}
+
+/* Newest first by time, and by row id where times are equal; `after` goes on behind a row. */
+static enum err add_order(struct history_reader *reader, struct query *query,
+                          enum reader_statement time_of, const char *time_column,
+                          const struct list_filter *filter, struct error *error)
+{
+    int limit = filter->limit < 1 ? 1 : filter->limit > LIMIT_MAX ? LIMIT_MAX : filter->limit;
+    bool row = false;
+    sqlite3_stmt *statement = reader->statements[time_of];
+    enum err err = ERR_NONE;
+
+    if (filter->after) {
+        bind_integer(statement, 1, filter->after);
+        err = db_next(statement, &row, "cursor", error);
+        if (!err && !row)
+            err = error_set(error, ERR_INVALID, "history: there is no such row to go on after");
+        if (err)
+            return err;
+        query->parameters[query->count] =
+            (struct parameter){ .number = sqlite3_column_int64(statement, 0) };
+        query->parameters[query->count + 1] = (struct parameter){ .number = filter->after };
+        sqlite3_reset(statement);
+        text_addf(&query->text, "%s (%s,id)<(?%d,?%d)", query->text.bytes ? " AND" : "WHERE",
+                  time_column, query->count + 1, query->count + 2);
+        query->count += 2;
+    }
+    text_addf(&query->text, " ORDER BY %s DESC, id DESC LIMIT %d", time_column, limit);
+    return ERR_NONE;
+}
+
+static void add_common(struct query *query, const struct list_filter *filter)
+{
+    if (filter->has_category)
+        also_text(query, "category=", category_word(filter->category));
+    if (filter->symbol)
+        also_text(query, "symbol=", filter->symbol);
+    if (filter->tag) {
+        also(query, "tag<>''");
+        also_text(query, "tag=", filter->tag);
+    }
+}
+
+static void add_state(struct query *query, enum order_filter_state state)
+{
+    switch (state) {
+    case FILTER_OPEN:
+        also(query, "final=0");
+        return;
+    case FILTER_UNKNOWN:
+        also(query, "final=0");
+        also(query, "state='unknown'");
+        return;
+    case FILTER_FINAL:
+        also(query, "final=1");
+        return;
+    case FILTER_ALL:
+        return;
+    }
+}
+
+static void bind_parameters(sqlite3_stmt *statement, const struct query *query)
+{
+    for (int i = 0; i < query->count; i++) {
+        if (query->parameters[i].text)
+            bind_text(statement, i + 1, query->parameters[i].text);
+        else
+            bind_integer(statement, i + 1, query->parameters[i].number);
+    }
+}
+
+static enum err run_orders(struct history_reader *reader, const struct query *query,
+                           bool (*on_row)(const struct order *order, int64_t row_id,
+                                          void *userdata),
+                           void *userdata, struct error *error)
+{
+    char sql[ROWS_SQL_MAX];
+    sqlite3_stmt *statement = NULL;
+    struct order order;
+    int64_t id = 0;
+    bool row = true;
+    enum err err =
+        db_prepare(&statement, reader->db, rows_select_orders(sql, query->text.data), error);
+
+    if (err)
+        return err;
+    bind_parameters(statement, query);
+    while (!err && row) {
+        err = db_next(statement, &row, "orders", error);
+        if (!err && row)
+            err = rows_read_order(statement, &order, &id, error);
+        if (!err && row && !on_row(&order, id, userdata))
+            break;
+    }
+    sqlite3_finalize(statement);
+    return err;
+}
+
+enum err reader_orders(struct history_reader *reader, const struct list_filter *filter,
+                       bool (*on_row)(const struct order *order, int64_t row_id, void *userdata),
+                       void *userdata)
+{
+    struct query query;
+    struct error error = { 0 };
+    enum err err = ready(reader);
+
+    if (err)
+        return err;
+    query_init(&query);
+    add_state(&query, filter->state);
+    add_common(&query, filter);
+    if (filter->order_id)
+        also_text(&query, "order_id<>'' AND order_id=", filter->order_id);
+    if (filter->from_ms)
+        also_number(&query, "created_ms>=", filter->from_ms);
+    if (filter->to_ms)
+        also_number(&query, "created_ms<", filter->to_ms);
+    err = add_order(reader, &query, R_ORDER_TIME, "created_ms", filter, &error);
+    if (!err)
+        err = run_orders(reader, &query, on_row, userdata, &error);
+    return finish(reader, NULL, err, &error);
+}
+
+static enum err run_fills(struct history_reader *reader, const struct query *query,
+                          bool (*on_row)(const struct fill *fill, int64_t row_id, void *userdata),
+                          void *userdata, struct error *error)
+{
+    char sql[ROWS_SQL_MAX];
+    sqlite3_stmt *statement = NULL;
+    struct fill fill;
+    int64_t id = 0;
+    bool row = true;
+    enum err err =
+        db_prepare(&statement, reader->db, rows_select_fills(sql, query->text.data), error);
+
+    if (err)
+        return err;
+    bind_parameters(statement, query);
+    while (!err && row) {
+        err = db_next(statement, &row, "fills", error);
+        if (!err && row)
+            err = rows_read_fill(statement, &fill, &id, error);
+        if (!err && row && !on_row(&fill, id, userdata))
+            break;
+    }
+    sqlite3_finalize(statement);
+    return err;
+}
+
+/* Fills of one order: whatever names it. Fills of an order that is not here are found by their
+ * order id. */
+static enum err add_order_of_fills(struct history_reader *reader, struct query *query,
+                                   const struct list_filter *filter, struct order *order)
+{
+    enum err err;
+
+    if (!filter->order_id)
+        return ERR_NONE;
+    err = reader_order(reader, filter->order_id, order);
+    if (err && err != ERR_NOT_FOUND)
+        return err;
+    if (err) {
+        also_text(query, "order_id=", filter->order_id);
+        return ERR_NONE;
+    }
+    also(query, "order_id<>''"); /* not sent: no fills, rather than those of no order */
+    also_text(query, "order_id=", order->order_id);
+    also_text(query, "category=", category_word(order->request.category));
+    return ERR_NONE;
+}
+
+enum err reader_fills(struct history_reader *reader, const struct list_filter *filter,
+                      bool (*on_row)(const struct fill *fill, int64_t row_id, void *userdata),
+                      void *userdata)
+{
+    struct query query;
+    struct order order;
+    struct error error = { 0 };
+    enum err err = ready(reader);
+
+    if (err)
+        return err;
+    query_init(&query);
+    err = add_order_of_fills(reader, &query, filter, &order);
+    if (err)
+        return err;
+    add_common(&query, filter);
+    if (filter->from_ms)
+        also_number(&query, "at_ms>=", filter->from_ms);
+    if (filter->to_ms)
+        also_number(&query, "at_ms<", filter->to_ms);
+    err = add_order(reader, &query, R_FILL_TIME, "at_ms", filter, &error);
+    if (!err)
+        err = run_fills(reader, &query, on_row, userdata, &error);
+    return finish(reader, NULL, err, &error);
+}
+
+/* --- events --- */
+
+enum err reader_events(struct history_reader *reader, uint64_t after, int limit,
+                       bool (*on_row)(const struct stored_event *event, void *userdata),
+                       void *userdata)
+{
+    sqlite3_stmt *statement;
+    struct error error = { 0 };
+    bool row = true;
+    enum err err = after > INT64_MAX ? ERR_INVALID : ready(reader);
+
+    if (err)
+        return err;
+    statement = reader->statements[R_EVENTS];
+    bind_integer(statement, 1, (int64_t)after);
+    bind_integer(statement, 2, limit < 0 ? 0 : limit);
+    while (!err && row) {
+        err = db_next(statement, &row, "events", &error);
+        if (err || !row)
+            break;
+        const char *json = column_word(statement, 3);
+        struct stored_event event = { .seq = (uint64_t)sqlite3_column_int64(statement, 0),
+                                      .at_ms = sqlite3_column_int64(statement, 1),
+                                      .event = column_word(statement, 2),
+                                      .json = json,
+                                      .json_bytes = (size_t)sqlite3_column_bytes(statement, 3) };
+        if (!on_row(&event, userdata))
+            break;
+    }
+    return finish(reader, statement, err, &error);
+}
+
+enum err reader_first_seq(struct history_reader *reader, uint64_t *seq)
+{
+    sqlite3_stmt *statement;
+    struct error error = { 0 };
+    bool row = false;
+    enum err err = ready(reader);
+
+    if (err)
+        return err;
+    statement = reader->statements[R_FIRST_SEQ];
+    err = db_next(statement, &row, "events", &error);
+    if (!err)
+        *seq = row ? (uint64_t)sqlite3_column_int64(statement, 0) : 0;
+    return finish(reader, statement, err, &error);
+}

@@ -1,0 +1,129 @@
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "engine/internal.h"
+
+enum err actions_reserve(struct engine_actions *actions, size_t more)
+{
+    size_t capacity = actions->count + more;
+    struct engine_action *list;
+
+    if (capacity <= actions->capacity)
+        return ERR_NONE;
+    capacity += capacity / 2;
+    list = realloc(actions->list, capacity * sizeof(*list));
+    if (!list)
+        return ERR_NO_MEMORY;
+    actions->list = list;
+    actions->capacity = capacity;
+    return ERR_NONE;
+}
+
+struct engine_action *action_add(struct engine *engine, enum action_kind kind)
+{
+    struct engine_actions *actions = engine->actions;
+    struct engine_action *action;
+
+    assert(actions->count < actions->capacity); /* engine_step has reserved */
+    action = &actions->list[actions->count++];
+    memset(action, 0, sizeof(*action));
+    action->kind = kind;
+    return action;
+}
+
+uint64_t next_id(struct engine *engine)
+{
+    return ++engine->last_id;
+}
+
+static struct engine_action *row_add(struct engine *engine, enum row_kind kind, bool event)
+{
+    struct engine_action *action = action_add(engine, ACTION_ROW);
+
+    action->u.row.kind = kind;
+    action->u.row.position = ++engine->last_position;
+    if (event)
+        action->u.row.seq = ++engine->last_seq;
+    return action;
+}
+
+void row_order(struct engine *engine, struct record *record, enum row_kind kind, bool event,
+               bool anomaly)
+{
+    struct engine_action *action = row_add(engine, kind, event);
+    struct order *order = &record->order;
+
+    order->updated_ms = engine->now_ms;
+    if (event)
+        order->seq = engine->last_seq;
+    action->u.row.anomaly = anomaly;
+    action->u.row.order = *order;
+    if (anomaly)
+        engine->anomalies++;
+}
+
+void row_fill(struct engine *engine, struct fill *fill, bool anomaly)
+{
+    struct engine_action *action = row_add(engine, ROW_FILL, true);
+
+    fill->seq = engine->last_seq;
+    action->u.row.anomaly = anomaly;
+    action->u.row.fill = *fill;
+    if (anomaly)
+        engine->anomalies++;
+}
+
+void row_watermark(struct engine *engine, int64_t watermark_ms)
+{
+    struct engine_action *action = row_add(engine, ROW_WATERMARK, false);
+
+    action->u.row.watermark_ms = watermark_ms;
+}
+
+static enum err outcome_error(enum outcome outcome)
+{
+    switch (outcome) {
+    case OUTCOME_ACCEPTED:
+    case OUTCOME_REPLAYED:
+    case OUTCOME_OK:
+        return ERR_NONE;
+    case OUTCOME_UNKNOWN:
+        return ERR_IN_DOUBT;
+    case OUTCOME_REJECTED:
+    case OUTCOME_AUTH:
+        return ERR_UPSTREAM;
+    case OUTCOME_NOT_SENT:
+    case OUTCOME_NOT_READY:
+        return ERR_UNAVAILABLE;
+    case OUTCOME_THROTTLED:
+    case OUTCOME_BUSY:
+    case OUTCOME_IN_PROGRESS:
+        return ERR_BUSY;
+    case OUTCOME_KEY_REUSED:
+        return ERR_INVALID;
+    case OUTCOME_NOT_FOUND:
+        return ERR_NOT_FOUND;
+    }
+    return ERR_INTERNAL;
+}
+
+void reply_add(struct engine *engine, uint64_t waiter, enum outcome outcome,
+               const struct record *record, int64_t retry_after_ms, const char *why, int ret_code)
+{
+    struct engine_action *action = action_add(engine, ACTION_REPLY);
+    struct text text = text_in(action->u.reply.error.text, sizeof(action->u.reply.error.text));
+
+    action->u.reply.waiter = waiter;
+    action->u.reply.outcome = outcome;
+    action->u.reply.retry_after_ms = retry_after_ms;
+    action->u.reply.error.code = outcome_error(outcome);
+    action->u.reply.error.upstream = ret_code;
+    text_add(&text, why ? why : "");
+    if (!record)
+        return;
+    action->u.reply.has_order = true;
+    action->u.reply.order = record->order;
+    action->u.reply.cancel_in_flight = cancel_in_flight(record);
+}

@@ -1,0 +1,570 @@
+/* engine/engine.c - one event in, its actions out. See internal.h for which file does what. */
+#include "engine/engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "engine/internal.h"
+
+const struct engine_times engine_times_default = {
+    .order_deadline_ms = 5000,
+    .answer_timeout_ms = 10000,
+    .recv_window_ms = 5000,
+    .horizon_slack_ms = 30000,
+    .lookup_after_ms = { 2000, 5000, 10000, 20000, 40000, 60000 },
+    .lookup_gap_more_ms = { 80000, 100000, 120000, 140000 },
+    .lookup_late_ms = 600000,
+    .lookup_apart_ms = 10000,
+    .lookups_needed = 3,
+    .lookups_needed_gap = 6,
+    .read_retry_ms = 1000,
+    .scan_margin_ms = 2000,
+    .scan_back_ms = 120000,
+    .first_back_ms = 86400000,
+    .rescan_after_ms = { 5000, 15000, 60000, 300000 },
+    .rescan_back_ms = 300000,
+    .watermark_every_ms = 60000,
+    .audit_every_ms = 300000,
+    .audit_back_ms = 900000,
+    .gap_patience_ms = 30000,
+    .gone_after_ms = 86400000,
+    .keep_final_ms = 600000,
+    .cancel_again_ms = 2000,
+    .clock_uncertainty_max_ms = 500,
+};
+
+static int scaled(int ms, int factor)
+{
+    return ms / factor > 1 ? ms / factor : 1;
+}
+
+struct engine_times engine_times_scaled(const struct engine_times *times, int factor)
+{
+    struct engine_times out = *times;
+    int *all[] = { &out.order_deadline_ms,       &out.answer_timeout_ms, &out.recv_window_ms,
+                   &out.horizon_slack_ms,        &out.lookup_late_ms,    &out.lookup_apart_ms,
+                   &out.read_retry_ms,           &out.scan_margin_ms,    &out.scan_back_ms,
+                   &out.first_back_ms,           &out.rescan_back_ms,    &out.watermark_every_ms,
+                   &out.audit_every_ms,          &out.audit_back_ms,     &out.gap_patience_ms,
+                   &out.gone_after_ms,           &out.keep_final_ms,     &out.cancel_again_ms,
+                   &out.clock_uncertainty_max_ms };
+
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        *all[i] = scaled(*all[i], factor);
+    for (size_t i = 0; i < ARRAY_LEN(out.lookup_after_ms); i++)
+        out.lookup_after_ms[i] = scaled(out.lookup_after_ms[i], factor);
+    for (size_t i = 0; i < ARRAY_LEN(out.lookup_gap_more_ms); i++)
+        out.lookup_gap_more_ms[i] = scaled(out.lookup_gap_more_ms[i], factor);
+    for (size_t i = 0; i < ARRAY_LEN(out.rescan_after_ms); i++)
+        out.rescan_after_ms[i] = scaled(out.rescan_after_ms[i], factor);
+    return out;
+}
+
+enum err engine_create(struct engine **out, const struct engine_config *config)
+{
+    struct engine *engine = calloc(1, sizeof(*engine));
+    struct text prefix;
+
+    if (!engine)
+        return ERR_NO_MEMORY;
+    engine->config = *config;
+    engine->times = &engine->config.times;
+    if (engine->config.orders_max == 0)
+        engine->config.orders_max = 20000;
+    /* Evidence is not refused when memory is full of creates. */
+    engine->records_max = 2 * engine->config.orders_max + 64;
+    engine->last_seq = config->last_seq;
+    prefix = text_in(engine->link_prefix, sizeof(engine->link_prefix));
+    text_add(&prefix, config->link_prefix ? config->link_prefix : "");
+    engine->recovery.jobs = calloc(SCAN_JOBS_MAX, sizeof(*engine->recovery.jobs));
+    if (!engine->recovery.jobs || store_init(engine)) {
+        engine_destroy(engine);
+        return ERR_NO_MEMORY;
+    }
+    recovery_started(engine);
+    *out = engine;
+    return ERR_NONE;
+}
+
+void engine_destroy(struct engine *engine)
+{
+    if (!engine)
+        return;
+    store_deinit(engine);
+    free(engine->recovery.jobs);
+    free(engine);
+}
+
+int64_t server_now_ms(const struct engine *engine)
+{
+    return engine->now_ms + engine->offset_ms;
+}
+
+/* --- readiness --- */
+
+/* After a gap creates go on for a while: what they need to know of other orders is little, and
+ * recovery is quick. */
+static const char *recovery_not_ready(const struct engine *engine)
+{
+    const struct recovery *recovery = &engine->recovery;
+
+    if (recovery->startup_owed)
+        return engine->private_up ? "recovering: reading orders and executions since the last run"
+                                  : "starting: the private stream is not connected yet";
+    if (recovery->gap_since_ms > 0 &&
+        engine->now_ms - recovery->gap_since_ms > engine->times->gap_patience_ms)
+        return engine->private_up ? "recovering from a gap in the private stream"
+                                  : "the private stream is down";
+    return NULL;
+}
+
+const char *engine_not_ready(const struct engine *engine)
+{
+    if (engine->stopping)
+        return "stopping";
+    if (!engine->started)
+        return "starting";
+    if (!engine->config.has_keys)
+        return "there are no API keys";
+    if (engine->auth_why[0])
+        return engine->auth_why;
+    if (engine->journal_down)
+        return "the journal cannot be written";
+    if (!engine->clock_known)
+        return "the exchange's clock is not known yet";
+    if (engine->uncertainty_ms > engine->times->clock_uncertainty_max_ms)
+        return "the exchange's clock is not known well enough";
+    return recovery_not_ready(engine);
+}
+
+/* 10005 is about a permission, and other orders may be allowed. */
+void engine_note_auth(struct engine *engine, int ret_code, const char *ret_msg)
+{
+    if (ret_code == 10005)
+        return;
+    (void)snprintf(engine->auth_why, sizeof(engine->auth_why),
+                   "the exchange refuses the key: %d %.40s", ret_code, ret_msg ? ret_msg : "");
+}
+
+/* --- records --- */
+
+bool record_settle(struct record *record)
+{
+    struct order *order = &record->order;
+
+    if (order->settled || !order_state_is_final(order->state) || record->fills_unsized > 0 ||
+        decimal_cmp(&record->fills_qty, &order->filled_qty) != 0)
+        return false;
+    order->settled = true;
+    return true;
+}
+
+void record_note_final(struct engine *engine, struct record *record)
+{
+    if (!order_state_is_final(record->order.state)) {
+        record->order.settled = false;
+        return;
+    }
+    record->final_ms = engine->now_ms;
+    (void)record_settle(record);
+}
+
+void record_change(struct engine *engine, struct record *record, enum order_state state,
+                   bool anomaly)
+{
+    record->order.state = state;
+    record_note_final(engine, record);
+    row_order(engine, record, ROW_ORDER, true, anomaly);
+}
+
+/* A final order leaves memory: soon when all of it is known, later in any case. */
+static int64_t evict_due_ms(const struct engine *engine, const struct record *record)
+{
+    const struct engine_times *times = engine->times;
+
+    if (!order_state_is_final(record->order.state) || record->waiters ||
+        record->look.stage != LOOK_IDLE || record->watched || record->intent_position)
+        return NEVER_MS;
+    return record->final_ms + (record->order.settled ? times->keep_final_ms : times->gone_after_ms);
+}
+
+static int64_t min_ms(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t record_next_ms(const struct engine *engine, const struct record *record)
+{
+    int64_t due_ms = min_ms(create_due_ms(record), cancel_due_ms(record));
+
+    if (record->look.stage == LOOK_IDLE)
+        due_ms = min_ms(due_ms, record->look.due_ms);
+    due_ms = min_ms(due_ms, waiters_due_ms(record));
+    return min_ms(due_ms, evict_due_ms(engine, record));
+}
+
+void record_done(struct engine *engine, struct record *record)
+{
+    if (record_settle(record))
+        row_order(engine, record, ROW_ORDER, true, false);
+    if (record->order.state != record->counted) {
+        engine->states[record->counted]--;
+        engine->states[record->order.state]++;
+        record->counted = record->order.state;
+    }
+    waiters_serve(engine, record);
+    record_set_due(engine, record, record_next_ms(engine, record));
+}
+
+/* --- time --- */
+
+static void serve_record(struct engine *engine, struct record *record)
+{
+    create_timer(engine, record);
+    cancel_timer(engine, record);
+    lookup_timer(engine, record);
+    record_done(engine, record);
+    if (engine->now_ms >= evict_due_ms(engine, record))
+        record_evict(engine, record);
+}
+
+/* An owner that never answers a read has a fault; a read that is lost counts as failed. */
+static void expire_reads(struct engine *engine);
+
+static void take_tick(struct engine *engine)
+{
+    for (int i = 0; i < TICK_RECORDS_MAX; i++) {
+        struct record *record = store_first_due(engine);
+
+        if (!record || record->due_ms > engine->now_ms)
+            break;
+        serve_record(engine, record);
+    }
+    find_timer(engine);
+    expire_reads(engine);
+}
+
+static int64_t reads_due_ms(const struct engine *engine)
+{
+    int64_t due_ms = NEVER_MS;
+
+    for (size_t i = 0; i < READS_MAX; i++) {
+        if (engine->reads[i].owner != READ_FREE)
+            due_ms = min_ms(due_ms,
+                            engine->reads[i].started_ms + 3LL * engine->times->answer_timeout_ms);
+    }
+    return due_ms;
+}
+
+int64_t engine_next_tick_ms(const struct engine *engine)
+{
+    const struct record *record = store_first_due(engine);
+    int64_t due_ms = record ? record->due_ms : NEVER_MS;
+
+    due_ms = min_ms(due_ms, reads_due_ms(engine));
+    due_ms = min_ms(due_ms, find_due_ms(engine));
+    return min_ms(due_ms, recovery_due_ms(engine));
+}
+
+/* --- events --- */
+
+static void take_restore(struct engine *engine, const struct engine_event *event)
+{
+    struct record *record;
+
+    if (record_by_link(engine, event->u.restore.order->request.link) ||
+        engine->records_count >= engine->records_max)
+        return;
+    record = record_new(engine, event->u.restore.order);
+    record->final_ms = engine->now_ms;
+    for (size_t i = 0; i < event->u.restore.fills_count; i++) {
+        if (!fill_find(engine, record, event->u.restore.fills[i].exec_id))
+            (void)fill_add(engine, record, event->u.restore.fills[i].exec_id, 0);
+    }
+}
+
+static void take_answer(struct engine *engine, const struct engine_event *event)
+{
+    uint64_t send_id = event->u.answer.send_id;
+    struct record *record = record_by_send(&engine->creates, send_id);
+
+    if (record) {
+        create_answer(engine, record, event);
+        return;
+    }
+    record = record_by_send(&engine->cancels, send_id);
+    if (record)
+        cancel_answer(engine, record, event);
+}
+
+static void take_page(struct engine *engine, const struct engine_event *event)
+{
+    struct read_slot *slot = read_by_id(engine, event->u.page.read_id);
+
+    if (!slot)
+        return;
+    switch (slot->owner) {
+    case READ_FREE:
+        return;
+    case READ_FOR_SCAN:
+        recovery_page(engine, slot, event);
+        return;
+    case READ_FOR_RECORD:
+        lookup_page(engine, slot, event);
+        return;
+    case READ_FOR_FIND:
+        find_page(engine, slot, event);
+        return;
+    }
+}
+
+static void expire_reads(struct engine *engine)
+{
+    for (size_t i = 0; i < READS_MAX; i++) {
+        struct engine_event failed = { .kind = EVENT_PAGE,
+                                       .u.page.read_id = engine->reads[i].read_id };
+
+        if (engine->reads[i].owner != READ_FREE &&
+            engine->now_ms >= engine->reads[i].started_ms + 3LL * engine->times->answer_timeout_ms)
+            take_page(engine, &failed);
+    }
+}
+
+static void take_watch(struct engine *engine, const struct engine_event *event)
+{
+    struct record *record = record_by_any(engine, event->u.cancel.id);
+
+    if (!record) {
+        reply_add(engine, event->u.cancel.waiter, OUTCOME_NOT_FOUND, NULL, 0,
+                  "no such order in memory", 0);
+        return;
+    }
+    if (!waiter_add(engine, record, WAITER_WATCH, event, event->u.cancel.wait_until_ms))
+        reply_add(engine, event->u.cancel.waiter, OUTCOME_OK, record, 0, NULL, 0);
+    record_done(engine, record);
+}
+
+static void take_private(struct engine *engine, bool up)
+{
+    if (up) {
+        engine->private_since_ms = engine->now_ms;
+        if (engine->private_up)
+            recovery_gap(engine); /* again up without a word of its end: there was a gap */
+        engine->private_last_ms = engine->now_ms;
+    } else if (engine->private_up) {
+        recovery_gap(engine);
+    }
+    engine->private_up = up;
+}
+
+static void take_clock(struct engine *engine, const struct engine_event *event)
+{
+    engine->clock_known = true;
+    engine->offset_ms = event->u.clock.server_ms - event->now_ms;
+    engine->uncertainty_ms = event->u.clock.uncertainty_ms;
+}
+
+static void take(struct engine *engine, const struct engine_event *event)
+{
+    switch (event->kind) {
+    case EVENT_RESTORE:
+        take_restore(engine, event);
+        return;
+    case EVENT_START:
+        engine->started = true;
+        engine->start_ms = engine->now_ms;
+        create_start(engine);
+        return;
+    case EVENT_CREATE:
+        create_begin(engine, event);
+        return;
+    case EVENT_CANCEL:
+        cancel_begin(engine, event);
+        return;
+    case EVENT_WATCH:
+        take_watch(engine, event);
+        return;
+    case EVENT_COMMITTED:
+        create_committed(engine, event);
+        return;
+    case EVENT_JOURNAL_DOWN:
+    case EVENT_JOURNAL_UP:
+        engine->journal_down = event->kind == EVENT_JOURNAL_DOWN;
+        return;
+    case EVENT_ANSWER:
+        take_answer(engine, event);
+        return;
+    case EVENT_PAGE:
+        take_page(engine, event);
+        return;
+    case EVENT_FOUND:
+        find_answer(engine, event);
+        return;
+    case EVENT_ORDER:
+        engine->private_last_ms = engine->now_ms;
+        evidence_order(engine, event->u.order, false);
+        return;
+    case EVENT_FILL:
+        engine->private_last_ms = engine->now_ms;
+        evidence_fill(engine, event->u.fill, false);
+        return;
+    case EVENT_PRIVATE_UP:
+    case EVENT_PRIVATE_DOWN:
+        take_private(engine, event->kind == EVENT_PRIVATE_UP);
+        return;
+    case EVENT_CLOCK:
+        take_clock(engine, event);
+        return;
+    case EVENT_TICK:
+        take_tick(engine);
+        return;
+    case EVENT_STOP:
+        engine->stopping = true;
+        create_stop(engine);
+        return;
+    }
+}
+
+/* --- what an event may need, at most --- */
+
+static size_t event_items(const struct engine_event *event)
+{
+    switch (event->kind) {
+    case EVENT_PAGE:
+        return event->u.page.reports_count + event->u.page.fills_count;
+    case EVENT_ORDER:
+    case EVENT_FILL:
+        return 1;
+    case EVENT_RESTORE:
+    case EVENT_START:
+    case EVENT_CREATE:
+    case EVENT_CANCEL:
+    case EVENT_WATCH:
+    case EVENT_COMMITTED:
+    case EVENT_JOURNAL_DOWN:
+    case EVENT_JOURNAL_UP:
+    case EVENT_ANSWER:
+    case EVENT_FOUND:
+    case EVENT_PRIVATE_UP:
+    case EVENT_PRIVATE_DOWN:
+    case EVENT_CLOCK:
+    case EVENT_TICK:
+    case EVENT_STOP:
+        return 0;
+    }
+    return 0;
+}
+
+static size_t event_keys(const struct engine_event *event)
+{
+    size_t keys = 0;
+
+    if (event->kind == EVENT_RESTORE)
+        return event->u.restore.fills_count;
+    if (event->kind == EVENT_FOUND)
+        return event->u.found.fills_count;
+    if (event->kind == EVENT_COMMITTED && event->u.committed.known_fills_count) {
+        for (size_t i = 0; i < event->u.committed.known_count; i++)
+            keys += event->u.committed.known_fills_count[i];
+    }
+    return keys;
+}
+
+/* How much queued evidence this event may set free: that of one find, or of all that wait for a
+ * report. */
+static size_t queued_most(const struct engine *engine)
+{
+    size_t longest = 0;
+    size_t looked_up = 0;
+
+    for (const struct find *find = engine->finds_first; find; find = find->next) {
+        longest = find->count > longest ? find->count : longest;
+        if (find->stage >= FIND_LOOK_READY)
+            looked_up += find->count;
+    }
+    return longest + looked_up;
+}
+
+static size_t actions_most(const struct engine *engine, const struct engine_event *event,
+                           size_t items)
+{
+    size_t most = 64 + READS_MAX + FINDS_FLIGHT_MAX + engine->waiters_count + 6 * items;
+
+    if (event->kind == EVENT_START || event->kind == EVENT_STOP)
+        most += 3 * engine->records_count;
+    if (event->kind == EVENT_COMMITTED)
+        most += 4 * engine->intents_count;
+    if (event->kind == EVENT_TICK)
+        most += 6 * TICK_RECORDS_MAX;
+    if (engine->recovery.plan != PLAN_NONE)
+        most += engine->states[ORDER_UNKNOWN]; /* compare() at its end */
+    return most;
+}
+
+static enum err reserve(struct engine *engine, const struct engine_event *event,
+                        struct engine_actions *actions)
+{
+    size_t items = event_items(event) + queued_most(engine) + 1;
+    size_t records = items < engine->finds_count ? items : engine->finds_count;
+    enum err err =
+        store_reserve(engine, records + 2, event_keys(event) + items, items + 1, items + 1);
+
+    if (err)
+        return err;
+    return actions_reserve(actions, actions_most(engine, event, items));
+}
+
+enum err engine_step(struct engine *engine, const struct engine_event *event,
+                     struct engine_actions *actions)
+{
+    enum err err = reserve(engine, event, actions);
+
+    if (err)
+        return err;
+    if (event->now_ms > engine->now_ms)
+        engine->now_ms = event->now_ms;
+    engine->actions = actions;
+    take(engine, event);
+    lookup_pump(engine);
+    recovery_pump(engine);
+    find_pump(engine);
+    engine->actions = NULL;
+    return ERR_NONE;
+}
+
+/* --- what others may see --- */
+
+void engine_get_status(const struct engine *engine, struct engine_status *out)
+{
+    const char *why = engine_not_ready(engine);
+    struct text text = text_in(out->why, sizeof(out->why));
+
+    text_add(&text, why ? why : "");
+    out->ready = !why;
+    out->recovering = engine->config.has_keys &&
+                      (engine->recovery.startup_owed || engine->recovery.owed_from_ms != NEVER_MS);
+    out->watermark_ms = engine->recovery.watermark_ms;
+    out->last_seq = engine->last_seq;
+    out->last_position = engine->last_position;
+    out->orders_in_memory = engine->records_count;
+    out->unknown = engine->states[ORDER_UNKNOWN];
+    out->open = engine->states[ORDER_INTENT] + engine->states[ORDER_SENT] +
+                engine->states[ORDER_ACKED] + engine->states[ORDER_LIVE];
+    out->waiters = engine->waiters_count;
+    out->anomalies = engine->anomalies;
+}
+
+const struct order *engine_find(const struct engine *engine, const char *id)
+{
+    const struct record *record = record_by_any(engine, id);
+
+    return record ? &record->order : NULL;
+}
+
+const char *engine_cancel_in_flight(const struct engine *engine, const struct order *order)
+{
+    (void)engine;
+    return cancel_in_flight((const struct record *)(const void *)order); /* its first member */
+}

@@ -1,0 +1,439 @@
+/* engine/internal.h - what the engine's own files share. Nothing outside of engine/ includes it.
+ *
+ * Where to find what:
+ *   engine.c    one event in: dispatch, readiness, status, timers
+ *   store.c     records, fill keys, indexes, the timer heap; all memory, reserved before a step
+ * changes anything actions.c   appends rows, sends, reads, replies create.c    INTENT -> SENT ->
+ * what its answer proves cancel.c    cancel_wanted, and cancels again evidence.c  order messages
+ * and fills into records find.c      evidence about what is not in memory: asked of the journal,
+ * then of the exchange lookup.c    look-ups of one order, the horizon rule, GONE recovery.c  scans
+ * at the start, after a gap, again, and as an audit waiters.c   who waits for what, one reply each
+ *   order.c     merge of one message into one order (pure)
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/engine.h"
+#include "engine/order.h"
+#include "engine/recovery.h"
+
+#define NEVER_MS INT64_MAX
+
+#define WAITERS_MAX      1024
+#define LOOKUPS_MAX      12 /* reads of single orders in flight */
+#define FINDS_MAX        4096
+#define FINDS_FLIGHT_MAX 64
+#define FIND_QUEUE_MAX   256 /* evidence that waits for one order */
+#define FIND_LOOK_TRIES  5   /* look-ups of an order of which only fills are known */
+#define EVIDENCE_MAX     16384
+#define FILL_KEYS_MAX    (1 << 20)
+#define TICK_RECORDS_MAX 256 /* records served in one tick; more: the next tick is due at once */
+#define CURSOR_MAX       512
+
+/* --- indexes: chains of nodes that live inside what they index, so adding never allocates --- */
+
+struct node {
+    struct node *next;
+    uint64_t hash;
+    void *item; /* NULL: not in an index */
+};
+struct index {
+    struct node **buckets;
+    size_t mask;
+};
+
+uint64_t hash_text(uint64_t seed, const char *text);
+uint64_t hash_number(uint64_t number);
+/* The first node of this hash after `after` (NULL: from the start). Compare the item yourself. */
+struct node *index_next(const struct index *index, uint64_t hash, const struct node *after);
+void index_add(struct index *index, struct node *node, uint64_t hash, void *item);
+void index_remove(struct index *index, struct node *node);
+
+/* --- what is kept --- */
+
+struct record;
+
+/* A fill that has been counted: its key, and a fingerprint of its numbers. */
+struct fill_node {
+    struct fill_node *next; /* of the same order */
+    struct node by_key;
+    struct record *record;
+    char exec_id[64];
+    uint64_t numbers; /* 0: not known (from the journal), learnt from the next evidence */
+};
+
+enum waiter_kind { WAITER_CREATE, WAITER_CANCEL, WAITER_WATCH };
+struct waiter {
+    struct waiter *next;
+    uint64_t id;
+    enum waiter_kind kind;
+    enum engine_wait wait;
+    int64_t until_ms;
+    bool replay; /* create: a repeated one */
+    bool acked;  /* cancel: acknowledged, waits for the end */
+};
+
+enum look_stage { LOOK_IDLE, LOOK_QUEUED, LOOK_READING };
+
+struct lookup {
+    enum look_stage stage;
+    enum read_kind kind;
+    struct record *queue_next;
+    int64_t due_ms;
+    int64_t base_ms; /* the schedule counts from here */
+    int64_t started_ms;
+    int step; /* of the schedule */
+    int failures;
+    bool wanted;        /* asked for, whatever the state says */
+    bool again;         /* asked for while one was running */
+    bool found;         /* this one has brought evidence */
+    int counted;        /* complete empty ones, lookup_apart_ms apart */
+    int64_t counted_ms; /* start of the last of them */
+};
+
+struct record {
+    struct order order;
+    struct record *prev; /* all records */
+    struct record *next;
+    struct node by_link;
+    struct node by_order_id;
+    struct node by_client;
+    struct node by_create;
+    struct node by_cancel;
+    size_t heap_at;
+    int64_t due_ms;
+    enum order_state counted; /* the state under which engine->states counts it */
+
+    /* create */
+    uint64_t intent_position; /* must be durable before the send; 0: none */
+    struct record *intent_next;
+    bool intent_new; /* its link can turn out to be known */
+    size_t known;    /* within one commit: 1 + its place in `known` */
+    bool doomed;     /* not to be sent when the commit comes */
+    uint64_t create_send;
+    int64_t made_server_ms; /* the exchange's clock when the intent was made; 0: not in this run */
+    int64_t sent_ms; /* handed to the transport; restored: start of this run */
+    int64_t answer_due_ms;
+    bool restored;       /* its send was in another run */
+    bool duplicate;      /* the exchange said that it knows the link */
+    bool soft;           /* refused in a way that one empty look-up must confirm */
+    bool watched;        /* NOT_SENT by a refusal: looked up until the horizon */
+    enum outcome failed; /* how a NOT_SENT or REJECTED one is answered */
+    int64_t retry_after_ms;
+    char why[REASON_MAX];
+
+    /* cancel */
+    uint64_t cancel_send; /* in flight; 0: none */
+    int64_t cancel_ms;    /* last handed to the transport */
+    int64_t cancel_answer_due_ms;
+    int64_t cancel_due_ms; /* to be sent again */
+    bool cancel_unknown;   /* its answer was lost */
+
+    /* evidence */
+    int64_t seen_ms; /* last order message or fill, by now_ms */
+    int64_t final_ms;
+    bool missing;  /* open here, not in a complete scan */
+    bool conflict; /* evidence that cannot be */
+    int64_t conflict_ms;
+    struct fill_node *fills;
+    size_t fills_count;
+    size_t fills_unsized; /* keys whose size is not known */
+    struct decimal fills_qty;
+
+    struct lookup look;
+    struct waiter *waiters;
+};
+
+/* An order message or a fill that waits. */
+struct evidence {
+    struct evidence *next;
+    bool is_fill;
+    bool scanned; /* from a scan or look-up, not from the stream */
+    union {
+        struct order_report report;
+        struct fill fill;
+    } u;
+};
+
+enum find_stage {
+    FIND_READY,
+    FIND_DELAYED,
+    FIND_ASKED,
+    FIND_LOOK_READY,
+    FIND_LOOK_DELAYED,
+    FIND_LOOKING
+};
+
+/* All evidence about one order (or one fill without an order) that is not in memory. */
+struct find {
+    struct find *prev; /* all finds, oldest first */
+    struct find *next;
+    struct node by_key;
+    uint64_t number; /* order of making */
+    uint64_t find_id;
+    enum find_stage stage;
+    enum read_kind look;
+    enum category category;
+    char order_id[ORDER_ID_MAX];
+    char link[LINK_MAX];
+    char symbol[SYMBOL_MAX];
+    char exec_id[64];
+    struct evidence *first;
+    struct evidence *last;
+    size_t count;
+    int tries;
+    int64_t retry_ms;
+};
+
+enum read_owner { READ_FREE, READ_FOR_SCAN, READ_FOR_RECORD, READ_FOR_FIND };
+
+/* A read in flight. */
+struct read_slot {
+    enum read_owner owner;
+    uint64_t read_id;
+    int64_t started_ms;
+    struct record *record;
+    struct find *find;
+    struct scan_job *job;
+    struct cursor_guard guard;
+    struct engine_action read; /* as it was asked, for the next page */
+};
+#define READS_MAX (SCANS_MAX + LOOKUPS_MAX)
+
+struct engine {
+    struct engine_config config;
+    char link_prefix[25];
+    const struct engine_times *times;
+    int64_t now_ms;
+    struct engine_actions *actions; /* of the running step */
+
+    uint64_t last_seq;
+    uint64_t last_position;
+    uint64_t last_id; /* sends, reads, finds */
+    uint64_t last_link;
+    uint64_t anomalies;
+    bool started;
+    bool stopping;
+    bool journal_down;
+    int64_t start_ms;
+    char auth_why[REASON_MAX]; /* "" or why creates have stopped */
+
+    bool clock_known;
+    int64_t offset_ms; /* server = now + offset */
+    int64_t uncertainty_ms;
+    bool private_up;
+    int64_t private_since_ms;
+    int64_t private_last_ms; /* last message of the private stream */
+
+    struct record *records;
+    size_t records_count;
+    size_t records_max;
+    size_t states[ORDER_GONE + 1];
+    struct record **heap;
+    size_t heap_count;
+    struct index links;
+    struct index order_ids;
+    struct index clients;
+    struct index creates;
+    struct index cancels;
+    struct index fill_keys;
+    size_t fill_keys_count;
+
+    struct record *intents_first; /* by position */
+    struct record *intents_last;
+    size_t intents_count;
+
+    struct record *look_first;
+    struct record *look_last;
+    struct read_slot reads[READS_MAX];
+    size_t lookups_flying;
+
+    struct find *finds_first;
+    struct find *finds_last;
+    size_t finds_count;
+    size_t finds_flying;
+    size_t finds_ready; /* to be asked, or to be looked up */
+    struct index find_keys;
+    size_t evidence_count;
+
+    struct recovery recovery;
+
+    struct waiter *waiters;
+    struct waiter *waiters_free;
+    size_t waiters_count;
+
+    struct record *spare_records;
+    size_t spare_records_count;
+    struct fill_node *spare_fills;
+    size_t spare_fills_count;
+    struct find *spare_finds;
+    size_t spare_finds_count;
+    struct evidence *spare_evidence;
+    size_t spare_evidence_count;
+};
+
+/* --- store.c --- */
+
+MUST_CHECK enum err store_init(struct engine *engine);
+void store_deinit(struct engine *engine);
+/* Makes sure that so many can be taken without allocating. */
+MUST_CHECK enum err store_reserve(struct engine *engine, size_t records, size_t fills, size_t finds,
+                                  size_t evidence);
+struct record *record_new(struct engine *engine, const struct order *order);
+void record_evict(struct engine *engine, struct record *record);
+/* Drops the final order that ended first. False: none can go. */
+bool store_make_room(struct engine *engine);
+void record_index_order_id(struct engine *engine, struct record *record);
+void record_reindex(struct engine *engine, struct record *record);
+struct record *record_by_link(const struct engine *engine, const char *link);
+struct record *record_by_order_id(const struct engine *engine, enum category category,
+                                  const char *order_id);
+struct record *record_by_any(const struct engine *engine, const char *id);
+struct record *record_by_send(const struct index *index, uint64_t send_id);
+void record_set_create_send(struct engine *engine, struct record *record, uint64_t send_id);
+void record_set_cancel_send(struct engine *engine, struct record *record, uint64_t send_id);
+/* `numbers` 0: key only. The caller has made sure that the key is new. */
+struct fill_node *fill_add(struct engine *engine, struct record *record, const char *exec_id,
+                           uint64_t numbers);
+struct fill_node *fill_find(const struct engine *engine, const struct record *record,
+                            const char *exec_id);
+uint64_t fill_numbers(const struct fill *fill);
+struct evidence *evidence_new(struct engine *engine);
+void evidence_free(struct engine *engine, struct evidence *evidence);
+void record_set_due(struct engine *engine, struct record *record, int64_t due_ms);
+struct record *store_first_due(const struct engine *engine);
+
+/* --- actions.c --- */
+
+MUST_CHECK enum err actions_reserve(struct engine_actions *actions, size_t more);
+struct engine_action *action_add(struct engine *engine, enum action_kind kind);
+/* A row of the order as it is now; with `event` it gets the next event number. */
+void row_order(struct engine *engine, struct record *record, enum row_kind kind, bool event,
+               bool anomaly);
+void row_fill(struct engine *engine, struct fill *fill, bool anomaly);
+void row_watermark(struct engine *engine, int64_t watermark_ms);
+void reply_add(struct engine *engine, uint64_t waiter, enum outcome outcome,
+               const struct record *record, int64_t retry_after_ms, const char *why, int ret_code);
+uint64_t next_id(struct engine *engine);
+
+/* --- engine.c --- */
+
+/* NULL when creates are taken, else why not. */
+const char *engine_not_ready(const struct engine *engine);
+int64_t server_now_ms(const struct engine *engine);
+/* Whether the fills add up; true when that is new. */
+bool record_settle(struct record *record);
+/* After any change of a record: settled, waiters, counters, timer. */
+void record_done(struct engine *engine, struct record *record);
+/* A change of state that is an event. */
+void record_change(struct engine *engine, struct record *record, enum order_state state,
+                   bool anomaly);
+void record_note_final(struct engine *engine, struct record *record);
+/* The exchange refuses our key: no more creates. */
+void engine_note_auth(struct engine *engine, int ret_code, const char *ret_msg);
+
+/* --- create.c --- */
+
+void create_begin(struct engine *engine, const struct engine_event *event);
+void create_committed(struct engine *engine, const struct engine_event *event);
+void create_answer(struct engine *engine, struct record *record, const struct engine_event *event);
+void create_timer(struct engine *engine, struct record *record);
+int64_t create_due_ms(const struct record *record);
+void create_start(struct engine *engine);
+void create_stop(struct engine *engine);
+/* The link is taken at the exchange by an order that is not this one. */
+void create_foreign(struct engine *engine, struct record *record);
+void create_soft_confirmed(struct engine *engine, struct record *record);
+
+/* --- cancel.c --- */
+
+void cancel_begin(struct engine *engine, const struct engine_event *event);
+/* Sends the wanted cancel unless one is in flight or it is too soon. */
+void cancel_pursue(struct engine *engine, struct record *record);
+void cancel_answer(struct engine *engine, struct record *record, const struct engine_event *event);
+void cancel_timer(struct engine *engine, struct record *record);
+int64_t cancel_due_ms(const struct record *record);
+const char *cancel_in_flight(const struct record *record);
+
+/* --- evidence.c --- */
+
+void evidence_order(struct engine *engine, const struct order_report *report, bool scanned);
+void evidence_fill(struct engine *engine, const struct fill *fill, bool scanned);
+/* For find.c: it is known whose they are. */
+void report_apply(struct engine *engine, struct record *record, const struct order_report *report,
+                  bool scanned);
+void fill_apply(struct engine *engine, struct record *record, const struct fill *fill,
+                bool scanned);
+/* The record that this evidence is about; `*blocked`: it is in doubt until a commit. */
+struct record *evidence_record(struct engine *engine, const struct evidence *evidence,
+                               bool *blocked);
+bool evidence_is_foreign(const struct engine *engine, const struct record *record,
+                         const struct order_report *report);
+bool evidence_must_ask(const struct record *record);
+bool fill_has_order(const struct fill *fill);
+
+/* --- find.c --- */
+
+/* Whether so much more evidence may wait. */
+bool find_has_room(const struct engine *engine, size_t more);
+void find_queue(struct engine *engine, const struct evidence *like);
+void find_answer(struct engine *engine, const struct engine_event *event);
+void find_page(struct engine *engine, struct read_slot *slot, const struct engine_event *event);
+void find_pump(struct engine *engine);
+void find_timer(struct engine *engine);
+int64_t find_due_ms(const struct engine *engine);
+/* The record has got its order id: what waits for that order is its. */
+void find_wake(struct engine *engine, const struct record *record);
+/* Of evidence that waits since before find number `number` was made. */
+bool find_any_before(const struct engine *engine, uint64_t number);
+
+/* --- lookup.c --- */
+
+/* Starts the schedule anew from now. */
+void lookup_schedule(struct engine *engine, struct record *record);
+void lookup_stop(struct record *record);
+void lookup_now(struct engine *engine, struct record *record);
+void lookup_soon(struct engine *engine, struct record *record);
+/* Sets or clears the next time by what the record still needs. */
+void lookup_review(struct engine *engine, struct record *record);
+void lookup_timer(struct engine *engine, struct record *record);
+void lookup_pump(struct engine *engine);
+void lookup_page(struct engine *engine, struct read_slot *slot, const struct engine_event *event);
+/* A complete scan did not have it. */
+void lookup_scanned_empty(struct engine *engine, struct record *record, int64_t started_ms);
+
+/* --- reads (lookup.c) --- */
+
+/* A free slot for look-ups, or NULL. */
+struct read_slot *read_free_slot(struct engine *engine);
+struct read_slot *read_by_id(struct engine *engine, uint64_t read_id);
+void read_start(struct engine *engine, struct read_slot *slot);
+/* Asks for the next page with the same parameters; false: the cursor came before. */
+bool read_next_page(struct engine *engine, struct read_slot *slot, const char *cursor);
+void read_release(struct engine *engine, struct read_slot *slot);
+
+/* --- recovery.c --- */
+
+void recovery_started(struct engine *engine);
+void recovery_gap(struct engine *engine);
+void recovery_page(struct engine *engine, struct read_slot *slot, const struct engine_event *event);
+void recovery_pump(struct engine *engine);
+int64_t recovery_due_ms(const struct engine *engine);
+
+/* --- waiters.c --- */
+
+struct waiter *waiter_add(struct engine *engine, struct record *record, enum waiter_kind kind,
+                          const struct engine_event *event, int64_t until_ms);
+void waiters_serve(struct engine *engine, struct record *record);
+/* The cancel has come out so. */
+void waiters_cancelled(struct engine *engine, struct record *record, enum outcome outcome,
+                       int64_t retry_after_ms, const char *why, int ret_code);
+/* Ends create waiters with this, whatever they wait for. */
+void waiters_end_creates(struct engine *engine, struct record *record, enum outcome outcome,
+                         const char *why);
+bool waiters_any(const struct record *record, enum waiter_kind kind);
+int64_t waiters_due_ms(const struct record *record);
+void waiters_end_all(struct engine *engine, struct record *record);

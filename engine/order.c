@@ -1,0 +1,244 @@
+#include "engine/order.h"
+
+#include <string.h>
+
+/* How far an order has come at one and the same cumExecQty. A conditional order goes untriggered,
+ * triggered, new. */
+static int rank(enum exchange_status status)
+{
+    switch (status) {
+    case STATUS_NONE:
+        return 0;
+    case STATUS_UNTRIGGERED:
+        return 1;
+    case STATUS_TRIGGERED:
+        return 2;
+    case STATUS_NEW:
+    case STATUS_OTHER:
+        return 3;
+    case STATUS_PARTIALLY_FILLED:
+        return 4;
+    case STATUS_FILLED:
+    case STATUS_CANCELLED:
+    case STATUS_PARTIALLY_FILLED_CANCELED:
+    case STATUS_REJECTED:
+    case STATUS_DEACTIVATED:
+        return 5;
+    }
+    return 0;
+}
+
+static enum order_state state_of(enum exchange_status status)
+{
+    if (status == STATUS_REJECTED)
+        return ORDER_REJECTED;
+    return status_is_closed(status) ? ORDER_CLOSED : ORDER_LIVE;
+}
+
+static struct decimal or_zero(const struct decimal *value)
+{
+    return decimal_is_none(value) ? DECIMAL_ZERO : *value;
+}
+
+/* A spot market order may count its size in quote coin, and its executed size in base coin. */
+static bool size_is_in_quote(const struct order_report *report)
+{
+    return report->category == CATEGORY_SPOT && report->type == ORDER_TYPE_MARKET;
+}
+
+bool order_report_is_sane(const struct order_report *report)
+{
+    if (decimal_sign(&report->filled_qty) < 0 || decimal_sign(&report->filled_value) < 0)
+        return false;
+    if (report->status == STATUS_FILLED && decimal_sign(&report->filled_qty) == 0)
+        return false;
+    if (decimal_sign(&report->qty) > 0 && !size_is_in_quote(report))
+        return decimal_cmp(&report->filled_qty, &report->qty) <= 0;
+    return true;
+}
+
+static bool set_decimal(struct decimal *to, const struct decimal *from)
+{
+    bool changed;
+
+    if (decimal_is_none(from))
+        return false;
+    changed = decimal_is_none(to) || decimal_cmp(to, from) != 0;
+    if (changed)
+        *to = *from;
+    return changed;
+}
+
+/* Bounded arrays of one size: copied whole. */
+static bool set_text(char *to, const char *from, size_t bytes)
+{
+    if (!from[0] || strncmp(to, from, bytes) == 0)
+        return false;
+    memcpy(to, from, bytes);
+    to[bytes - 1] = '\0';
+    return true;
+}
+
+static bool set_fees(struct order *order, const struct order_report *report)
+{
+    bool changed = order->fees_count != report->fees_count;
+
+    if (report->fees_count <= 0 || report->fees_count > FEES_MAX)
+        return false;
+    for (int i = 0; i < report->fees_count && !changed; i++)
+        changed = strcmp(order->fees[i].coin, report->fees[i].coin) != 0 ||
+                  decimal_cmp(&order->fees[i].amount, &report->fees[i].amount) != 0;
+    memcpy(order->fees, report->fees, sizeof(order->fees));
+    order->fees_count = report->fees_count;
+    return changed;
+}
+
+static bool set_reasons(struct order *order, const struct order_report *report)
+{
+    bool changed = false;
+
+    if (strcmp(report->reject_reason, "EC_NoError") != 0)
+        changed |= set_text(order->reject_reason, report->reject_reason, REASON_MAX);
+    if (report->status != STATUS_FILLED)
+        changed |= set_text(order->cancel_reason, report->cancel_reason, REASON_MAX);
+    return changed;
+}
+
+/* What others changed of an order that was not made here. */
+static bool set_request(struct order *order, const struct order_report *report)
+{
+    bool changed = set_decimal(&order->request.qty, &report->qty);
+
+    if (order->request.type == ORDER_TYPE_UNKNOWN && report->type != ORDER_TYPE_UNKNOWN) {
+        order->request.type = report->type;
+        order->request.tif = report->tif;
+        changed = true;
+    }
+    changed |= set_decimal(&order->request.price, &report->price);
+    changed |= set_decimal(&order->request.trigger_price, &report->trigger_price);
+    return changed;
+}
+
+static bool take(struct order *order, const struct order_report *report)
+{
+    enum order_state state = state_of(report->status);
+    bool changed = order->state != state || order->status != report->status;
+
+    order->state = state;
+    order->status = report->status;
+    changed |= set_decimal(&order->filled_qty, &report->filled_qty);
+    changed |= set_decimal(&order->filled_value, &report->filled_value);
+    changed |= set_decimal(&order->avg_price, &report->avg_price);
+    changed |= set_fees(order, report);
+    changed |= set_reasons(order, report);
+    changed |= set_text(order->order_id, report->order_id, ORDER_ID_MAX);
+    if (order->external)
+        changed |= set_request(order, report);
+    if (report->updated_ms > order->exchange_ms)
+        order->exchange_ms = report->updated_ms;
+    return changed;
+}
+
+/* A second closing message at the same cumExecQty (a cancel that came too late, a row of the
+ * history): the first one's status stays, only what it lacked is filled in. */
+static bool complete(struct order *order, const struct order_report *report)
+{
+    bool changed = false;
+
+    if (report->status != order->status)
+        return false;
+    if (decimal_sign(&order->avg_price) == 0 && decimal_sign(&report->avg_price) != 0)
+        changed |= set_decimal(&order->avg_price, &report->avg_price);
+    if (decimal_sign(&order->filled_value) == 0 && decimal_sign(&report->filled_value) != 0)
+        changed |= set_decimal(&order->filled_value, &report->filled_value);
+    if (order->fees_count == 0)
+        changed |= set_fees(order, report);
+    if (!order->reject_reason[0] && !order->cancel_reason[0])
+        changed |= set_reasons(order, report);
+    return changed;
+}
+
+static bool is_same_order(const struct order *order, const struct order_report *report)
+{
+    const struct order_request *request = &order->request;
+
+    if (order->order_id[0] && report->order_id[0] && strcmp(order->order_id, report->order_id) != 0)
+        return false;
+    return request->category == report->category && strcmp(request->symbol, report->symbol) == 0 &&
+           (report->side == SIDE_NONE || request->side == SIDE_NONE ||
+            request->side == report->side);
+}
+
+/* Why strictly more (a larger cumExecQty, or a higher rank at the same) is taken whatever its time
+ * says: both only grow at the exchange, so the message that has more is the later one. */
+enum merge_result order_merge(struct order *order, const struct order_report *report)
+{
+    struct decimal known = or_zero(&order->filled_qty);
+    struct decimal told = or_zero(&report->filled_qty);
+    bool later = report->updated_ms > order->exchange_ms;
+    int more = decimal_cmp(&told, &known);
+    int step = rank(report->status) - rank(order->status);
+
+    if (!is_same_order(order, report) || !order_report_is_sane(report))
+        return MERGE_CONFLICT;
+    if (more < 0)
+        return later || status_is_closed(report->status) ? MERGE_CONFLICT : MERGE_STALE;
+    if (more == 0 && order->status != STATUS_NONE) {
+        if (step < 0)
+            return later ? MERGE_CONFLICT : MERGE_STALE;
+        if (step == 0 && order_state_is_final(order->state) && status_is_closed(order->status))
+            return complete(order, report) ? MERGE_TAKEN : MERGE_SAME;
+        if (step == 0 && report->updated_ms < order->exchange_ms)
+            return MERGE_STALE;
+    }
+    return take(order, report) ? MERGE_TAKEN : MERGE_SAME;
+}
+
+void order_from_report(struct order *order, const struct order_report *report, int64_t now_ms)
+{
+    struct order_request *request = &order->request;
+
+    memset(order, 0, sizeof(*order));
+    memcpy(request->link, report->link, sizeof(request->link));
+    memcpy(request->client_id, report->link, sizeof(report->link));
+    memcpy(request->symbol, report->symbol, sizeof(request->symbol));
+    request->category = report->category;
+    request->side = report->side;
+    request->type = report->type;
+    request->tif = report->tif;
+    request->qty = report->qty;
+    request->price = report->price;
+    request->trigger_price = report->trigger_price;
+    request->take_profit = DECIMAL_NONE;
+    request->stop_loss = DECIMAL_NONE;
+    request->reduce_only = report->reduce_only;
+    request->close_on_trigger = report->close_on_trigger;
+    request->position_idx = report->position_idx;
+    order->external = true;
+    order->attempt = 1;
+    order->filled_qty = DECIMAL_ZERO;
+    order->filled_value = DECIMAL_NONE;
+    order->avg_price = DECIMAL_NONE;
+    order->created_ms = report->created_ms > 0 ? report->created_ms : now_ms;
+    if (order_report_is_sane(report)) {
+        take(order, report);
+        return;
+    }
+    order->state = ORDER_LIVE; /* its numbers are nonsense: a look-up may tell better */
+    memcpy(order->order_id, report->order_id, sizeof(order->order_id));
+}
+
+bool order_matches(const struct order *order, const struct order_report *report)
+{
+    const struct order_request *request = &order->request;
+
+    if (request->category != report->category || strcmp(request->symbol, report->symbol) != 0 ||
+        request->side != report->side)
+        return false;
+    if (order->external)
+        return true;
+    if (!request->qty_in_quote && decimal_sign(&request->qty) > 0 &&
+        decimal_cmp(&request->qty, &report->qty) != 0)
+        return false;
+    return request->type != ORDER_TYPE_LIMIT || decimal_cmp(&request->price, &report->price) == 0;
+}

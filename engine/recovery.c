@@ -1,0 +1,411 @@
+#include "engine/recovery.h"
+
+#include <string.h>
+
+#include "engine/internal.h"
+
+#define WINDOW_MAX_MS   (7LL * 24 * 3600 * 1000)
+#define HISTORY_BACK_MS (24LL * 3600 * 1000)
+#define ORDER_MARGIN_MS 10000
+#define PAGES_MAX       100000U
+
+static const enum category categories[] = { CATEGORY_SPOT, CATEGORY_LINEAR, CATEGORY_INVERSE };
+static const struct {
+    enum category category;
+    const char *settle_coin;
+} open_lists[] = { { CATEGORY_SPOT, "" },
+                   { CATEGORY_LINEAR, "USDT" },
+                   { CATEGORY_LINEAR, "USDC" },
+                   { CATEGORY_INVERSE, "" } };
+
+/* --- the plan: pure --- */
+
+bool cursor_guard_pass(struct cursor_guard *guard, const char *cursor)
+{
+    uint64_t hash = hash_text(1, cursor);
+
+    if (guard->pages > 0 && (hash == guard->last || hash == guard->kept))
+        return false;
+    if (++guard->pages > PAGES_MAX)
+        return false;
+    guard->last = hash;
+    if (guard->pages >= guard->keep_at) {
+        guard->kept = hash;
+        guard->keep_at = guard->pages * 2;
+    }
+    return true;
+}
+
+static void add_job(struct scan_job *jobs, size_t *count, enum read_kind kind,
+                    enum category category, const char *settle_coin, int64_t start_ms,
+                    int64_t end_ms)
+{
+    if (*count >= SCAN_JOBS_MAX)
+        return;
+    jobs[(*count)++] = (struct scan_job){ .kind = kind,
+                                          .category = category,
+                                          .settle_coin = settle_coin,
+                                          .start_ms = start_ms,
+                                          .end_ms = end_ms };
+}
+
+size_t recovery_plan(struct scan_job *jobs, int64_t from_ms, int64_t until_ms, bool with_open,
+                     bool with_history, int64_t history_from_ms)
+{
+    /* Two years are kept; so many windows of each category fit among the jobs. */
+    int64_t oldest_ms = until_ms - WINDOW_MAX_MS * 120;
+    size_t count = 0;
+
+    if (from_ms < oldest_ms)
+        from_ms = oldest_ms;
+    for (size_t i = 0; i < ARRAY_LEN(categories); i++) {
+        for (int64_t start_ms = from_ms; start_ms < until_ms; start_ms += WINDOW_MAX_MS) {
+            int64_t end_ms =
+                until_ms - start_ms > WINDOW_MAX_MS ? start_ms + WINDOW_MAX_MS : until_ms;
+
+            add_job(jobs, &count, READ_EXECUTIONS, categories[i], "", start_ms, end_ms);
+        }
+    }
+    for (size_t i = 0; with_open && i < ARRAY_LEN(open_lists); i++)
+        add_job(jobs, &count, READ_OPEN_ORDERS, open_lists[i].category, open_lists[i].settle_coin,
+                0, 0);
+    for (size_t i = 0; with_history && i < ARRAY_LEN(categories); i++)
+        add_job(jobs, &count, READ_HISTORY, categories[i], "", history_from_ms, until_ms);
+    return count;
+}
+
+/* --- what is owed --- */
+
+void recovery_started(struct engine *engine)
+{
+    struct recovery *recovery = &engine->recovery;
+
+    recovery->startup_owed = true;
+    recovery->owed_from_ms = NEVER_MS;
+    recovery->watermark_ms = engine->config.watermark_ms;
+    recovery->rescan_step = (int)ARRAY_LEN(engine->times->rescan_after_ms);
+}
+
+static void abort_plan(struct engine *engine)
+{
+    for (size_t i = 0; i < SCANS_MAX; i++) {
+        if (engine->reads[i].owner == READ_FOR_SCAN)
+            read_release(engine, &engine->reads[i]);
+    }
+    engine->recovery.plan = PLAN_NONE;
+}
+
+/* The private stream broke, or evidence had to be dropped: all since its last message is owed. */
+void recovery_gap(struct engine *engine)
+{
+    struct recovery *recovery = &engine->recovery;
+    int64_t from_ms = engine->private_last_ms + engine->offset_ms - engine->times->scan_back_ms;
+
+    if (!engine->started || !engine->config.has_keys)
+        return;
+    if (!recovery->startup_owed && from_ms < recovery->owed_from_ms)
+        recovery->owed_from_ms = from_ms;
+    if (recovery->gap_since_ms == 0)
+        recovery->gap_since_ms = engine->now_ms;
+    abort_plan(engine);
+}
+
+static bool recovery_owed(const struct recovery *recovery)
+{
+    return recovery->startup_owed || recovery->owed_from_ms != NEVER_MS;
+}
+
+/* An order whose fate is open may have been filled before the watermark. */
+static int64_t oldest_open_ms(const struct engine *engine)
+{
+    int64_t oldest_ms = NEVER_MS;
+
+    for (const struct record *record = engine->records; record; record = record->next) {
+        enum order_state state = record->order.state;
+
+        if ((state == ORDER_UNKNOWN || state == ORDER_ACKED) &&
+            record->order.created_ms < oldest_ms)
+            oldest_ms = record->order.created_ms;
+    }
+    return oldest_ms;
+}
+
+static int64_t startup_from_ms(const struct engine *engine)
+{
+    const struct recovery *recovery = &engine->recovery;
+    int64_t from_ms = server_now_ms(engine) - engine->times->first_back_ms;
+    int64_t oldest_ms = oldest_open_ms(engine);
+
+    if (recovery->watermark_ms > 0)
+        from_ms = recovery->watermark_ms - engine->times->scan_back_ms;
+    if (oldest_ms != NEVER_MS && oldest_ms + engine->offset_ms - ORDER_MARGIN_MS < from_ms)
+        from_ms = oldest_ms + engine->offset_ms - ORDER_MARGIN_MS;
+    return from_ms;
+}
+
+static void begin(struct engine *engine, enum plan_kind plan, int64_t from_ms, bool with_open,
+                  bool with_history)
+{
+    struct recovery *recovery = &engine->recovery;
+    int64_t until_ms = server_now_ms(engine) + engine->times->scan_margin_ms;
+    int64_t history_ms = server_now_ms(engine) - HISTORY_BACK_MS;
+
+    recovery->plan = plan;
+    recovery->jobs_done = 0;
+    recovery->plan_started_ms = engine->now_ms;
+    recovery->plan_from_ms = from_ms;
+    recovery->plan_until_ms = until_ms;
+    recovery->settling = false;
+    recovery->news = false;
+    recovery->jobs_count = recovery_plan(recovery->jobs, from_ms, until_ms, with_open, with_history,
+                                         from_ms > history_ms ? from_ms : history_ms);
+}
+
+static void begin_recovery(struct engine *engine)
+{
+    struct recovery *recovery = &engine->recovery;
+    int64_t from_ms = recovery->owed_from_ms;
+
+    if (recovery->startup_owed && startup_from_ms(engine) < from_ms)
+        from_ms = startup_from_ms(engine);
+    begin(engine, PLAN_RECOVERY, from_ms, true, true);
+}
+
+static int64_t rescan_due_ms(const struct engine *engine)
+{
+    const struct recovery *recovery = &engine->recovery;
+
+    if (recovery->rescan_step >= (int)ARRAY_LEN(engine->times->rescan_after_ms))
+        return NEVER_MS;
+    return recovery->rescan_base_ms + engine->times->rescan_after_ms[recovery->rescan_step];
+}
+
+static void begin_what_is_due(struct engine *engine)
+{
+    struct recovery *recovery = &engine->recovery;
+    int64_t server_ms = server_now_ms(engine);
+
+    if (!engine->clock_known || !engine->private_up || engine->stopping || !engine->started)
+        return;
+    if (recovery_owed(recovery)) {
+        begin_recovery(engine);
+    } else if (engine->now_ms >= rescan_due_ms(engine)) {
+        recovery->rescan_step++;
+        begin(engine, PLAN_RESCAN, server_ms - engine->times->rescan_back_ms, false, true);
+    } else if (engine->now_ms >= recovery->audit_due_ms) {
+        recovery->audit_due_ms = engine->now_ms + engine->times->audit_every_ms;
+        begin(engine, PLAN_AUDIT, server_ms - engine->times->audit_back_ms, true, false);
+    }
+}
+
+/* --- the end of a plan --- */
+
+static void set_watermark(struct engine *engine, int64_t watermark_ms)
+{
+    struct recovery *recovery = &engine->recovery;
+
+    recovery->watermark_due_ms = engine->now_ms + engine->times->watermark_every_ms;
+    if (watermark_ms <= recovery->watermark_ms)
+        return;
+    recovery->watermark_ms = watermark_ms;
+    row_watermark(engine, watermark_ms);
+}
+
+/* What is open here and was not in the complete lists: look it up; what may never have arrived: one
+ * empty look-up. */
+static void compare(struct engine *engine)
+{
+    struct recovery *recovery = &engine->recovery;
+    bool full = recovery->plan == PLAN_RECOVERY;
+    int64_t since_ms = recovery->plan_started_ms;
+
+    for (struct record *record = engine->records; record; record = record->next) {
+        const struct order *order = &record->order;
+        bool old = order->updated_ms < since_ms && record->seen_ms < since_ms;
+
+        if (!old || (order->state == ORDER_UNKNOWN && !full))
+            continue;
+        if (order->state == ORDER_LIVE || order->state == ORDER_ACKED) {
+            record->missing = true;
+            lookup_now(engine, record);
+            record_done(engine, record);
+        } else if (order->state == ORDER_UNKNOWN && order->request.category != CATEGORY_OPTION &&
+                   order->created_ms + engine->offset_ms - ORDER_MARGIN_MS >=
+                       recovery->plan_from_ms &&
+                   record->look.base_ms <= since_ms && !record->soft) {
+            lookup_scanned_empty(engine, record, since_ms);
+        }
+    }
+}
+
+static void finish(struct engine *engine)
+{
+    struct recovery *recovery = &engine->recovery;
+    enum plan_kind plan = recovery->plan;
+
+    if (plan == PLAN_RECOVERY || plan == PLAN_AUDIT)
+        compare(engine);
+    recovery->plan = PLAN_NONE;
+    if (plan == PLAN_RECOVERY) {
+        recovery->startup_owed = false;
+        recovery->owed_from_ms = NEVER_MS;
+        recovery->gap_since_ms = 0;
+        recovery->done_once = true;
+        recovery->rescan_step = 0;
+        recovery->rescan_base_ms = engine->now_ms;
+        recovery->audit_due_ms = engine->now_ms + engine->times->audit_every_ms;
+        set_watermark(engine, recovery->plan_until_ms - engine->times->scan_margin_ms -
+                                  engine->times->rescan_back_ms);
+    } else if (recovery->news) {
+        recovery->rescan_step = 0;
+        recovery->rescan_base_ms = engine->now_ms;
+    }
+}
+
+/* --- reads --- */
+
+static void job_failed(struct engine *engine, struct scan_job *job)
+{
+    int doublings = job->failures < 4 ? job->failures : 4;
+
+    job->failures++;
+    job->state = SCAN_TODO;
+    job->retry_ms = engine->now_ms + ((int64_t)engine->times->read_retry_ms << doublings);
+}
+
+void recovery_page(struct engine *engine, struct read_slot *slot, const struct engine_event *event)
+{
+    struct scan_job *job = slot->job;
+    const char *cursor = event->u.page.next_cursor ? event->u.page.next_cursor : "";
+
+    if (!event->u.page.ok ||
+        !find_has_room(engine, event->u.page.reports_count + event->u.page.fills_count)) {
+        read_release(engine, slot);
+        job_failed(engine, job);
+        return;
+    }
+    for (size_t i = 0; i < event->u.page.reports_count; i++)
+        evidence_order(engine, &event->u.page.reports[i], true);
+    for (size_t i = 0; i < event->u.page.fills_count; i++)
+        evidence_fill(engine, &event->u.page.fills[i], true);
+    if (slot->owner != READ_FOR_SCAN)
+        return; /* a queue overflowed, and the plan begins anew */
+    if (cursor[0] && read_next_page(engine, slot, cursor))
+        return;
+    read_release(engine, slot);
+    if (cursor[0]) {
+        job_failed(engine, job);
+        return;
+    }
+    job->state = SCAN_DONE;
+    engine->recovery.jobs_done++;
+}
+
+static void start_job(struct engine *engine, struct read_slot *slot, struct scan_job *job)
+{
+    struct engine_action *read = &slot->read;
+
+    job->state = SCAN_READING;
+    slot->owner = READ_FOR_SCAN;
+    slot->job = job;
+    read->u.read.kind = job->kind;
+    read->u.read.category = job->category;
+    strncpy(read->u.read.settle_coin, job->settle_coin, sizeof(read->u.read.settle_coin) - 1);
+    read->u.read.start_ms = job->start_ms;
+    read->u.read.end_ms = job->end_ms;
+    read->u.read.limit = job->kind == READ_EXECUTIONS ? 100 : 50;
+    read_start(engine, slot);
+}
+
+static struct scan_job *next_job(const struct engine *engine)
+{
+    const struct recovery *recovery = &engine->recovery;
+
+    for (size_t i = 0; i < recovery->jobs_count; i++) {
+        struct scan_job *job = &recovery->jobs[i];
+
+        if (job->state == SCAN_TODO && job->retry_ms <= engine->now_ms)
+            return job;
+    }
+    return NULL;
+}
+
+static void start_jobs(struct engine *engine)
+{
+    for (size_t i = 0; i < SCANS_MAX; i++) {
+        struct scan_job *job;
+
+        if (engine->reads[i].owner != READ_FREE)
+            continue;
+        job = next_job(engine);
+        if (!job)
+            return;
+        start_job(engine, &engine->reads[i], job);
+    }
+}
+
+/* While live nothing is older than this that has not been seen: the audit reads further back than
+ * this stays behind. */
+static void move_watermark(struct engine *engine)
+{
+    struct recovery *recovery = &engine->recovery;
+
+    if (engine->now_ms < recovery->watermark_due_ms || !recovery->done_once ||
+        recovery_owed(recovery) || !engine->private_up || !engine->clock_known)
+        return;
+    if (engine->finds_count > 0)
+        recovery->watermark_due_ms = engine->now_ms + engine->times->read_retry_ms;
+    else
+        set_watermark(engine, server_now_ms(engine) - engine->times->rescan_back_ms);
+}
+
+void recovery_pump(struct engine *engine)
+{
+    struct recovery *recovery = &engine->recovery;
+
+    if (!engine->config.has_keys)
+        return;
+    move_watermark(engine);
+    if (recovery->plan == PLAN_NONE)
+        begin_what_is_due(engine);
+    if (recovery->plan == PLAN_NONE)
+        return;
+    if (recovery->jobs_done < recovery->jobs_count) {
+        start_jobs(engine);
+        return;
+    }
+    if (!recovery->settling) {
+        recovery->settling = true;
+        recovery->settle_number = engine->last_id;
+    }
+    if (!find_any_before(engine, recovery->settle_number))
+        finish(engine);
+}
+
+int64_t recovery_due_ms(const struct engine *engine)
+{
+    const struct recovery *recovery = &engine->recovery;
+    int64_t due_ms = NEVER_MS;
+
+    if (!engine->config.has_keys || !engine->started || engine->stopping)
+        return NEVER_MS;
+    if (recovery->plan != PLAN_NONE) {
+        for (size_t i = 0; i < recovery->jobs_count; i++) {
+            const struct scan_job *job = &recovery->jobs[i];
+
+            /* One that is due already waits for a free slot, not for time. */
+            if (job->state == SCAN_TODO && job->retry_ms > engine->now_ms && job->retry_ms < due_ms)
+                due_ms = job->retry_ms;
+        }
+        return due_ms;
+    }
+    if (!recovery->done_once || recovery_owed(recovery) || !engine->private_up ||
+        !engine->clock_known)
+        return NEVER_MS;
+    due_ms = recovery->watermark_due_ms;
+    if (recovery->audit_due_ms < due_ms)
+        due_ms = recovery->audit_due_ms;
+    if (rescan_due_ms(engine) < due_ms)
+        due_ms = rescan_due_ms(engine);
+    return due_ms;
+}

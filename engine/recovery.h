@@ -1,0 +1,73 @@
+/* engine/recovery.h - which scans are still owed: at start-up, after a gap, again a little later,
+ * and as an audit (RELIABILITY section 3). Pure; used by the engine only.
+ *
+ * A plan is a list of scan jobs. A job reads one list (open orders, history or executions of one
+ * category and window) page by page; a failed page or a cursor that comes again voids the job, and
+ * it is read again from its first page. The plan is done when all jobs are, and when all evidence
+ * that they brought has found its order.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/engine.h"
+
+#define SCANS_MAX     4 /* reads of scans in flight */
+#define SCAN_JOBS_MAX 512
+
+/* Notices a cursor that comes again, in constant space (Brent): sooner or later in a long circle,
+ * at once in a short one. */
+struct cursor_guard {
+    uint64_t kept;
+    uint64_t last;
+    uint32_t pages;
+    uint32_t keep_at;
+};
+/* False: this cursor came before, or there were too many pages. */
+bool cursor_guard_pass(struct cursor_guard *guard, const char *cursor);
+
+enum scan_state { SCAN_TODO, SCAN_READING, SCAN_DONE };
+
+struct scan_job {
+    enum scan_state state;
+    enum read_kind kind;
+    enum category category;
+    const char *settle_coin; /* "" or static text */
+    int64_t start_ms;        /* server clock */
+    int64_t end_ms;
+    int failures;
+    int64_t retry_ms;
+};
+
+enum plan_kind { PLAN_NONE, PLAN_RECOVERY, PLAN_RESCAN, PLAN_AUDIT };
+
+struct recovery {
+    bool startup_owed;
+    int64_t owed_from_ms; /* server clock; INT64_MAX: no gap is owed */
+    int64_t gap_since_ms; /* 0: none */
+    bool done_once;
+    int64_t watermark_ms;
+
+    enum plan_kind plan;
+    struct scan_job *jobs; /* SCAN_JOBS_MAX */
+    size_t jobs_count;
+    size_t jobs_done;
+    int64_t plan_started_ms;
+    int64_t plan_from_ms; /* server clock */
+    int64_t plan_until_ms;
+    bool settling; /* all read; evidence waits for its orders */
+    uint64_t settle_number;
+    bool news;
+
+    int rescan_step; /* of the series; past its end: none owed */
+    int64_t rescan_base_ms;
+    int64_t audit_due_ms;
+    int64_t watermark_due_ms;
+};
+
+/* Fills `jobs` for a span: executions in windows of at most 7 days, then (`with_orders`) open
+ * orders and the history from `history_from_ms`. Returns how many. */
+size_t recovery_plan(struct scan_job *jobs, int64_t from_ms, int64_t until_ms, bool with_open,
+                     bool with_history, int64_t history_from_ms);

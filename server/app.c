@@ -1,0 +1,510 @@
+/* server/app.c - start order: exchange (embedded only), clock, budget, market, journal, history,
+ * engine, reads, hub, http, stream. Stop: http takes no more, then the parts that answer its calls,
+ * then http, then the rest. */
+#include "server/app.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/rand.h>
+
+#include "api/api.h"
+#include "api/events.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "server/http.h"
+#include "server/hub.h"
+#include "sim/sim.h"
+
+#define VERSION          "0.1.0"
+#define HUB_RING_BYTES   ((size_t)8 * 1024 * 1024)
+#define LOOP_GRACE_MS    300
+#define HTTP_GRACE_MS    200
+#define CONNECTIONS_MAX  96 /* 64 creates and 32 cancels in flight */
+#define READ_CONNECTIONS 16
+#define HISTORY_WORKERS  2
+#define URL_MAX          128
+
+struct app {
+    const struct config *config;
+    bool has_keys;
+    char rest_url[URL_MAX]; /* embedded exchange */
+    char ws_url[URL_MAX];
+    char link_prefix[32];
+    struct sim *sim;
+    struct signer *signer;
+    struct clock_sync *clock;
+    struct budget *budget;
+    struct market *market;
+    struct instruments_slot *instruments;
+    struct journal *journal;
+    struct history *history;
+    struct loop *loop;
+    struct reads *reads;
+    struct stream *stream;
+    struct stream_times stream_times;
+    struct hub *hub;
+    struct http *http;
+    struct api api;
+    const char *allow_hosts[CONFIG_LIST_MAX];
+    const char *allow_origins[CONFIG_LIST_MAX];
+};
+
+/* --- what the parts tell each other --- */
+
+static void on_journaled(uint64_t seq, const char *event, const char *json, size_t json_bytes,
+                         int64_t at_ms, void *userdata)
+{
+    struct app *app = userdata;
+
+    (void)at_ms;
+    hub_publish_event(app->hub, seq, event, json, json_bytes);
+}
+
+static void on_link(enum stream_link link, enum link_state state, int64_t since_ms, void *userdata)
+{
+    struct app *app = userdata;
+    struct buffer json = buffer_of(1024);
+    char topic[48];
+
+    if (link != LINK_PRIVATE &&
+        (state == LINK_DOWN || state == LINK_STALE || state == LINK_CONNECTING))
+        market_set_stale(app->market, (enum category)link);
+    (void)snprintf(topic, sizeof(topic), "status:%s", stream_link_word(link));
+    api_event_status(&json, link, state, since_ms);
+    if (buffer_check(&json) == ERR_NONE)
+        hub_publish_state(app->hub, topic, "status", json.data, json.bytes);
+    buffer_deinit(&json);
+}
+
+static void on_private_up(void *userdata)
+{
+    struct app *app = userdata;
+
+    if (app->loop)
+        loop_on_private(app->loop, true);
+}
+
+static void on_private_down(void *userdata)
+{
+    struct app *app = userdata;
+
+    if (app->loop)
+        loop_on_private(app->loop, false);
+}
+
+/* A full inbox is not an error here: the loop notes that evidence was lost and asks for it over
+ * REST. */
+static void on_order(const struct order_report *report, void *userdata)
+{
+    struct app *app = userdata;
+
+    if (app->loop && loop_on_order(app->loop, report) != ERR_NONE)
+        log_warn("app: the engine's inbox is full");
+}
+
+static void on_fill(const struct fill *fill, void *userdata)
+{
+    struct app *app = userdata;
+
+    if (app->loop && loop_on_fill(app->loop, fill) != ERR_NONE)
+        log_warn("app: the engine's inbox is full");
+}
+
+static void on_ticker(const struct ticker *ticker, int64_t recv_ms, void *userdata)
+{
+    struct app *app = userdata;
+    struct buffer json = buffer_of(4096);
+    char topic[96];
+
+    (void)snprintf(topic, sizeof(topic), "ticker:%s:%s", category_word(ticker->category),
+                   ticker->symbol);
+    if (!hub_wanted(app->hub, topic))
+        return;
+    api_event_ticker(&json, ticker, recv_ms);
+    if (buffer_check(&json) == ERR_NONE)
+        hub_publish_state(app->hub, topic, "ticker", json.data, json.bytes);
+    buffer_deinit(&json);
+}
+
+static void on_book(enum category category, const char *symbol, int depth, bool is_snapshot,
+                    const struct json *data, int64_t ts_ms, int64_t cts_ms, int64_t recv_ms,
+                    void *userdata)
+{
+    struct app *app = userdata;
+    struct buffer json = buffer_of((size_t)256 * 1024);
+    char topic[96];
+
+    (void)cts_ms;
+    (void)snprintf(topic, sizeof(topic), "book:%s:%s:%d", category_word(category), symbol, depth);
+    if (!hub_wanted(app->hub, topic))
+        return;
+    api_event_book_frame(&json, category, symbol, depth, is_snapshot, data, ts_ms, recv_ms);
+    if (buffer_check(&json) == ERR_NONE)
+        hub_publish_frame(app->hub, topic, "book", json.data, json.bytes, is_snapshot);
+    buffer_deinit(&json);
+}
+
+static void on_book_gap(enum category category, const char *symbol, int depth, void *userdata)
+{
+    struct app *app = userdata;
+    struct buffer json = buffer_of(1024);
+    char topic[96];
+
+    (void)snprintf(topic, sizeof(topic), "book:%s:%s:%d", category_word(category), symbol, depth);
+    if (!hub_wanted(app->hub, topic))
+        return;
+    json_add_open(&json, '{');
+    json_add_key(&json, "topic");
+    json_add_text(&json, topic);
+    json_add_key(&json, "recv_at");
+    json_add_int(&json, clock_wall_ms());
+    json_add_key(&json, "repaired");
+    json_add_bool(&json, false);
+    json_add_close(&json, '}');
+    if (buffer_check(&json) == ERR_NONE)
+        hub_publish_gap(app->hub, topic, json.data, json.bytes);
+    buffer_deinit(&json);
+}
+
+static const struct stream_callbacks stream_callbacks = {
+    .on_link = on_link,
+    .on_private_up = on_private_up,
+    .on_private_down = on_private_down,
+    .on_order = on_order,
+    .on_fill = on_fill,
+    .on_ticker = on_ticker,
+    .on_book = on_book,
+    .on_book_gap = on_book_gap,
+};
+
+static void add_server_status(struct buffer *out, void *userdata)
+{
+    struct app *app = userdata;
+
+    if (app->http)
+        http_add_status(out, app->http);
+}
+
+/* --- start --- */
+
+static enum err start_sim(struct app *app, struct secret_page *secrets, const char **key,
+                          const char **secret, struct error *error)
+{
+    struct sim_options options = {
+        .host = "127.0.0.1",
+        .seed = app->config->sim_seed,
+        .control = app->config->sim_control,
+    };
+    unsigned char random[16];
+    char hex[sizeof(random) * 2 + 1];
+    enum err err;
+
+    if (RAND_bytes(random, sizeof(random)) != 1)
+        return error_set(error, ERR_INTERNAL, "no random numbers");
+    for (size_t i = 0; i < sizeof(random); i++)
+        (void)snprintf(hex + i * 2, 3, "%02x", random[i]);
+    if (secret_add(secrets, "embedded", strlen("embedded"), key) ||
+        secret_add(secrets, hex, strlen(hex), secret))
+        return error_set(error, ERR_INTERNAL, "the secret page is full");
+    options.api_key = *key;
+    options.api_secret = *secret;
+    err = sim_start(&app->sim, &options, error);
+    if (err)
+        return err;
+    (void)snprintf(app->rest_url, sizeof(app->rest_url), "http://127.0.0.1:%d", sim_port(app->sim));
+    (void)snprintf(app->ws_url, sizeof(app->ws_url), "ws://127.0.0.1:%d", sim_port(app->sim));
+    return ERR_NONE;
+}
+
+static enum err make_signer(struct app *app, struct secret_page *secrets, struct error *error)
+{
+    const struct config *config = app->config;
+    const char *key = config->api_key;
+    const char *secret = config->api_secret;
+    enum err err;
+
+    if (config_is_embedded(config)) {
+        err = start_sim(app, secrets, &key, &secret, error);
+        if (err)
+            return err;
+        app->has_keys = true;
+        return signer_create_hmac(&app->signer, key, secret, error);
+    }
+    app->has_keys = config_has_keys(config);
+    if (!app->has_keys)
+        return ERR_NONE;
+    if (config->api_private_key)
+        return signer_create_rsa(&app->signer, key, config->api_private_key, error);
+    return signer_create_hmac(&app->signer, key, secret, error);
+}
+
+static const char *rest_url(const struct app *app)
+{
+    if (app->rest_url[0])
+        return app->rest_url;
+    return app->config->rest_url[0] ? app->config->rest_url : env_rest_url(app->config->env);
+}
+
+static struct rest_config rest_config(const struct app *app, int connections_max)
+{
+    return (struct rest_config){
+        .url = rest_url(app),
+        .ca_file = app->config->ca_file[0] ? app->config->ca_file : NULL,
+        .signer = app->signer,
+        .budget = app->budget,
+        .clock = app->clock,
+        .recv_window_ms = app->config->recv_window_ms,
+        .connections_max = connections_max,
+        .connect_timeout_ms = 5000,
+    };
+}
+
+static enum err start_journal(struct app *app, struct journal_start *start, struct error *error)
+{
+    char path[CONFIG_TEXT_MAX * 2];
+    char account[16];
+    struct journal_identity identity = {
+        .env = env_word(app->config->env),
+        .account = account,
+        .start_fresh = config_is_embedded(app->config),
+    };
+    enum err err = config_journal_path(app->config, path, sizeof(path), error);
+
+    if (err)
+        return err;
+    config_account(app->config, account);
+    err = journal_open(&app->journal, path, &identity, start, error);
+    if (err)
+        return err;
+    log_info("journal: path=%s run=%" PRId64 " last_seq=%" PRIu64, path, start->run,
+             start->last_seq);
+    return history_start(&app->history, app->journal, HISTORY_WORKERS, error);
+}
+
+static enum err start_engine(struct app *app, const struct journal_start *start,
+                             struct error *error)
+{
+    struct loop_config config = {
+        .rest = rest_config(app, CONNECTIONS_MAX),
+        .engine = {
+            .times = engine_times_scaled(&engine_times_default, app->config->speed),
+            .has_keys = true,
+            .last_seq = start->last_seq,
+            .watermark_ms = start->watermark_ms,
+            .link_prefix = app->link_prefix,
+        },
+        .journal = app->journal,
+        .history = app->history,
+        .clock_every_ms = 60000,
+        .format_order = api_event_order,
+        .format_fill = api_event_fill,
+        .on_event = on_journaled,
+        .userdata = app,
+    };
+
+    config.engine.times.recv_window_ms = app->config->recv_window_ms;
+    /* Links grow: prefix, the journal's own letters, run number, then the engine's counter. */
+    (void)snprintf(app->link_prefix, sizeof(app->link_prefix), "b%s-%" PRIx64 "-", start->id,
+                   (uint64_t)start->run);
+    return loop_start(&app->loop, &config, error);
+}
+
+static enum err start_reads(struct app *app, struct error *error)
+{
+    const struct reads_config config = {
+        .rest = rest_config(app, READ_CONNECTIONS),
+        .instruments = app->instruments,
+        .instruments_every_ms = 3600000,
+    };
+
+    return reads_start(&app->reads, &config, error);
+}
+
+static int scaled(int value, int speed)
+{
+    return value / speed > 0 ? value / speed : 1;
+}
+
+static enum err start_stream(struct app *app, struct error *error)
+{
+    const struct config *config = app->config;
+    struct stream_config stream = {
+        .public_url = env_public_ws_url(config->env),
+        .private_url = env_private_ws_url(config->env),
+        .ca_file = config->ca_file[0] ? config->ca_file : NULL,
+        .signer = app->signer,
+        .clock = app->clock,
+        .market = app->market,
+        .times = &app->stream_times,
+        .callbacks = &stream_callbacks,
+        .userdata = app,
+    };
+
+    app->stream_times = stream_times_default;
+    app->stream_times.backoff_min_ms = scaled(stream_times_default.backoff_min_ms, config->speed);
+    app->stream_times.backoff_max_ms = scaled(stream_times_default.backoff_max_ms, config->speed);
+    app->stream_times.stale_after_ms = scaled(stream_times_default.stale_after_ms, config->speed);
+    if (config->ws_url[0] || app->ws_url[0]) {
+        stream.public_url = app->ws_url[0] ? app->ws_url : config->ws_url;
+        stream.private_url = stream.public_url;
+    }
+    return stream_start(&app->stream, &stream, error);
+}
+
+static void fill_api(struct app *app, uint64_t epoch)
+{
+    app->api = (struct api){
+        .version = VERSION,
+        .env = env_word(app->config->env),
+        .has_keys = app->has_keys,
+        .default_category = app->config->default_category,
+        .epoch = epoch,
+        .started_ms = clock_wall_ms(),
+        .loop = app->loop,
+        .journal = app->journal,
+        .history = app->history,
+        .market = app->market,
+        .stream = app->stream,
+        .reads = app->reads,
+        .instruments = app->instruments,
+        .clock = app->clock,
+        .budget = app->budget,
+        .order_deadline_ms = scaled(engine_times_default.order_deadline_ms, app->config->speed),
+        .add_server_status = add_server_status,
+        .userdata = app,
+    };
+}
+
+static enum err start_http(struct app *app, struct error *error)
+{
+    const struct config *config = app->config;
+    struct http_config http = {
+        .host = config->listen_host,
+        .port = config->listen_port,
+        .also_ipv6_loopback = strcmp(config->listen_host, "127.0.0.1") == 0,
+        .allow_hosts = app->allow_hosts,
+        .allow_hosts_count = config->allow_hosts_count,
+        .allow_origins = app->allow_origins,
+        .allow_origins_count = config->allow_origins_count,
+        .max_streams = (size_t)config->max_streams,
+        .max_connections = (size_t)config->max_streams + 2096,
+        .max_in_flight = 1024,
+        .times = http_times_default,
+        .api = &app->api,
+        .hub = app->hub,
+    };
+
+    for (size_t i = 0; i < config->allow_hosts_count; i++)
+        app->allow_hosts[i] = config->allow_hosts[i];
+    for (size_t i = 0; i < config->allow_origins_count; i++)
+        app->allow_origins[i] = config->allow_origins[i];
+    return http_start(&app->http, &http, error);
+}
+
+static enum err make_shared(struct app *app, struct error *error)
+{
+    app->clock = clock_sync_create();
+    app->budget = budget_create(app->config->ip_limit);
+    app->market = market_create();
+    app->instruments = instruments_slot_create();
+    if (!app->clock || !app->budget || !app->market || !app->instruments)
+        return error_set(error, ERR_NO_MEMORY, "out of memory");
+    return ERR_NONE;
+}
+
+static enum err start_parts(struct app *app, struct secret_page *secrets, struct error *error)
+{
+    struct journal_start start = { .epoch = 0 };
+    enum err err = make_shared(app, error);
+
+    if (!err)
+        err = make_signer(app, secrets, error);
+    if (!err && app->has_keys)
+        err = start_journal(app, &start, error);
+    if (err)
+        return err;
+    app->hub = hub_create(HUB_RING_BYTES, start.last_seq);
+    if (!app->hub)
+        return error_set(error, ERR_NO_MEMORY, "out of memory");
+    if (app->has_keys)
+        err = start_engine(app, &start, error);
+    if (!err)
+        err = start_reads(app, error);
+    if (!err)
+        err = start_stream(app, error);
+    if (err)
+        return err;
+    fill_api(app, start.epoch);
+    return start_http(app, error);
+}
+
+enum err app_start(struct app **out, const struct config *config, struct secret_page *secrets,
+                   struct error *error)
+{
+    struct app *app = calloc(1, sizeof(*app));
+    enum err err;
+
+    if (!app)
+        return error_set(error, ERR_NO_MEMORY, "out of memory");
+    app->config = config;
+    err = start_parts(app, secrets, error);
+    if (err) {
+        app_stop(app);
+        return err;
+    }
+    *out = app;
+    return ERR_NONE;
+}
+
+void app_print_welcome(const struct app *app)
+{
+    bool ipv6 = strchr(app->config->listen_host, ':') != NULL;
+    char address[96];
+
+    (void)snprintf(address, sizeof(address), ipv6 ? "[%s]:%d" : "%s:%d", app->config->listen_host,
+                   http_port(app->http));
+    if (strcmp(app->config->listen_host, "127.0.0.1") == 0)
+        (void)snprintf(address, sizeof(address), "localhost:%d", http_port(app->http));
+    printf("bybit-bridge " VERSION " listens on http://%s (env: %s%s)\n", address,
+           env_word(app->config->env),
+           config_is_embedded(app->config) ? ", the embedded exchange: no real money"
+           : app->has_keys                 ? ""
+                                           : ", no keys: public data only");
+    printf("\ntry:\n  curl %s/price/BTCUSDT\n", address);
+    if (app->has_keys) {
+        printf("  curl %s/orders -d symbol=BTCUSDT -d side=buy -d qty=0.01 -d type=market\n",
+               address);
+        printf("  curl -N '%s/stream?topics=orders,fills,ticker:BTCUSDT'\n\n", address);
+    } else {
+        printf("  curl %s/book/BTCUSDT\n  curl -N '%s/stream?topics=ticker:BTCUSDT'\n\n", address,
+               address);
+    }
+    (void)fflush(stdout);
+}
+
+/* --- stop --- */
+
+void app_stop(struct app *app)
+{
+    if (!app)
+        return;
+    http_quiesce(app->http);
+    stream_stop(app->stream);
+    loop_stop(app->loop, LOOP_GRACE_MS);
+    reads_stop(app->reads);
+    journal_close(app->journal);
+    history_stop(app->history);
+    http_stop(app->http, HTTP_GRACE_MS);
+    loop_destroy(app->loop);
+    hub_destroy(app->hub);
+    sim_stop(app->sim);
+    instruments_slot_destroy(app->instruments);
+    market_destroy(app->market);
+    budget_destroy(app->budget);
+    clock_sync_destroy(app->clock);
+    signer_destroy(app->signer);
+    free(app);
+}

@@ -1,0 +1,20 @@
+/* server/app.h - owns and wires all parts; start and stop in order (ARCHITECTURE section 2).
+ *
+ * Threads: called from the main thread only.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "base/secret.h"
+#include "server/config.h"
+
+struct app;
+
+/* Starts everything; the config is borrowed for life. Errors: ERR_INVALID and ERR_UNAVAILABLE are the configuration's (exit 78), others
+ * internal; the text says what to do. */
+MUST_CHECK enum err app_start(struct app **out, const struct config *config,
+                              struct secret_page *secrets, struct error *error);
+/* Where it listens, for people: "127.0.0.1:8787". */
+void app_print_welcome(const struct app *app);
+/* Within a second: answers what waits, says `bye` to the streams, commits, closes. NULL is fine. */
+void app_stop(struct app *app);

@@ -1,0 +1,390 @@
+/* The http thread: one epoll over MHD's own epoll descriptors (a daemon a listen socket) and the
+ * bell.
+ *
+ * A turn: wait; run what the bell brought (answers of handlers, chunks from the journal), wake
+ * readers, run the daemons that have something to do, then the clocks (reaper, heartbeats, stop).
+ * MHD's resume wakes nobody: MHD_run must follow it before the next wait, hence listener->pending.
+ */
+#include "server/http.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "server/conn.h"
+#include "server/sse.h"
+
+#define POOL_BYTES                                                                                 \
+    ((size_t)32 * 1024) /* a connection's memory in MHD: head, reply head, stream chunk */
+#define EVENTS_MAX       8
+#define STOP_FLUSH_TURNS 3
+#define QUIESCE_MS       500
+
+struct http_thread {
+    struct http http;
+    pthread_t thread;
+    bool running;
+};
+
+const struct http_times http_times_default = {
+    .header_ms = 5000,
+    .body_ms = 5000,
+    .idle_ms = 60000,
+    .stalled_ms = 30000,
+    .heartbeat_ms = 15000,
+};
+
+/* --- MHD's daemons --- */
+
+static size_t keep_as_sent(void *cls, struct MHD_Connection *mhd, char *text)
+{
+    (void)cls;
+    (void)mhd;
+    return strlen(text);
+}
+
+static void on_mhd_log(void *cls, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
+static void on_mhd_log(void *cls, const char *format, va_list args)
+{
+    char line[LOG_SAFE_MAX * 2];
+    char safe[LOG_SAFE_MAX];
+
+    (void)cls;
+    (void)vsnprintf(line, sizeof(line), format, args);
+    log_debug("http: library: %s", log_safe(line, safe));
+}
+
+static void on_mhd_panic(void *cls, const char *file, unsigned int line, const char *reason)
+{
+    char safe[LOG_SAFE_MAX];
+
+    (void)cls;
+    (void)file;
+    log_error("http: panic in the library line=%u: %s", line, log_safe(reason ? reason : "", safe));
+    abort();
+}
+
+static struct MHD_Daemon *start_daemon(struct listener *listener)
+{
+    const struct http_config *config = &listener->http->config;
+
+    /* The strict level refuses a missing Host and blanks in the target without our problem body;
+     * the gate does both. */
+    return MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG, 0, NULL,
+        NULL, request_handler, listener, MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL,
+        MHD_OPTION_LISTEN_SOCKET, listener->fd, MHD_OPTION_STRICT_FOR_CLIENT, 0,
+        MHD_OPTION_UNESCAPE_CALLBACK, keep_as_sent, NULL, MHD_OPTION_URI_LOG_CALLBACK, request_uri,
+        listener, MHD_OPTION_NOTIFY_CONNECTION, request_notify_connection, listener,
+        MHD_OPTION_NOTIFY_COMPLETED, request_completed, listener, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)config->max_connections, MHD_OPTION_CONNECTION_TIMEOUT, 0U,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_BYTES, MHD_OPTION_END);
+}
+
+static enum err watch(struct http *http, int fd, void *what)
+{
+    struct epoll_event event = { .events = EPOLLIN, .data = { .ptr = what } };
+
+    return epoll_ctl(http->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0 ? ERR_NONE : ERR_IO;
+}
+
+static enum err start_listener(struct listener *listener, struct error *error)
+{
+    const union MHD_DaemonInfo *info;
+
+    listener->daemon = start_daemon(listener);
+    if (!listener->daemon)
+        return error_set(error, ERR_INTERNAL, "http: the HTTP library does not start");
+    listener->fd = -1; /* the daemon's now */
+    listener->pending = true;
+    info = MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    if (!info || watch(listener->http, info->epoll_fd, listener))
+        return error_set(error, ERR_INTERNAL, "http: epoll: %s", strerror(errno));
+    return ERR_NONE;
+}
+
+/* --- the thread --- */
+
+static int wait_ms(struct http *http, int64_t due_ms)
+{
+    int64_t left;
+
+    for (size_t i = 0; i < http->listeners_count; i++) {
+        if (http->listeners[i].pending)
+            return 0;
+    }
+    if (http->conns && http->reap_due_ms < due_ms)
+        due_ms = http->reap_due_ms;
+    if (http->stopping && !http->quiet && http->quiet_by_ms < due_ms)
+        due_ms = http->quiet_by_ms;
+    if (http->stop_by_ms && http->stop_by_ms < due_ms)
+        due_ms = http->stop_by_ms;
+    left = due_ms - clock_mono_ms();
+    return left < 0 ? 0 : left > 60000 ? 60000 : (int)left;
+}
+
+static void wait_for_events(struct http *http, int timeout_ms)
+{
+    struct epoll_event events[EVENTS_MAX];
+    int count = epoll_wait(http->epoll_fd, events, EVENTS_MAX, timeout_ms);
+
+    for (int i = 0; i < count; i++) {
+        struct listener *listener = events[i].data.ptr;
+
+        if (listener)
+            listener->pending = true;
+    }
+    http->now_ms = clock_mono_ms();
+}
+
+static void run_daemons(struct http *http)
+{
+    for (size_t i = 0; i < http->listeners_count; i++) {
+        struct listener *listener = &http->listeners[i];
+        MHD_UNSIGNED_LONG_LONG timeout;
+
+        if (!listener->pending)
+            continue;
+        listener->pending = false;
+        (void)MHD_run(listener->daemon);
+        if (MHD_get_timeout(listener->daemon, &timeout) == MHD_YES && timeout == 0)
+            listener->pending = true;
+    }
+}
+
+static void begin_quiesce(struct http *http)
+{
+    http->stopping = true;
+    http->quiet_by_ms = http->now_ms + QUIESCE_MS;
+    for (size_t i = 0; i < http->listeners_count; i++) {
+        int fd = MHD_quiesce_daemon(http->listeners[i].daemon);
+
+        http->listeners[i].pending = true;
+        if (fd >= 0)
+            (void)close(fd);
+    }
+    sse_stop(http->sse);
+}
+
+static void check_quiet(struct http *http)
+{
+    if (http->quiet || (sse_count(http->sse) && http->now_ms < http->quiet_by_ms))
+        return;
+    sse_abort(http->sse);
+    http->quiet = true;
+    (void)sem_post(&http->became_quiet);
+}
+
+static bool is_busy(const struct http *http)
+{
+    for (const struct conn *conn = http->conns; conn; conn = conn->next) {
+        if (conn->state != CONN_IDLE && conn->state != CONN_HEAD)
+            return true;
+    }
+    return false;
+}
+
+/* Whether the thread may end. */
+static bool check_stop(struct http *http)
+{
+    int grace_ms = atomic_load(&http->stop_grace_ms);
+
+    if (grace_ms < 0 && !atomic_load(&http->quiesce_asked))
+        return false;
+    if (!http->stopping)
+        begin_quiesce(http);
+    check_quiet(http);
+    if (grace_ms < 0)
+        return false;
+    if (http->stop_by_ms == 0)
+        http->stop_by_ms = http->now_ms + grace_ms;
+    return http->now_ms >= http->stop_by_ms || !is_busy(http);
+}
+
+/* What is suspended when a daemon stops would abort the process: resume all, let MHD notice, then
+ * stop. */
+static void end_all(struct http *http)
+{
+    sse_abort(http->sse);
+    bell_close(http->bell);
+    for (struct conn *conn = http->conns; conn; conn = conn->next)
+        request_orphan(conn);
+    for (int turn = 0; turn < STOP_FLUSH_TURNS; turn++)
+        run_daemons(http);
+    for (size_t i = 0; i < http->listeners_count; i++) {
+        MHD_stop_daemon(http->listeners[i].daemon);
+        http->listeners[i].daemon = NULL;
+    }
+}
+
+static void *run_thread(void *userdata)
+{
+    struct http *http = userdata;
+    int64_t due_ms = 0;
+
+    http->now_ms = clock_mono_ms();
+    do {
+        wait_for_events(http, wait_ms(http, due_ms));
+        bell_run(http->bell);
+        sse_pump(http->sse);
+        run_daemons(http);
+        reaper_run(http);
+        due_ms = sse_tick(http->sse);
+    } while (!check_stop(http));
+    end_all(http);
+    return NULL;
+}
+
+/* --- start and stop --- */
+
+static void on_hub_wake(void *userdata)
+{
+    bell_ring(userdata);
+}
+
+static enum err prepare(struct http *http, struct error *error)
+{
+    enum err err = listen_open(http, error);
+
+    if (err)
+        return err;
+    http->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    http->bell = bell_create();
+    http->sse = sse_create(http);
+    if (http->epoll_fd < 0 || !http->bell || !http->sse)
+        return error_set(error, ERR_NO_MEMORY, "http: out of memory or descriptors");
+    if (getrandom(&http->id_prefix, sizeof(http->id_prefix), 0) != sizeof(http->id_prefix))
+        http->id_prefix = (uint32_t)clock_wall_ms();
+    err = watch(http, bell_fd(http->bell), NULL);
+    for (size_t i = 0; i < http->listeners_count && !err; i++) {
+        http->listeners[i].http = http;
+        err = start_listener(&http->listeners[i], error);
+    }
+    return err;
+}
+
+static void release(struct http_thread *self)
+{
+    struct http *http = &self->http;
+
+    for (size_t i = 0; i < HTTP_LISTENERS_MAX; i++) {
+        if (http->listeners[i].daemon)
+            MHD_stop_daemon(http->listeners[i].daemon);
+        if (http->listeners[i].fd >= 0)
+            (void)close(http->listeners[i].fd);
+    }
+    if (http->config.hub)
+        hub_set_wake(http->config.hub, NULL, NULL);
+    sse_destroy(http->sse);
+    (void)sem_destroy(&http->became_quiet);
+    bell_unref(http->bell);
+    if (http->epoll_fd >= 0)
+        (void)close(http->epoll_fd);
+    free(self);
+}
+
+static struct http_thread *create(const struct http_config *config)
+{
+    struct http_thread *self = calloc(1, sizeof(*self));
+
+    if (!self)
+        return NULL;
+    self->http.config = *config;
+    self->http.gate = (struct gate_config){
+        .env = config->api->env,
+        .allow_hosts = config->allow_hosts,
+        .allow_hosts_count = config->allow_hosts_count,
+        .allow_origins = config->allow_origins,
+        .allow_origins_count = config->allow_origins_count,
+        .trade_origins = config->trade_origins,
+        .trade_origins_count = config->trade_origins_count,
+        .dashboard_trading = config->dashboard_trading,
+    };
+    self->http.epoll_fd = -1;
+    self->http.listeners[0].fd = self->http.listeners[1].fd = -1;
+    atomic_init(&self->http.stop_grace_ms, -1);
+    (void)sem_init(&self->http.became_quiet, 0, 0);
+    return self;
+}
+
+enum err http_start(struct http **out, const struct http_config *config, struct error *error)
+{
+    struct http_thread *self = create(config);
+    enum err err;
+
+    if (!self)
+        return error_set(error, ERR_NO_MEMORY, "http: out of memory");
+    MHD_set_panic_func(on_mhd_panic, NULL);
+    err = prepare(&self->http, error);
+    if (!err && config->hub)
+        hub_set_wake(config->hub, on_hub_wake, self->http.bell);
+    if (!err && pthread_create(&self->thread, NULL, run_thread, &self->http) != 0)
+        err = error_set(error, ERR_INTERNAL, "http: cannot start its thread");
+    if (err) {
+        release(self);
+        return err;
+    }
+    self->running = true;
+    *out = &self->http;
+    return ERR_NONE;
+}
+
+int http_port(const struct http *http)
+{
+    return http->port;
+}
+
+void http_quiesce(struct http *http)
+{
+    if (!http)
+        return;
+    atomic_store(&http->quiesce_asked, true);
+    bell_ring(http->bell);
+    while (sem_wait(&http->became_quiet) != 0 && errno == EINTR)
+        ;
+    (void)sem_post(&http->became_quiet); /* for whoever asks again */
+}
+
+void http_stop(struct http *http, int grace_ms)
+{
+    struct http_thread *self = (struct http_thread *)(void *)http;
+
+    if (!http)
+        return;
+    atomic_store(&http->stop_grace_ms, grace_ms < 0 ? 0 : grace_ms);
+    bell_ring(http->bell);
+    (void)pthread_join(self->thread, NULL);
+    release(self);
+}
+
+static void add_count(struct buffer *out, const char *name, const atomic_size_t *count)
+{
+    json_add_key(out, name);
+    json_add_int(out, (int64_t)atomic_load_explicit(count, memory_order_relaxed));
+}
+
+void http_add_status(struct buffer *out, void *http_)
+{
+    struct http *http = http_;
+
+    json_add_key(out, "streams");
+    json_add_open(out, '{');
+    sse_add_status(out, http->sse);
+    json_add_close(out, '}');
+    json_add_key(out, "http");
+    json_add_open(out, '{');
+    add_count(out, "connections", &http->connections_now);
+    add_count(out, "in_flight", &http->waiting_now);
+    add_count(out, "closed_slow", &http->reaped);
+    json_add_close(out, '}');
+}

@@ -1,0 +1,252 @@
+/* A reader: one cursor in the ring of events, one in each topic. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/hub_parts.h"
+
+struct hub_reader *hub_reader_open(struct hub *hub, void (*on_ready)(void *userdata),
+                                   void *userdata)
+{
+    struct hub_reader *reader = calloc(1, sizeof(*reader));
+
+    if (!reader)
+        return NULL;
+    reader->hub = hub;
+    reader->on_ready = on_ready;
+    reader->userdata = userdata;
+    reader->awake = true;
+    reader->next = hub->readers;
+    if (hub->readers)
+        hub->readers->previous = reader;
+    hub->readers = reader;
+    return reader;
+}
+
+static void unsubscribe(struct subscription *at)
+{
+    if (at->next)
+        at->next->previous = at->previous;
+    if (at->previous)
+        at->previous->next = at->next;
+    else
+        at->topic->subscriptions = at->next;
+    hub_topic_drop(at->reader->hub, at->topic);
+    free(at);
+}
+
+void hub_reader_close(struct hub_reader *reader)
+{
+    if (!reader)
+        return;
+    for (size_t i = 0; i < reader->count; i++)
+        unsubscribe(reader->subscriptions[i]);
+    if (reader->next)
+        reader->next->previous = reader->previous;
+    if (reader->previous)
+        reader->previous->next = reader->next;
+    else
+        reader->hub->readers = reader->next;
+    free(reader);
+}
+
+void hub_reader_wake(struct hub_reader *reader)
+{
+    if (reader->awake)
+        return;
+    reader->awake = true;
+    reader->on_ready(reader->userdata);
+}
+
+/* --- journaled events --- */
+
+void hub_reader_want_events(struct hub_reader *reader, unsigned events, uint64_t after)
+{
+    reader->events = events;
+    reader->position = after;
+}
+
+uint64_t hub_reader_position(const struct hub_reader *reader)
+{
+    return reader->position;
+}
+
+void hub_reader_set_position(struct hub_reader *reader, uint64_t seq)
+{
+    reader->position = seq;
+}
+
+bool hub_event_wanted(unsigned events, const char *event)
+{
+    return events & (strcmp(event, "fill") == 0 ? HUB_FILLS : HUB_ORDERS);
+}
+
+static enum hub_owed next_event(struct hub_reader *reader, struct hub_item *out)
+{
+    const struct hub *hub = reader->hub;
+
+    while (reader->position < hub->last_seq) {
+        const struct frame *frame;
+
+        if (reader->position + 1 < hub->ring.first || reader->position + 1 >= hub->ring.end)
+            return HUB_BEHIND;
+        frame = ring_at(&hub->ring, ++reader->position);
+        if (hub_event_wanted(reader->events, frame->shown.event)) {
+            out->frame = &frame->shown;
+            return HUB_EVENT;
+        }
+    }
+    return HUB_NOTHING;
+}
+
+/* --- topics --- */
+
+/* Takes over the reader's hold on the topic. */
+static struct subscription *subscribe(struct hub_reader *reader, struct topic *topic,
+                                      enum hub_kind kind)
+{
+    struct subscription *added = calloc(1, sizeof(*added));
+
+    if (!added)
+        return NULL;
+    added->topic = topic;
+    added->reader = reader;
+    added->kind = kind;
+    added->index = reader->count;
+    added->next = topic->subscriptions;
+    if (topic->subscriptions)
+        topic->subscriptions->previous = added;
+    topic->subscriptions = added;
+    reader->subscriptions[reader->count++] = added;
+    return added;
+}
+
+enum err hub_reader_want(struct hub_reader *reader, const char *name, enum hub_kind kind,
+                         size_t *index)
+{
+    struct subscription *added;
+    struct topic *topic;
+
+    if (reader->count >= HUB_TOPICS_MAX)
+        return ERR_BUSY;
+    topic = hub_topic_hold(reader->hub, name);
+    if (!topic)
+        return ERR_NO_MEMORY;
+    added = subscribe(reader, topic, kind);
+    if (!added) {
+        hub_topic_drop(reader->hub, topic);
+        return ERR_NO_MEMORY;
+    }
+    added->next_number = kind == HUB_SEQUENCE ? topic->ring.end
+                         : topic->latest      ? topic->latest->number + 1
+                                              : 0;
+    *index = added->index;
+    return ERR_NONE;
+}
+
+void hub_reader_add_status(struct hub_reader *reader, struct topic *topic)
+{
+    for (size_t i = 0; i < reader->count; i++) {
+        if (reader->subscriptions[i]->topic == topic)
+            return;
+    }
+    if (reader->count == ARRAY_LEN(reader->subscriptions))
+        return;
+    if (hub_topic_hold(reader->hub, topic->name) && !subscribe(reader, topic, HUB_LATEST))
+        hub_topic_drop(reader->hub, topic);
+}
+
+void hub_reader_want_status(struct hub_reader *reader)
+{
+    reader->wants_status = true;
+    for (size_t i = 0; i < HUB_BUCKETS; i++) {
+        struct topic *topic;
+        struct topic *next;
+
+        (void)pthread_mutex_lock(&reader->hub->lock);
+        topic = reader->hub->buckets[i];
+        (void)pthread_mutex_unlock(&reader->hub->lock);
+        for (; topic; topic = next) {
+            next = topic->chain;
+            if (topic->is_status)
+                hub_reader_add_status(reader, topic);
+        }
+    }
+}
+
+void hub_reader_await(struct hub_reader *reader, size_t index)
+{
+    struct subscription *at = reader->subscriptions[index];
+    const struct ring *ring = &at->topic->ring;
+
+    at->awaits_snapshot = true;
+    at->next_number = at->kind == HUB_LATEST ? 0 : ring->end;
+    for (uint64_t number = ring->end; number > ring->first; number--) {
+        if (ring_at(ring, number - 1)->shown.is_snapshot) {
+            at->next_number = number - 1;
+            return;
+        }
+    }
+}
+
+void hub_reader_restart(struct hub_reader *reader, size_t index)
+{
+    struct subscription *at = reader->subscriptions[index];
+
+    at->awaits_snapshot = false;
+    at->next_number = at->topic->ring.end;
+}
+
+static enum hub_owed next_state(struct subscription *at, struct hub_item *out)
+{
+    const struct frame *latest = at->topic->latest;
+
+    if (!latest || latest->number < at->next_number)
+        return HUB_NOTHING;
+    out->dropped = at->next_number ? latest->number - at->next_number : 0;
+    out->frame = &latest->shown;
+    at->next_number = latest->number + 1;
+    return HUB_STATE;
+}
+
+static enum hub_owed next_frame(struct subscription *at, struct hub_item *out)
+{
+    const struct ring *ring = &at->topic->ring;
+
+    if (at->next_number < ring->first)
+        return HUB_LOST;
+    while (at->next_number < ring->end) {
+        const struct frame *frame = ring_at(ring, at->next_number++);
+
+        if (at->awaits_snapshot && !frame->shown.is_snapshot)
+            continue;
+        at->awaits_snapshot = frame->shown.is_gap;
+        out->frame = &frame->shown;
+        return HUB_FRAME;
+    }
+    return HUB_NOTHING;
+}
+
+static enum hub_owed next_of(struct subscription *at, struct hub_item *out)
+{
+    out->topic = at->index;
+    return at->kind == HUB_LATEST ? next_state(at, out) : next_frame(at, out);
+}
+
+enum hub_owed hub_reader_next(struct hub_reader *reader, struct hub_item *out)
+{
+    enum hub_owed owed = HUB_NOTHING;
+
+    *out = (struct hub_item){ .frame = NULL };
+    if (reader->events)
+        owed = next_event(reader, out);
+    for (size_t i = 0; !owed && i < reader->count; i++) {
+        if (reader->scan >= reader->count)
+            reader->scan = 0;
+        owed = next_of(reader->subscriptions[reader->scan], out);
+        if (!owed)
+            reader->scan++;
+    }
+    if (!owed)
+        reader->awake = false;
+    return owed;
+}

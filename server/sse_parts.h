@@ -1,0 +1,79 @@
+/* server/sse_parts.h - the insides of /stream: shared by sse.c (open, close, clocks) and sse_read.c
+ * (what a reader is owed). */
+#pragma once
+
+#include "server/hub.h"
+#include "server/sse.h"
+#include "server/sse_format.h"
+#include "server/sse_replay.h"
+#include "server/sse_topics.h"
+
+#define SSE_CLIENT_MAX 65
+
+enum sse_state {
+    SSE_READING, /* from the hub */
+    SSE_LOADING, /* a journal job is under way; the hub waits */
+    SSE_RETRY,   /* the journal could not be read: again at retry_ms */
+};
+
+/* A topic of a reader, with its number in the hub's reader. */
+struct sse_watched {
+    struct sse_topic topic;
+    bool upstream;      /* counted in bybit/stream */
+    int64_t skip_below; /* what came before the snapshot that was sent: u (books) or ts (tickers);
+                           0: nothing */
+};
+
+struct sse_reader {
+    struct sse *sse;
+    struct conn *conn;
+    struct sse_reader *next;
+    struct sse_reader *previous;
+    struct hub_reader *hub;
+    struct sse_format format;
+    char client[SSE_CLIENT_MAX];
+    unsigned events;
+    enum sse_state state;
+    struct replay *replay;
+    struct replay_order replay_order;
+    const char *reset_reason;
+    int64_t retry_ms;
+    int64_t beat_ms; /* the next heartbeat */
+    bool beat_due;
+    uint64_t shown_seq; /* the last id sent */
+    bool ending;        /* say bye once nothing is owed, then end */
+    bool ended;
+    bool aborted;
+    struct buffer own; /* what is sent before anything else; from own_sent on */
+    size_t own_sent;
+    size_t watched_count;
+    struct sse_watched watched[];
+};
+
+struct sse {
+    struct http *http;
+    const struct api *api;
+    struct hub *hub;
+    struct sse_reader *readers;
+    size_t count;
+    int64_t due_ms;
+    atomic_size_t count_now;
+    atomic_size_t closed_slow;
+    atomic_size_t dropped;
+    /* Where book snapshots are copied to. */
+    struct book_level bids[1000];
+    struct book_level asks[1000];
+};
+
+/* --- sse_read.c --- */
+
+/* MHD's content reader. */
+ssize_t sse_read(void *cls, uint64_t position, char *out, size_t max);
+/* Puts an event of our own into reader->own. `seq` SSE_NO_ID: no id. */
+void sse_say(struct sse_reader *reader, const char *event, uint64_t seq, const struct buffer *json);
+/* Sends the state as it is in memory, or makes the topic wait for its first frame. */
+void sse_say_snapshot(struct sse_reader *reader, size_t index);
+/* Starts (or, later, starts again) the journal job in reader->replay_order. */
+void sse_load(struct sse_reader *reader);
+/* The id cannot be resumed: open orders, then live. */
+void sse_reset(struct sse_reader *reader, const char *reason);

@@ -1,0 +1,344 @@
+/* What a reader is owed: first its own text (hello, snapshots, chunks from the journal), then what
+ * the hub has. Called by MHD when the socket takes bytes; fills the whole buffer in one pass,
+ * because a send costs far more than the bytes in it. */
+#include <string.h>
+
+#include "api/events.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "server/sse_parts.h"
+
+#define OWN_KEPT_BYTES 4096
+#define RETRY_MS       500
+
+void sse_say(struct sse_reader *reader, const char *event, uint64_t seq, const struct buffer *json)
+{
+    struct sse_piece piece;
+
+    if (buffer_check(json) || !json->bytes)
+        return;
+    sse_piece_make(&piece, &reader->format, event, seq, 0, json->data, json->bytes);
+    sse_piece_add(&piece, &reader->own);
+    if (seq != SSE_NO_ID)
+        reader->shown_seq = seq;
+}
+
+/* --- snapshots --- */
+
+static bool book_from_memory(struct sse_reader *reader, struct sse_watched *watched,
+                             struct buffer *json)
+{
+    struct sse *sse = reader->sse;
+    const struct sse_topic *topic = &watched->topic;
+    struct market_book book;
+
+    if (!market_book(sse->api->market, topic->category, topic->symbol, (size_t)topic->depth, &book,
+                     sse->bids, sse->asks) ||
+        book.depth != topic->depth || book.state != BOOK_SYNCED)
+        return false;
+    api_event_book_snapshot(json, topic->category, topic->symbol, &book, sse->bids, sse->asks);
+    watched->skip_below = book.u + 1;
+    return true;
+}
+
+static bool ticker_from_memory(struct sse_reader *reader, struct sse_watched *watched,
+                               struct buffer *json)
+{
+    struct market_ticker ticker;
+
+    if (!market_ticker(reader->sse->api->market, watched->topic.category, watched->topic.symbol,
+                       &ticker) ||
+        ticker.stale)
+        return false;
+    api_event_ticker(json, &ticker.ticker, ticker.recv_ms);
+    watched->skip_below = ticker.ticker.ts_ms;
+    return true;
+}
+
+void sse_say_snapshot(struct sse_reader *reader, size_t index)
+{
+    struct sse_watched *watched = &reader->watched[index];
+    bool is_book = watched->topic.kind == SSE_BOOK;
+    struct buffer json = buffer_of(API_REPLY_MAX);
+    bool found = false;
+
+    watched->skip_below = 0;
+    if (reader->sse->api->market)
+        found = is_book ? book_from_memory(reader, watched, &json)
+                        : ticker_from_memory(reader, watched, &json);
+    if (found)
+        sse_say(reader, is_book ? "book" : "ticker", SSE_NO_ID, &json);
+    if (!found)
+        hub_reader_await(reader->hub, index);
+    else if (is_book)
+        hub_reader_restart(reader->hub, index);
+    buffer_deinit(&json);
+}
+
+/* Whether the frame tells only what the snapshot told already. */
+static bool is_in_snapshot(struct sse_watched *watched, const struct hub_frame *frame)
+{
+    const char *name = watched->topic.kind == SSE_BOOK ? "u" : "ts";
+    struct json json;
+    int64_t value;
+
+    if (watched->skip_below == 0)
+        return false;
+    if (!frame->is_snapshot && !frame->is_gap &&
+        json_open_trusted(&json, frame->json, frame->json_bytes, NULL) == ERR_NONE &&
+        json_member_int(&json, name, &value) == ERR_NONE && value < watched->skip_below)
+        return true;
+    watched->skip_below = 0;
+    return false;
+}
+
+/* --- the journal --- */
+
+static void on_chunk(struct sse_reader *reader, struct replay_result *result)
+{
+    buffer_add(&reader->own, result->text.data, result->text.bytes);
+    hub_reader_set_position(reader->hub, result->position);
+    reader->shown_seq = SSE_NO_ID; /* the next heartbeat names the position */
+    reader->state = SSE_READING;
+}
+
+static void on_orders(struct sse_reader *reader, const struct replay_result *result)
+{
+    struct buffer json = buffer_of(API_REPLY_MAX);
+
+    json_add_open(&json, '{');
+    json_add_key(&json, "reason");
+    json_add_text(&json, reader->reset_reason);
+    json_add_key(&json, "orders");
+    if (result && result->text.bytes)
+        json_add_raw(&json, result->text.data, result->text.bytes);
+    else
+        json_add_null(&json);
+    json_add_key(&json, "recv_at");
+    json_add_int(&json, clock_wall_ms());
+    json_add_close(&json, '}');
+    sse_say(reader, "reset", reader->replay_order.position, &json);
+    hub_reader_set_position(reader->hub, reader->replay_order.position);
+    reader->state = SSE_READING;
+    buffer_deinit(&json);
+}
+
+static void retry_later(struct sse_reader *reader)
+{
+    reader->state = SSE_RETRY;
+    reader->retry_ms = reader->sse->http->now_ms + RETRY_MS;
+    if (reader->sse->due_ms > reader->retry_ms)
+        reader->sse->due_ms = reader->retry_ms;
+}
+
+static void on_replayed(struct replay_result *result, void *userdata)
+{
+    struct sse_reader *reader = userdata;
+
+    reader->replay = NULL;
+    if (result->end == REPLAY_FAILED)
+        retry_later(reader);
+    else if (result->end == REPLAY_PRUNED)
+        sse_reset(reader, "the events after this id are not kept any more");
+    else if (reader->replay_order.kind == REPLAY_ORDERS)
+        on_orders(reader, result);
+    else
+        on_chunk(reader, result);
+    conn_resume(reader->conn);
+}
+
+void sse_load(struct sse_reader *reader)
+{
+    struct sse *sse = reader->sse;
+
+    reader->state = SSE_LOADING;
+    reader->replay =
+        replay_start(sse->api, sse->http->bell, &reader->replay_order, on_replayed, reader);
+    if (!reader->replay)
+        retry_later(reader);
+}
+
+static void load(struct sse_reader *reader, enum replay_kind kind, uint64_t position)
+{
+    reader->replay_order = (struct replay_order){
+        .kind = kind, .position = position, .events = reader->events, .format = reader->format
+    };
+    sse_load(reader);
+}
+
+void sse_reset(struct sse_reader *reader, const char *reason)
+{
+    uint64_t position = hub_last_seq(reader->sse->hub);
+
+    reader->reset_reason = reason;
+    if (reader->sse->api->history) {
+        load(reader, REPLAY_ORDERS, position);
+        return;
+    }
+    reader->replay_order.position = position;
+    on_orders(reader, NULL);
+}
+
+static void fall_behind(struct sse_reader *reader)
+{
+    if (reader->sse->api->history)
+        load(reader, REPLAY_AFTER, hub_reader_position(reader->hub));
+    else
+        sse_reset(reader, "the events after this id are not kept");
+}
+
+/* --- one pass --- */
+
+struct pass {
+    char *out;
+    size_t max;
+    size_t used;
+};
+
+/* Copies what fits of the reader's own text; false: some is left. */
+static bool send_own(struct sse_reader *reader, struct pass *pass)
+{
+    size_t bytes = reader->own.bytes - reader->own_sent;
+
+    if (bytes > pass->max - pass->used)
+        bytes = pass->max - pass->used;
+    if (bytes)
+        memcpy(pass->out + pass->used, reader->own.data + reader->own_sent, bytes);
+    pass->used += bytes;
+    reader->own_sent += bytes;
+    if (reader->own_sent < reader->own.bytes)
+        return false;
+    reader->own_sent = 0;
+    buffer_clear(&reader->own);
+    if (reader->own.capacity > OWN_KEPT_BYTES)
+        buffer_deinit(&reader->own);
+    return true;
+}
+
+static void send_frame(struct sse_reader *reader, struct pass *pass, const struct hub_item *item)
+{
+    const struct hub_frame *frame = item->frame;
+    struct sse_piece piece;
+
+    sse_piece_make(&piece, &reader->format, frame->event, frame->seq ? frame->seq : SSE_NO_ID,
+                   item->dropped, frame->json, frame->json_bytes);
+    if (frame->seq)
+        reader->shown_seq = frame->seq;
+    if (item->dropped)
+        atomic_fetch_add_explicit(&reader->sse->dropped, item->dropped, memory_order_relaxed);
+    if (piece.bytes > pass->max - pass->used) {
+        sse_piece_add(&piece, &reader->own); /* sent in parts */
+        return;
+    }
+    sse_piece_write(&piece, pass->out + pass->used);
+    pass->used += piece.bytes;
+}
+
+static void say_lost(struct sse_reader *reader, size_t index)
+{
+    struct buffer json = buffer_of(1024);
+
+    json_add_open(&json, '{');
+    json_add_key(&json, "topic");
+    json_add_text(&json, reader->watched[index].topic.name);
+    json_add_key(&json, "repaired");
+    json_add_bool(&json, true);
+    json_add_key(&json, "recv_at");
+    json_add_int(&json, clock_wall_ms());
+    json_add_close(&json, '}');
+    sse_say(reader, "gap", SSE_NO_ID, &json);
+    buffer_deinit(&json);
+    sse_say_snapshot(reader, index);
+}
+
+static bool take_from_hub(struct sse_reader *reader, struct pass *pass)
+{
+    struct hub_item item;
+    enum hub_owed owed = hub_reader_next(reader->hub, &item);
+
+    switch (owed) {
+    case HUB_NOTHING:
+        return false;
+    case HUB_BEHIND:
+        fall_behind(reader);
+        return true;
+    case HUB_LOST:
+        say_lost(reader, item.topic);
+        return true;
+    case HUB_STATE:
+    case HUB_FRAME:
+        if (item.topic >= reader->watched_count ||
+            !is_in_snapshot(&reader->watched[item.topic], item.frame))
+            send_frame(reader, pass, &item);
+        return true;
+    case HUB_EVENT:
+        send_frame(reader, pass, &item);
+        return true;
+    }
+    return false;
+}
+
+static void say_bye(struct sse_reader *reader)
+{
+    struct buffer json = buffer_of(256);
+
+    json_add_open(&json, '{');
+    json_add_key(&json, "reason");
+    json_add_text(&json, "stopping");
+    json_add_key(&json, "recv_at");
+    json_add_int(&json, clock_wall_ms());
+    json_add_close(&json, '}');
+    sse_say(reader, "bye", SSE_NO_ID, &json);
+    buffer_deinit(&json);
+    reader->ended = true;
+}
+
+static void say_heartbeat(struct sse_reader *reader)
+{
+    uint64_t seq = reader->events && reader->state == SSE_READING ? hub_reader_position(reader->hub)
+                                                                  : SSE_NO_ID;
+
+    reader->beat_due = false;
+    if (seq == reader->shown_seq)
+        seq = SSE_NO_ID;
+    else if (seq != SSE_NO_ID)
+        reader->shown_seq = seq;
+    sse_add_heartbeat(&reader->own, &reader->format, seq, clock_wall_ms());
+}
+
+/* False: nothing is owed. */
+static bool step(struct sse_reader *reader, struct pass *pass)
+{
+    if (reader->ended)
+        return false;
+    if (reader->beat_due) {
+        say_heartbeat(reader);
+        return true;
+    }
+    if (reader->state == SSE_READING && take_from_hub(reader, pass))
+        return true;
+    if (!reader->ending)
+        return false;
+    say_bye(reader);
+    return true;
+}
+
+ssize_t sse_read(void *cls, uint64_t position, char *out, size_t max)
+{
+    struct sse_reader *reader = cls;
+    struct pass pass = { .out = out, .max = max };
+
+    (void)position;
+    if (reader->aborted || buffer_check(&reader->own))
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    while (send_own(reader, &pass) && step(reader, &pass))
+        ;
+    if (pass.used)
+        return (ssize_t)pass.used;
+    if (buffer_check(&reader->own))
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    if (reader->ended)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    conn_suspend(reader->conn);
+    return 0;
+}

@@ -1,0 +1,175 @@
+#include "sim/account.h"
+
+#include <string.h>
+
+#include "sim/money.h"
+
+#define AVERAGE_SCALE 10
+
+static const struct {
+    const char *coin;
+    int64_t start;
+} coins[COIN_COUNT] = {
+    [COIN_USDT] = { "USDT", 100000 },
+    [COIN_BTC] = { "BTC", 1 },
+    [COIN_ETH] = { "ETH", 10 },
+    [COIN_SOL] = { "SOL", 100 },
+};
+
+void account_init(struct account *account, int64_t now_ms)
+{
+    memset(account, 0, sizeof(*account));
+    for (size_t i = 0; i < ARRAY_LEN(coins); i++) {
+        account->wallets[i].coin = coins[i].coin;
+        account->wallets[i].balance = decimal_from_int(coins[i].start);
+    }
+    for (int i = 0; i < INSTRUMENT_COUNT; i++) {
+        account->positions[i].leverage = decimal_from_int(10);
+        account->positions[i].created_ms = now_ms;
+        account->positions[i].updated_ms = now_ms;
+    }
+}
+
+struct wallet *account_wallet(struct account *account, const char *coin)
+{
+    for (size_t i = 0; i < ARRAY_LEN(coins); i++) {
+        if (strcmp(account->wallets[i].coin, coin) == 0)
+            return &account->wallets[i];
+    }
+    return NULL;
+}
+
+struct decimal account_margin_for(const struct account *account,
+                                  const struct instrument *instrument, struct decimal value)
+{
+    return money_div(value, account->positions[instrument->index].leverage, 8);
+}
+
+struct decimal account_position_margin(const struct account *account, int index)
+{
+    return account_margin_for(account, instrument_at(index), account->positions[index].cost);
+}
+
+struct decimal account_free(const struct account *account, const struct wallet *wallet)
+{
+    struct decimal free = money_sub(wallet->balance, wallet->locked);
+
+    if (wallet != &account->wallets[COIN_USDT])
+        return free;
+    free = money_sub(free, account->order_margin);
+    for (int i = 0; i < INSTRUMENT_COUNT; i++) {
+        if (account->positions[i].lots != 0)
+            free = money_sub(free, account_position_margin(account, i));
+    }
+    return free;
+}
+
+static int64_t absolute(int64_t lots)
+{
+    return lots < 0 ? -lots : lots;
+}
+
+struct decimal position_average(const struct instrument *instrument,
+                                const struct position *position)
+{
+    if (position->lots == 0)
+        return DECIMAL_ZERO;
+    return money_div(position->cost, instrument_qty(instrument, absolute(position->lots)),
+                     AVERAGE_SCALE);
+}
+
+struct decimal position_unrealised(const struct instrument *instrument,
+                                   const struct position *position, int64_t ticks)
+{
+    struct decimal worth =
+        instrument_value(instrument, (decimal_int)ticks * absolute(position->lots));
+
+    return position->lots >= 0 ? money_sub(worth, position->cost)
+                               : money_sub(position->cost, worth);
+}
+
+void account_spot_fill(struct account *account, const struct instrument *instrument, enum side side,
+                       struct decimal qty, struct decimal value, struct decimal fee)
+{
+    struct wallet *base = account_wallet(account, instrument->base);
+    struct wallet *quote = account_wallet(account, instrument->quote);
+
+    if (side == SIDE_BUY) {
+        quote->balance = money_sub(quote->balance, value);
+        base->balance = money_add(base->balance, money_sub(qty, fee));
+    } else {
+        base->balance = money_sub(base->balance, qty);
+        quote->balance = money_add(quote->balance, money_sub(value, fee));
+    }
+}
+
+/* The cost of the lots that are closed; updates what stays. */
+static struct decimal take_cost(const struct instrument *instrument, struct position *position,
+                                int64_t closed)
+{
+    struct decimal share = position->cost;
+
+    if (closed < absolute(position->lots))
+        share =
+            money_mul(position_average(instrument, position), instrument_qty(instrument, closed));
+    position->cost = money_sub(position->cost, share);
+    position->lots += position->lots > 0 ? -closed : closed;
+    return share;
+}
+
+static struct decimal close_part(const struct instrument *instrument, struct position *position,
+                                 int64_t ticks, int64_t closed)
+{
+    bool is_long = position->lots > 0;
+    struct decimal share = take_cost(instrument, position, closed);
+    struct decimal worth = instrument_value(instrument, (decimal_int)ticks * closed);
+
+    return is_long ? money_sub(worth, share) : money_sub(share, worth);
+}
+
+static void open_part(const struct instrument *instrument, struct position *position,
+                      enum side side, int64_t ticks, int64_t lots, int64_t now_ms)
+{
+    struct decimal worth = instrument_value(instrument, (decimal_int)ticks * lots);
+
+    if (position->lots == 0) {
+        position->open_ms = now_ms;
+        position->realised = DECIMAL_ZERO;
+    }
+    position->cost = money_add(position->cost, worth);
+    position->lots += side == SIDE_BUY ? lots : -lots;
+}
+
+static void realise(struct account *account, struct position *position, struct decimal amount)
+{
+    struct wallet *wallet = &account->wallets[COIN_USDT];
+
+    wallet->balance = money_add(wallet->balance, amount);
+    wallet->realised = money_add(wallet->realised, amount);
+    position->realised = money_add(position->realised, amount);
+    position->realised_all = money_add(position->realised_all, amount);
+}
+
+struct linear_result account_linear_fill(struct account *account,
+                                         const struct instrument *instrument, enum side side,
+                                         int64_t ticks, int64_t lots, struct decimal fee,
+                                         int64_t now_ms)
+{
+    struct position *position = &account->positions[instrument->index];
+    struct linear_result result = { 0, DECIMAL_ZERO };
+    bool opposite = side == SIDE_BUY ? position->lots < 0 : position->lots > 0;
+
+    if (opposite) {
+        int64_t held = absolute(position->lots);
+
+        result.closed_lots = held < lots ? held : lots;
+        result.pnl = close_part(instrument, position, ticks, result.closed_lots);
+        if (position->lots == 0)
+            position->open_ms = 0;
+    }
+    if (lots > result.closed_lots)
+        open_part(instrument, position, side, ticks, lots - result.closed_lots, now_ms);
+    realise(account, position, money_sub(result.pnl, fee));
+    position->updated_ms = now_ms;
+    return result;
+}

@@ -1,0 +1,247 @@
+#include "sim/control.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "sim/market.h"
+#include "sim/messages.h"
+
+static const struct {
+    const char *name;
+    enum fault_mode mode;
+} modes[] = {
+    { "drop_before", FAULT_DROP_BEFORE },
+    { "drop_after", FAULT_DROP_AFTER },
+    { "delay", FAULT_DELAY },
+    { "answer", FAULT_ANSWER },
+    { "act_then_answer", FAULT_ACT_THEN_ANSWER },
+    { "hang", FAULT_HANG },
+};
+
+void control_deinit(struct control *control)
+{
+    for (size_t i = 0; i < ARRAY_LEN(control->faults); i++)
+        free(control->faults[i].body);
+    memset(control->faults, 0, sizeof(control->faults));
+}
+
+bool control_owns(const char *path)
+{
+    return strncmp(path, "/sim/", 5) == 0;
+}
+
+static const char *text_of(const cJSON *body, const char *name)
+{
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(body, name));
+
+    return text ? text : "";
+}
+
+static int64_t int_of(const cJSON *body, const char *name, int64_t otherwise)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(body, name);
+
+    return cJSON_IsNumber(item) ? (int64_t)item->valuedouble : otherwise;
+}
+
+/* Each handler answers NULL, or what is wrong. */
+
+static const char *set_price(struct control *control, const cJSON *body, cJSON *out)
+{
+    struct decimal price;
+
+    (void)out;
+    if (decimal_parse(&price, text_of(body, "price")))
+        return "price is not a decimal";
+    if (market_jump(control->exchange, text_of(body, "symbol"), price))
+        return "no such symbol, or a price that it cannot have";
+    return NULL;
+}
+
+static const char *set_pause(struct control *control, const cJSON *body, cJSON *out)
+{
+    (void)out;
+    market_pause(control->exchange, cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(body, "paused")));
+    return NULL;
+}
+
+static void clear_fault(struct control_fault *fault)
+{
+    free(fault->body);
+    memset(fault, 0, sizeof(*fault));
+}
+
+/* The place of this path, or a free one. */
+static struct control_fault *fault_place(struct control *control, const char *path)
+{
+    struct control_fault *found = NULL;
+
+    for (size_t i = 0; i < ARRAY_LEN(control->faults); i++) {
+        struct control_fault *fault = &control->faults[i];
+
+        if (fault->mode != FAULT_NONE && strcmp(fault->path, path) == 0)
+            return fault;
+        if (fault->mode == FAULT_NONE && !found)
+            found = fault;
+    }
+    return found;
+}
+
+static enum fault_mode find_mode(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+        if (strcmp(modes[i].name, name) == 0)
+            return modes[i].mode;
+    }
+    return FAULT_NONE;
+}
+
+static char *body_of(const cJSON *request)
+{
+    const cJSON *body = cJSON_GetObjectItemCaseSensitive(request, "body");
+
+    if (cJSON_IsObject(body) || cJSON_IsArray(body))
+        return cJSON_PrintUnformatted(body);
+    return strdup(cJSON_IsString(body) ? body->valuestring : "");
+}
+
+/* A count of 0 (or the mode "none") takes the fault away. */
+static const char *set_fault(struct control *control, const cJSON *body, cJSON *out)
+{
+    const char *path = text_of(body, "path");
+    enum fault_mode mode = find_mode(text_of(body, "mode"));
+    int64_t count = int_of(body, "count", 1);
+    struct control_fault *fault = fault_place(control, path);
+
+    (void)out;
+    if (mode == FAULT_NONE && strcmp(text_of(body, "mode"), "none") != 0)
+        return "no such mode";
+    if (!fault)
+        return "too many faults";
+    clear_fault(fault);
+    if (mode == FAULT_NONE || count <= 0)
+        return NULL;
+    if (text_copy(fault->path, sizeof(fault->path), path) || !*path)
+        return "path is missing or too long";
+    fault->mode = mode;
+    fault->count = count;
+    fault->delay_ms = int_of(body, "ms", 0);
+    fault->status = (int)int_of(body, "status", 200);
+    fault->body = body_of(body);
+    return NULL;
+}
+
+static const char *set_stream(struct control *control, const cJSON *body, cJSON *out)
+{
+    const char *mode = text_of(body, "mode");
+    const char *kind = text_of(body, "kind");
+    bool private = strcmp(kind, "private") == 0;
+
+    (void)out;
+    if (!private && strcmp(kind, "public") != 0)
+        return "kind is private or public";
+    if (strcmp(mode, "cut") == 0)
+        sockets_cut(control->sockets, private);
+    else if (strcmp(mode, "mute") == 0 || strcmp(mode, "unmute") == 0)
+        sockets_mute(control->sockets, private, strcmp(mode, "mute") == 0);
+    else
+        return "mode is cut, mute or unmute";
+    return NULL;
+}
+
+static const char *show_stats(struct control *control, const cJSON *body, cJSON *out)
+{
+    const struct rest_stats *stats = &control->rest->stats;
+
+    (void)body;
+    rest_stats_paths(control->rest, build_object(out, "requests"));
+    build_int(out, "creates_accepted", (int64_t)stats->creates_accepted);
+    build_int(out, "duplicates_refused", (int64_t)stats->duplicates_refused);
+    build_int(out, "signature_failures", (int64_t)stats->signature_failures);
+    build_int(out, "sockets", control->sockets->count);
+    build_int(out, "sockets_opened", (int64_t)control->sockets->opened);
+    build_int(out, "sockets_cut_slow", (int64_t)control->sockets->cut_slow);
+    return NULL;
+}
+
+static const char *show_orders(struct control *control, const cJSON *body, cJSON *out)
+{
+    const struct sim_order *order = history_newest(control->exchange->history);
+    cJSON *list = build_list(out, "list");
+
+    (void)body;
+    for (; order; order = order->older) {
+        cJSON *item = build_item(list);
+
+        build_text(item, "category", category_word(order->instrument->category));
+        sim_message_order(item, order, false);
+    }
+    return NULL;
+}
+
+static const char *show_executions(struct control *control, const cJSON *body, cJSON *out)
+{
+    const struct history *history = control->exchange->history;
+    uint64_t number = history_last_execution(history);
+    cJSON *list = build_list(out, "list");
+    const struct sim_execution *execution;
+
+    (void)body;
+    for (; (execution = history_execution(history, number)); number--) {
+        cJSON *item = build_item(list);
+
+        build_text(item, "category", category_word(execution->instrument->category));
+        message_execution(item, execution, false);
+    }
+    return NULL;
+}
+
+static const struct {
+    const char *method;
+    const char *path;
+    const char *(*handle)(struct control *control, const cJSON *body, cJSON *out);
+} doors[] = {
+    { "POST", "/sim/price", set_price },           { "POST", "/sim/pause", set_pause },
+    { "POST", "/sim/fault", set_fault },           { "POST", "/sim/stream", set_stream },
+    { "GET", "/sim/stats", show_stats },           { "GET", "/sim/orders", show_orders },
+    { "GET", "/sim/executions", show_executions },
+};
+
+void control_handle(struct control *control, const struct rest_request *request,
+                    struct rest_answer *answer)
+{
+    cJSON *body = cJSON_ParseWithLength(request->body, request->body_bytes);
+    const char *wrong = "no such door";
+    cJSON *out = cJSON_CreateObject();
+
+    memset(answer, 0, sizeof(*answer));
+    answer->status = 404;
+    for (size_t i = 0; i < ARRAY_LEN(doors); i++) {
+        if (strcmp(doors[i].path, request->path) != 0 ||
+            strcmp(doors[i].method, request->method) != 0)
+            continue;
+        wrong = doors[i].handle(control, body, out);
+        answer->status = wrong ? 400 : 200;
+    }
+    build_bool(out, "ok", !wrong);
+    if (wrong)
+        build_text(out, "error", wrong);
+    answer->body = cJSON_PrintUnformatted(out);
+    answer->body_bytes = answer->body ? strlen(answer->body) : 0;
+    cJSON_Delete(out);
+    cJSON_Delete(body);
+}
+
+const struct control_fault *control_fault(struct control *control, const char *path)
+{
+    for (size_t i = 0; i < ARRAY_LEN(control->faults); i++) {
+        struct control_fault *fault = &control->faults[i];
+
+        if (fault->mode != FAULT_NONE && fault->count > 0 && strcmp(fault->path, path) == 0) {
+            fault->count--;
+            return fault;
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,313 @@
+/* The deviation of a coin from its anchor is counted in parts per billion. A jump sets a new anchor
+ * at the jump's price and at the present deviation. */
+#include "sim/market.h"
+
+#include <stdlib.h>
+
+#include "sim/match.h"
+#include "sim/random.h"
+
+#define COINS           3
+#define WAVE_PERIOD_MS  120000
+#define WAVE_PPB        2000000 /* amplitude */
+#define NOISE_PPB       200000  /* bound */
+#define NOISE_STEP_PPB  20000
+#define SPOT_NOISE_PPB  20000
+#define MINUTE_MS       60000
+#define JITTERED_LEVELS 20
+#define BILLION         1000000000
+
+struct market {
+    uint64_t random;
+    int64_t time_ms;
+    bool paused;
+    int64_t phase_ms[COINS];
+    int64_t noise_ppb[COINS];
+    int64_t spot_ppb[COINS];
+    int64_t anchor_ticks[INSTRUMENT_COUNT];
+    int64_t anchor_ppb[INSTRUMENT_COUNT];
+    int64_t interest_lots[INSTRUMENT_COUNT];
+};
+
+static int coin_of(int instrument)
+{
+    return instrument % COINS;
+}
+
+/* Triangle: 0 at 0, up to +amplitude, down to -amplitude, back. */
+static int64_t wave_ppb(int64_t time_ms)
+{
+    int64_t at = time_ms % WAVE_PERIOD_MS;
+    int64_t quarter = WAVE_PERIOD_MS / 4;
+
+    if (at < 0)
+        at += WAVE_PERIOD_MS;
+    if (at < quarter)
+        return WAVE_PPB * at / quarter;
+    if (at < 3 * quarter)
+        return WAVE_PPB - WAVE_PPB * (at - quarter) / quarter;
+    return WAVE_PPB * (at - 3 * quarter) / quarter - WAVE_PPB;
+}
+
+static int64_t deviation_ppb(const struct market *market, int instrument)
+{
+    int coin = coin_of(instrument);
+    int64_t ppb = wave_ppb(market->time_ms + market->phase_ms[coin]) + market->noise_ppb[coin];
+
+    if (instrument_at(instrument)->category == CATEGORY_SPOT)
+        ppb += market->spot_ppb[coin];
+    return ppb;
+}
+
+static int64_t mid_at(const struct market *market, int instrument, int64_t ppb)
+{
+    int64_t anchor = market->anchor_ticks[instrument];
+    decimal_int move = (decimal_int)anchor * (ppb - market->anchor_ppb[instrument]) / BILLION;
+
+    return anchor + (int64_t)move;
+}
+
+/* --- makers --- */
+
+static int64_t maker_lots(struct market *market, const struct instrument *instrument, int level)
+{
+    int64_t percent = random_between(&market->random, 20, 200) * (100 + 2 * level) / 100;
+    int64_t lots = instrument->typical_lots * percent / 100;
+
+    return lots > 0 ? lots : 1;
+}
+
+/* The maker's level nearest to the mid on a side: strictly away from it, on the grid. */
+static int64_t top_ticks(const struct instrument *instrument, enum side side, int64_t mid)
+{
+    int64_t grid = instrument->grid_ticks;
+
+    return side == SIDE_BUY ? (mid - 1) / grid * grid : (mid / grid + 1) * grid;
+}
+
+/* Takes away the makers that are better than `top` or worse than the last level. */
+static void withdraw(struct book *book, enum side side, int64_t top, int64_t last)
+{
+    const struct book_side *levels = book_side(book, side);
+
+    for (size_t i = levels->count; i-- > 0;) {
+        int64_t ticks = levels->levels[i].ticks;
+        bool inside = book_crosses(side, top, ticks) && book_crosses(side, ticks, last);
+        struct book_entry *entry = inside ? NULL : book_maker_at(book, side, ticks);
+
+        if (entry)
+            book_remove(book, entry);
+    }
+}
+
+static void fill_levels(struct market *market, struct book *book,
+                        const struct instrument *instrument, enum side side, int64_t top)
+{
+    int64_t step = side == SIDE_BUY ? -instrument->grid_ticks : instrument->grid_ticks;
+
+    for (int i = 0; i < MARKET_LEVELS; i++) {
+        int64_t ticks = top + step * i;
+
+        if (ticks > 0 && !book_maker_at(book, side, ticks))
+            (void)!book_add(book, side, ticks, maker_lots(market, instrument, i), NULL);
+    }
+}
+
+static void quote(struct exchange *exchange, int index, int64_t mid)
+{
+    const struct instrument *instrument = instrument_at(index);
+    struct book *book = &exchange->books[index];
+    int64_t span = instrument->grid_ticks * (MARKET_LEVELS - 1);
+    int64_t bid = top_ticks(instrument, SIDE_BUY, mid);
+    int64_t ask = top_ticks(instrument, SIDE_SELL, mid);
+
+    exchange->mids[index] = mid;
+    exchange->seq++;
+    withdraw(book, SIDE_BUY, bid, bid - span);
+    withdraw(book, SIDE_SELL, ask, ask + span);
+    /* Only the user's orders can still stand between: the market trades through them. */
+    (void)match_market_taker(exchange, instrument, SIDE_BUY, bid, INT64_MAX);
+    (void)match_market_taker(exchange, instrument, SIDE_SELL, ask, INT64_MAX);
+    fill_levels(exchange->market, book, instrument, SIDE_BUY, bid);
+    fill_levels(exchange->market, book, instrument, SIDE_SELL, ask);
+}
+
+/* Sizes near the top change all the time. */
+static void jitter(struct exchange *exchange, int index, enum side side)
+{
+    struct market *market = exchange->market;
+    const struct instrument *instrument = instrument_at(index);
+    struct book *book = &exchange->books[index];
+    const struct book_side *levels = book_side(book, side);
+    int level = (int)random_between(&market->random, 0, JITTERED_LEVELS - 1);
+    struct book_entry *entry;
+    int64_t ticks;
+
+    if ((size_t)level >= levels->count)
+        return;
+    ticks = levels->levels[level].ticks;
+    entry = book_maker_at(book, side, ticks);
+    if (!entry)
+        return;
+    book_remove(book, entry);
+    (void)!book_add(book, side, ticks, maker_lots(market, instrument, level), NULL);
+}
+
+static void maybe_take(struct exchange *exchange, int index)
+{
+    struct market *market = exchange->market;
+    const struct instrument *instrument = instrument_at(index);
+    enum side side = random_next(&market->random) & 1 ? SIDE_BUY : SIDE_SELL;
+    int64_t best = book_best_ticks(&exchange->books[index], side_opposite(side));
+    int64_t lots = instrument->typical_lots * random_between(&market->random, 1, 60) / 100;
+
+    if (best == 0 || random_between(&market->random, 0, 3) != 0)
+        return;
+    (void)match_market_taker(exchange, instrument, side, best, lots > 0 ? lots : 1);
+}
+
+static int64_t wander(struct market *market, int64_t value, int64_t step, int64_t bound)
+{
+    value += random_between(&market->random, -step, step);
+    if (value > bound)
+        return bound;
+    return value < -bound ? -bound : value;
+}
+
+void market_step(struct exchange *exchange)
+{
+    struct market *market = exchange->market;
+
+    if (market->paused)
+        return;
+    market->time_ms += MARKET_STEP_MS;
+    for (int coin = 0; coin < COINS; coin++) {
+        market->noise_ppb[coin] =
+            wander(market, market->noise_ppb[coin], NOISE_STEP_PPB, NOISE_PPB);
+        market->spot_ppb[coin] =
+            wander(market, market->spot_ppb[coin], SPOT_NOISE_PPB / 4, SPOT_NOISE_PPB);
+    }
+    for (int i = 0; i < INSTRUMENT_COUNT; i++) {
+        quote(exchange, i, mid_at(market, i, deviation_ppb(market, i)));
+        jitter(exchange, i, SIDE_BUY);
+        jitter(exchange, i, SIDE_SELL);
+        maybe_take(exchange, i);
+    }
+}
+
+void market_pause(struct exchange *exchange, bool paused)
+{
+    exchange->market->paused = paused;
+}
+
+/* --- jumps --- */
+
+static enum err jump_one(struct exchange *exchange, const struct instrument *instrument,
+                         struct decimal price)
+{
+    struct market *market = exchange->market;
+    struct decimal rounded;
+    int64_t ticks;
+
+    if (decimal_sign(&price) <= 0 || decimal_nearest_to(&rounded, &price, &instrument->tick) ||
+        instrument_ticks(instrument, rounded, &ticks) || ticks <= instrument->grid_ticks ||
+        decimal_cmp(&rounded, &instrument->max_price) > 0)
+        return ERR_INVALID;
+    market->anchor_ticks[instrument->index] = ticks;
+    market->anchor_ppb[instrument->index] = deviation_ppb(market, instrument->index);
+    quote(exchange, instrument->index, ticks);
+    return ERR_NONE;
+}
+
+enum err market_jump(struct exchange *exchange, const char *symbol, struct decimal price)
+{
+    const struct instrument *linear = instrument_find(CATEGORY_LINEAR, symbol);
+    const struct instrument *spot = instrument_find(CATEGORY_SPOT, symbol);
+    enum err err;
+
+    if (!linear || !spot)
+        return ERR_NOT_FOUND;
+    err = jump_one(exchange, linear, price);
+    return err ? err : jump_one(exchange, spot, price);
+}
+
+/* --- the start --- */
+
+static struct candle past_candle(struct market *market, int index, int64_t start_ms,
+                                 int64_t offset_ms)
+{
+    int coin = coin_of(index);
+    int64_t open = mid_at(market, index, wave_ppb(offset_ms + market->phase_ms[coin]));
+    int64_t close = mid_at(market, index, wave_ppb(offset_ms + MINUTE_MS + market->phase_ms[coin]));
+    int64_t lots = instrument_at(index)->typical_lots * random_between(&market->random, 20, 80);
+    int64_t low = open < close ? open : close;
+    int64_t high = open < close ? close : open;
+
+    low -= low / 20000;
+    high += high / 20000;
+    return (struct candle){ .start_ms = start_ms,
+                            .open = open,
+                            .high = high,
+                            .low = low,
+                            .close = close,
+                            .lots = lots,
+                            .turnover = (decimal_int)(open + close) / 2 * lots };
+}
+
+static enum err start_tape(struct exchange *exchange, int index)
+{
+    struct candle *past = calloc(MARKET_HISTORY_MINUTES, sizeof(*past));
+    int64_t first_ms = exchange->now_ms - exchange->now_ms % MINUTE_MS -
+                       (int64_t)MARKET_HISTORY_MINUTES * MINUTE_MS;
+
+    if (!past)
+        return ERR_NO_MEMORY;
+    for (int i = 0; i < MARKET_HISTORY_MINUTES; i++)
+        past[i] = past_candle(exchange->market, index, first_ms + (int64_t)i * MINUTE_MS,
+                              (int64_t)(i - MARKET_HISTORY_MINUTES) * MINUTE_MS);
+    tape_init(&exchange->tapes[index], past, MARKET_HISTORY_MINUTES);
+    free(past);
+    return ERR_NONE;
+}
+
+enum err market_init(struct exchange *exchange, uint64_t seed)
+{
+    struct market *market = calloc(1, sizeof(*market));
+
+    if (!market)
+        return ERR_NO_MEMORY;
+    exchange->market = market;
+    market->random = seed;
+    for (int coin = 0; coin < COINS; coin++)
+        market->phase_ms[coin] = random_between(&market->random, 0, WAVE_PERIOD_MS - 1);
+    for (int i = 0; i < INSTRUMENT_COUNT; i++) {
+        const struct instrument *instrument = instrument_at(i);
+
+        if (instrument_ticks(instrument, instrument->near, &market->anchor_ticks[i]))
+            return ERR_INTERNAL;
+        market->interest_lots[i] = instrument->typical_lots * 20000;
+        if (start_tape(exchange, i))
+            return ERR_NO_MEMORY;
+        quote(exchange, i, mid_at(market, i, deviation_ppb(market, i)));
+    }
+    return ERR_NONE;
+}
+
+void market_deinit(struct exchange *exchange)
+{
+    free(exchange->market);
+    exchange->market = NULL;
+}
+
+int64_t market_index_ticks(const struct exchange *exchange, int instrument)
+{
+    int64_t mid = exchange->mids[instrument];
+
+    return mid - mid / 20000;
+}
+
+int64_t market_open_interest_lots(const struct exchange *exchange, int instrument)
+{
+    return exchange->market->interest_lots[instrument] +
+           (int64_t)(exchange->tapes[instrument].trades_count % 100);
+}

@@ -1,0 +1,30 @@
+/* sim/messages.h - the exchange's JSON for orders, executions, positions, wallet and market data.
+ *
+ * Members as in PROTOCOL sections 11 to 16. The builders fill an object that the caller owns; where
+ * stream and REST differ, `stream` says which.
+ *
+ * Threads: pure.
+ */
+#pragma once
+
+#include "sim/build.h"
+#include "sim/exchange.h"
+
+void sim_message_order(cJSON *out, const struct sim_order *order, bool stream);
+void message_execution(cJSON *out, const struct sim_execution *execution, bool stream);
+void message_execution_fast(cJSON *out, const struct sim_execution *execution);
+void message_position(cJSON *out, const struct exchange *exchange,
+                      const struct instrument *instrument, bool stream);
+/* `coins`: a comma list, NULL or "" for all. */
+void message_wallet(cJSON *out, struct exchange *exchange, const char *coins);
+void message_ticker_rest(cJSON *out, const struct exchange *exchange,
+                         const struct instrument *instrument);
+void message_ticker_stream(cJSON *out, const struct exchange *exchange,
+                           const struct instrument *instrument);
+void message_instrument(cJSON *out, const struct instrument *instrument);
+void message_trade_rest(cJSON *out, const struct instrument *instrument,
+                        const struct public_trade *trade);
+void message_trade_stream(cJSON *out, const struct instrument *instrument,
+                          const struct public_trade *trade);
+/* [price, size] at the end of a list. */
+void message_level(cJSON *list, const struct instrument *instrument, int64_t ticks, int64_t lots);

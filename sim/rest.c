@@ -1,0 +1,273 @@
+#include "sim/rest.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+struct route {
+    const char *method;
+    const char *path;
+    bool private;
+    int limit;
+    rest_handler *handle;
+};
+
+static const struct route routes[] = {
+    { "GET", "/v5/market/time", false, 0, rest_time },
+    { "GET", "/v5/market/instruments-info", false, 0, rest_instruments },
+    { "GET", "/v5/market/tickers", false, 0, rest_tickers },
+    { "GET", "/v5/market/orderbook", false, 0, rest_orderbook },
+    { "GET", "/v5/market/recent-trade", false, 0, rest_recent_trades },
+    { "GET", "/v5/market/kline", false, 0, rest_klines },
+    { "POST", "/v5/order/create", true, 10, sim_rest_create },
+    { "POST", "/v5/order/amend", true, 10, rest_amend },
+    { "POST", "/v5/order/cancel", true, 10, rest_cancel },
+    { "POST", "/v5/order/cancel-all", true, 10, rest_cancel_all },
+    { "GET", "/v5/order/realtime", true, 50, rest_open_orders },
+    { "GET", "/v5/order/history", true, 50, rest_order_history },
+    { "GET", "/v5/execution/list", true, 50, rest_executions },
+    { "GET", "/v5/position/list", true, 50, rest_positions },
+    { "POST", "/v5/position/set-leverage", true, 10, rest_set_leverage },
+    { "GET", "/v5/account/wallet-balance", true, 50, rest_wallet },
+    { "GET", "/v5/account/info", true, 50, rest_account_info },
+    { "GET", "/v5/account/fee-rate", true, 5, rest_fee_rate },
+    { "GET", "/v5/user/query-api", true, 10, rest_query_api },
+};
+
+_Static_assert(ARRAY_LEN(routes) <= REST_ROUTES_MAX, "statistics have a place for each route");
+
+/* --- parameters --- */
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+static char *decode(const char *text, size_t bytes)
+{
+    char *out = malloc(bytes + 1);
+    size_t used = 0;
+
+    for (size_t i = 0; out && i < bytes; i++) {
+        if (text[i] == '%' && i + 2 < bytes && hex_digit(text[i + 1]) >= 0 &&
+            hex_digit(text[i + 2]) >= 0) {
+            out[used++] = (char)(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
+            i += 2;
+        } else {
+            out[used++] = text[i];
+        }
+    }
+    if (out)
+        out[used] = '\0';
+    return out;
+}
+
+static void read_query(struct rest_call *call, const char *query)
+{
+    while (*query && call->params_count < REST_PARAMS_MAX) {
+        size_t bytes = strcspn(query, "&");
+        size_t name_bytes = strcspn(query, "=&");
+        struct rest_param *param = &call->params[call->params_count];
+
+        if (name_bytes < bytes) {
+            param->name = decode(query, name_bytes);
+            param->value = decode(query + name_bytes + 1, bytes - name_bytes - 1);
+            if (param->name && param->value) {
+                call->params_count++;
+            } else {
+                free(param->name);
+                free(param->value);
+            }
+        }
+        query += bytes + (query[bytes] == '&');
+    }
+}
+
+static const cJSON *member(const struct rest_call *call, const char *name)
+{
+    return cJSON_GetObjectItemCaseSensitive(call->body, name);
+}
+
+const char *call_text(const struct rest_call *call, const char *name)
+{
+    for (size_t i = 0; i < call->params_count; i++) {
+        if (strcmp(call->params[i].name, name) == 0)
+            return call->params[i].value;
+    }
+    return cJSON_GetStringValue(member(call, name));
+}
+
+bool call_is_not_text(const struct rest_call *call, const char *name)
+{
+    const cJSON *item = member(call, name);
+
+    return item && !cJSON_IsString(item) && !cJSON_IsNull(item);
+}
+
+bool call_bool(const struct rest_call *call, const char *name)
+{
+    return cJSON_IsTrue(member(call, name));
+}
+
+bool call_int(const struct rest_call *call, const char *name, int64_t low, int64_t high,
+              int64_t otherwise, int64_t *out)
+{
+    const cJSON *item = member(call, name);
+    const char *text = call_text(call, name);
+
+    *out = otherwise;
+    if (cJSON_IsNumber(item)) {
+        *out = (int64_t)item->valuedouble;
+    } else if (text && *text) {
+        size_t digits = strspn(text, "0123456789");
+
+        if (digits == 0 || digits > 15 || text[digits])
+            return false;
+        *out = strtoll(text, NULL, 10);
+    } else {
+        return true;
+    }
+    return *out >= low && *out <= high;
+}
+
+struct refusal call_category(const struct rest_call *call, enum category *out)
+{
+    static const char *const names[CATEGORY_COUNT] = { "spot", "linear", "inverse", "option" };
+    const char *text = call_text(call, "category");
+
+    for (int i = 0; text && i < CATEGORY_COUNT; i++) {
+        if (strcmp(names[i], text) == 0) {
+            *out = (enum category)i;
+            return (struct refusal){ 0, "OK" };
+        }
+    }
+    return (struct refusal){ 10001, "params error: category is invalid" };
+}
+
+/* --- a request --- */
+
+static const struct route *find_route(const struct rest_request *request)
+{
+    for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
+        if (strcmp(routes[i].path, request->path) == 0 &&
+            strcmp(routes[i].method, request->method) == 0)
+            return &routes[i];
+    }
+    return NULL;
+}
+
+static void answer_text(struct rest_answer *answer, int status, const char *text)
+{
+    answer->status = status;
+    answer->body = strdup(text);
+    answer->body_bytes = answer->body ? strlen(text) : 0;
+}
+
+static void answer_envelope(struct rest_answer *answer, const struct rest_call *call,
+                            struct refusal refusal)
+{
+    cJSON *envelope = cJSON_CreateObject();
+
+    build_int(envelope, "retCode", refusal.code);
+    build_text(envelope, "retMsg", refusal.text);
+    if (refusal.code == 0)
+        (void)cJSON_AddItemReferenceToObject(envelope, "result", call->result);
+    else
+        (void)build_object(envelope, "result");
+    (void)build_object(envelope, "retExtInfo");
+    build_int(envelope, "time", call->exchange->now_ms);
+    answer->status = 200;
+    answer->body = cJSON_PrintUnformatted(envelope);
+    answer->body_bytes = answer->body ? strlen(answer->body) : 0;
+    cJSON_Delete(envelope);
+}
+
+static void count(struct rest *rest, const struct route *route, struct refusal refusal)
+{
+    if (refusal.code == 10004)
+        rest->stats.signature_failures++;
+    if (refusal.code == 110072 || refusal.code == 170141)
+        rest->stats.duplicates_refused++;
+    if (route->handle == sim_rest_create && refusal.code == 0)
+        rest->stats.creates_accepted++;
+}
+
+static struct refusal read_body(struct rest_call *call, const struct rest_request *request)
+{
+    call->body = cJSON_ParseWithLength(request->body, request->body_bytes);
+    if (!cJSON_IsObject(call->body))
+        return (struct refusal){ 10001, "params error: the body is not a JSON object" };
+    return (struct refusal){ 0, "OK" };
+}
+
+static struct refusal run(struct rest *rest, const struct route *route,
+                          const struct rest_request *request, struct rest_call *call)
+{
+    bool post = strcmp(request->method, "POST") == 0;
+    struct refusal refusal = { 0, "OK" };
+
+    if (route->private)
+        refusal =
+            auth_check(&rest->login, &request->headers, post ? request->body : request->query,
+                       post ? request->body_bytes : strlen(request->query), rest->exchange->now_ms);
+    if (!refusal.code && post)
+        refusal = read_body(call, request);
+    else if (!refusal.code)
+        read_query(call, request->query);
+    return refusal.code ? refusal : route->handle(call);
+}
+
+static void free_call(struct rest_call *call)
+{
+    for (size_t i = 0; i < call->params_count; i++) {
+        free(call->params[i].name);
+        free(call->params[i].value);
+    }
+    cJSON_Delete(call->body);
+    cJSON_Delete(call->result);
+}
+
+void rest_count(struct rest *rest, const struct rest_request *request)
+{
+    const struct route *route = find_route(request);
+
+    rest->stats.requests[route ? (size_t)(route - routes) : REST_ROUTES_MAX]++;
+}
+
+void rest_handle(struct rest *rest, const struct rest_request *request, struct rest_answer *answer)
+{
+    const struct route *route = find_route(request);
+    struct rest_call call = { .exchange = rest->exchange,
+                              .login = &rest->login,
+                              .book_u = rest->book_u,
+                              .userdata = rest->userdata };
+    struct refusal refusal;
+
+    memset(answer, 0, sizeof(*answer));
+    if (!route) {
+        answer_text(answer, 404, "404 page not found");
+        return;
+    }
+    if (strcmp(request->method, "GET") == 0 && request->body_bytes > 0) {
+        answer_text(answer, 403, "403 Forbidden");
+        return;
+    }
+    call.result = cJSON_CreateObject();
+    refusal = run(rest, route, request, &call);
+    count(rest, route, refusal);
+    answer_envelope(answer, &call, refusal);
+    answer->limit = route->limit;
+    free_call(&call);
+}
+
+void rest_stats_paths(const struct rest *rest, cJSON *out)
+{
+    for (size_t i = 0; i < ARRAY_LEN(routes); i++)
+        build_int(out, routes[i].path, (int64_t)rest->stats.requests[i]);
+    build_int(out, "other", (int64_t)rest->stats.requests[REST_ROUTES_MAX]);
+}

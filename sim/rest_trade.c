@@ -1,0 +1,459 @@
+/* Orders and executions of the account. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/check.h"
+#include "sim/messages.h"
+#include "sim/rest.h"
+
+#define WEEK_MS     (INT64_C(7) * 86400000)
+#define CLOSED_KEPT 500 /* that openOnly=1 shows */
+
+static const struct refusal fine = { 0, "OK" };
+static const struct refusal bad_page = { 10001, "params error: limit or cursor is invalid" };
+
+static bool is_empty(const char *text)
+{
+    return !text || !*text;
+}
+
+/* --- create, amend, cancel --- */
+
+static const char *const create_texts[] = {
+    "category",    "symbol",      "side",       "orderType",    "qty",        "price",
+    "timeInForce", "orderLinkId", "marketUnit", "triggerPrice", "takeProfit", "stopLoss",
+};
+
+struct refusal sim_rest_create(struct rest_call *call)
+{
+    struct create_fields fields = {
+        .category = call_text(call, "category"),
+        .symbol = call_text(call, "symbol"),
+        .side = call_text(call, "side"),
+        .order_type = call_text(call, "orderType"),
+        .qty = call_text(call, "qty"),
+        .price = call_text(call, "price"),
+        .time_in_force = call_text(call, "timeInForce"),
+        .order_link_id = call_text(call, "orderLinkId"),
+        .market_unit = call_text(call, "marketUnit"),
+        .trigger_price = call_text(call, "triggerPrice"),
+        .take_profit = call_text(call, "takeProfit"),
+        .stop_loss = call_text(call, "stopLoss"),
+        .order_filter = call_text(call, "orderFilter"),
+        .reduce_only = call_bool(call, "reduceOnly"),
+        .close_on_trigger = call_bool(call, "closeOnTrigger"),
+    };
+    struct sim_order *order = NULL;
+    struct sim_request request;
+    struct refusal refusal;
+
+    for (size_t i = 0; i < ARRAY_LEN(create_texts); i++) {
+        if (call_is_not_text(call, create_texts[i]))
+            return (struct refusal){ 10001, "params error: a text was expected" };
+    }
+    if (!call_int(call, "positionIdx", 0, 2, 0, &fields.position_idx))
+        return (struct refusal){ 10001, "params error: positionIdx is invalid" };
+    refusal = check_create(call->exchange, &fields, &request);
+    if (!refusal.code)
+        refusal = match_place(call->exchange, &request, &order);
+    if (refusal.code)
+        return refusal;
+    build_text(call->result, "orderId", order->order_id);
+    build_text(call->result, "orderLinkId", order->link);
+    return fine;
+}
+
+static struct refusal not_found(const struct instrument *instrument)
+{
+    if (instrument->category == CATEGORY_SPOT)
+        return (struct refusal){ 170213, "Order does not exist." };
+    return (struct refusal){ 110001, "order not exists or too late to cancel" };
+}
+
+/* The open order that amend or cancel names; orderId wins. */
+static struct refusal find_open(const struct rest_call *call, struct sim_order **out)
+{
+    const struct history *history = call->exchange->history;
+    const char *order_id = call_text(call, "orderId");
+    const char *link = call_text(call, "orderLinkId");
+    const struct instrument *instrument = NULL;
+    struct refusal refusal =
+        check_symbol(call_text(call, "category"), call_text(call, "symbol"), &instrument);
+
+    if (refusal.code)
+        return refusal;
+    if (is_empty(order_id) && is_empty(link))
+        return (struct refusal){ 10001, "params error: orderId or orderLinkId is required" };
+    if (!is_empty(order_id))
+        *out = history_order(history, instrument->category, order_id);
+    else
+        *out = history_order_by_link(history, instrument->category, link);
+    if (!*out || (*out)->instrument != instrument || !order_is_open(*out))
+        return not_found(instrument);
+    return fine;
+}
+
+static void name_order(cJSON *out, const struct sim_order *order)
+{
+    build_text(out, "orderId", order->order_id);
+    build_text(out, "orderLinkId", order->link);
+}
+
+struct refusal rest_cancel(struct rest_call *call)
+{
+    struct sim_order *order = NULL;
+    struct refusal refusal = find_open(call, &order);
+
+    if (refusal.code)
+        return refusal;
+    match_cancel(call->exchange, order);
+    name_order(call->result, order);
+    return fine;
+}
+
+struct refusal rest_amend(struct rest_call *call)
+{
+    struct sim_order *order = NULL;
+    struct refusal refusal = find_open(call, &order);
+    int64_t ticks;
+    int64_t lots;
+
+    if (refusal.code)
+        return refusal;
+    if (call_is_not_text(call, "qty") || call_is_not_text(call, "price"))
+        return (struct refusal){ 10001, "params error: a text was expected" };
+    refusal = check_amend(order, call_text(call, "qty"), call_text(call, "price"), &ticks, &lots);
+    if (!refusal.code)
+        refusal = match_amend(call->exchange, order, ticks, lots);
+    if (refusal.code)
+        return refusal;
+    name_order(call->result, order);
+    return fine;
+}
+
+/* --- lists --- */
+
+struct filter {
+    enum category category;
+    const char *symbol;
+    const char *base;
+    const char *settle;
+};
+
+static bool passes(const struct filter *filter, const struct instrument *instrument)
+{
+    if (instrument->category != filter->category)
+        return false;
+    if (!is_empty(filter->symbol))
+        return strcmp(filter->symbol, instrument->symbol) == 0;
+    if (!is_empty(filter->base))
+        return strcmp(filter->base, instrument->base) == 0;
+    return is_empty(filter->settle) || filter->category == CATEGORY_SPOT ||
+           strcmp(filter->settle, instrument->settle) == 0;
+}
+
+static struct refusal read_filter(const struct rest_call *call, bool needs_scope,
+                                  struct filter *out)
+{
+    struct refusal refusal = call_category(call, &out->category);
+
+    out->symbol = call_text(call, "symbol");
+    out->base = call_text(call, "baseCoin");
+    out->settle = call_text(call, "settleCoin");
+    if (refusal.code)
+        return refusal;
+    if (needs_scope && out->category == CATEGORY_LINEAR && is_empty(out->symbol) &&
+        is_empty(out->base) && is_empty(out->settle))
+        return (struct refusal){ 10001,
+                                 "params error: symbol, baseCoin or settleCoin is required" };
+    return fine;
+}
+
+struct refusal rest_cancel_all(struct rest_call *call)
+{
+    struct filter filter;
+    struct refusal refusal = read_filter(call, true, &filter);
+    cJSON *list;
+
+    if (refusal.code)
+        return refusal;
+    list = build_list(call->result, "list");
+    for (int i = 0; i < INSTRUMENT_COUNT; i++) {
+        struct sim_order *order = history_open(call->exchange->history, i);
+
+        while (order && passes(&filter, instrument_at(i))) {
+            struct sim_order *next = order->open_next;
+
+            match_cancel(call->exchange, order);
+            name_order(build_item(list), order);
+            order = next;
+        }
+    }
+    build_text(call->result, "success", "1");
+    return fine;
+}
+
+/* Cursors come back as they went out, or percent-encoded once more: the number after the name
+ * counts. */
+static bool read_cursor(const struct rest_call *call, const char *name, uint64_t *out)
+{
+    const char *text = call_text(call, "cursor");
+    const char *at;
+
+    *out = UINT64_MAX;
+    if (is_empty(text))
+        return true;
+    at = strstr(text, name);
+    if (!at)
+        return false;
+    at += strlen(name);
+    if (*at == '=')
+        at++;
+    else if (strncmp(at, "%3D", 3) == 0)
+        at += 3;
+    if (*at < '0' || *at > '9')
+        return false;
+    *out = strtoull(at, NULL, 10);
+    return true;
+}
+
+static void add_cursor(cJSON *out, const char *name, uint64_t number)
+{
+    char cursor[64] = "";
+
+    if (number)
+        (void)snprintf(cursor, sizeof(cursor), "%s%%3D%" PRIu64 "%%26", name, number);
+    build_text(out, "nextPageCursor", cursor);
+}
+
+struct order_query {
+    struct filter filter;
+    bool open;
+    bool closed;
+    size_t closed_most;
+    const char *status; /* "": any */
+    int64_t first_ms;
+    int64_t last_ms;
+    uint64_t before; /* order number: only older ones */
+    int64_t limit;
+};
+
+static bool order_wanted(const struct order_query *query, const struct sim_order *order,
+                         size_t closed_seen)
+{
+    bool open = order_is_open(order);
+
+    if (order->number >= query->before || !passes(&query->filter, order->instrument))
+        return false;
+    if (open ? !query->open : !query->closed || closed_seen > query->closed_most)
+        return false;
+    if (!is_empty(query->status) && strcmp(query->status, status_theirs(order->status)) != 0)
+        return false;
+    return order->created_ms >= query->first_ms && order->created_ms <= query->last_ms;
+}
+
+static void list_orders(struct rest_call *call, const struct order_query *query)
+{
+    cJSON *list = build_list(call->result, "list");
+    const struct sim_order *order = history_newest(call->exchange->history);
+    uint64_t last = 0;
+    size_t closed = 0;
+    int64_t added = 0;
+
+    for (; order && added < query->limit; order = order->older) {
+        closed += order->instrument->category == query->filter.category && !order_is_open(order);
+        if (!order_wanted(query, order, closed))
+            continue;
+        sim_message_order(build_item(list), order, false);
+        last = order->number;
+        added++;
+    }
+    add_cursor(call->result, "page_args", added == query->limit ? last : 0);
+    build_text(call->result, "category", category_word(query->filter.category));
+}
+
+static bool has_id(const struct rest_call *call)
+{
+    return !is_empty(call_text(call, "orderId")) || !is_empty(call_text(call, "orderLinkId"));
+}
+
+static struct sim_order *find_by_id(const struct rest_call *call, enum category category)
+{
+    const char *order_id = call_text(call, "orderId");
+
+    if (!is_empty(order_id))
+        return history_order(call->exchange->history, category, order_id);
+    return history_order_by_link(call->exchange->history, category, call_text(call, "orderLinkId"));
+}
+
+static void list_one(struct rest_call *call, enum category category, const struct sim_order *order)
+{
+    cJSON *list = build_list(call->result, "list");
+
+    if (order)
+        sim_message_order(build_item(list), order, false);
+    build_text(call->result, "nextPageCursor", "");
+    build_text(call->result, "category", category_word(category));
+}
+
+struct refusal rest_open_orders(struct rest_call *call)
+{
+    struct order_query query = { .last_ms = INT64_MAX, .open = true, .closed_most = CLOSED_KEPT };
+    struct refusal refusal = read_filter(call, true, &query.filter);
+    int64_t open_only;
+
+    if (refusal.code)
+        return refusal;
+    if (!call_int(call, "openOnly", 0, 2, 0, &open_only))
+        return (struct refusal){ 10001, "params error: openOnly is invalid" };
+    if (!call_int(call, "limit", 1, 50, 20, &query.limit) ||
+        !read_cursor(call, "page_args", &query.before))
+        return bad_page;
+    if (has_id(call)) {
+        list_one(call, query.filter.category, find_by_id(call, query.filter.category));
+        return fine;
+    }
+    query.open = open_only == 0;
+    query.closed = open_only != 0;
+    list_orders(call, &query);
+    return fine;
+}
+
+/* startTime and endTime: at most seven days; one alone is seven days from or up to it. */
+static struct refusal read_window(const struct rest_call *call, int64_t *first_ms, int64_t *last_ms)
+{
+    int64_t now_ms = call->exchange->now_ms;
+
+    if (!call_int(call, "startTime", 0, INT64_MAX, -1, first_ms) ||
+        !call_int(call, "endTime", 0, INT64_MAX, -1, last_ms))
+        return (struct refusal){ 10001, "params error: startTime or endTime is invalid" };
+    if (*first_ms < 0 && *last_ms < 0)
+        *last_ms = now_ms;
+    if (*first_ms < 0)
+        *first_ms = *last_ms - WEEK_MS;
+    if (*last_ms < 0)
+        *last_ms = *first_ms + WEEK_MS;
+    if (*first_ms > *last_ms)
+        return (struct refusal){ 10001, "params error: startTime is after endTime" };
+    if (*last_ms - *first_ms > WEEK_MS)
+        return (struct refusal){
+            10001, "The time range between startTime and endTime cannot exceed 7 days"
+        };
+    return fine;
+}
+
+struct refusal rest_order_history(struct rest_call *call)
+{
+    struct order_query query = { .closed = true, .closed_most = SIZE_MAX };
+    struct refusal refusal = read_filter(call, false, &query.filter);
+    struct sim_order *order;
+
+    if (!refusal.code)
+        refusal = read_window(call, &query.first_ms, &query.last_ms);
+    if (refusal.code)
+        return refusal;
+    if (!call_int(call, "limit", 1, 50, 20, &query.limit) ||
+        !read_cursor(call, "page_args", &query.before))
+        return bad_page;
+    if (has_id(call)) {
+        order = find_by_id(call, query.filter.category);
+        list_one(call, query.filter.category, order && !order_is_open(order) ? order : NULL);
+        return fine;
+    }
+    query.status = call_text(call, "orderStatus");
+    list_orders(call, &query);
+    return fine;
+}
+
+/* --- executions --- */
+
+struct execution_query {
+    struct filter filter;
+    const char *order_id;
+    const char *link;
+    int64_t first_ms;
+    int64_t last_ms;
+    uint64_t before;
+    int64_t limit;
+};
+
+static bool execution_wanted(const struct execution_query *query,
+                             const struct sim_execution *execution)
+{
+    if (execution->number >= query->before)
+        return false;
+    if (!is_empty(query->order_id))
+        return execution->instrument->category == query->filter.category &&
+               strcmp(execution->order_id, query->order_id) == 0;
+    if (!is_empty(query->link))
+        return execution->instrument->category == query->filter.category &&
+               strcmp(execution->link, query->link) == 0;
+    return passes(&query->filter, execution->instrument) && execution->at_ms <= query->last_ms;
+}
+
+/* Where the walk starts, and whether it follows one order. */
+static uint64_t first_number(const struct rest_call *call, const struct execution_query *query,
+                             bool *chained)
+{
+    const struct history *history = call->exchange->history;
+    const struct sim_order *order;
+    uint64_t number = history_last_execution(history);
+
+    *chained = false;
+    if (!has_id(call)) {
+        number = history_execution_before(history, query->last_ms);
+        return number < query->before ? number : query->before - (query->before > 0);
+    }
+    order = find_by_id(call, query->filter.category);
+    if (!order)
+        return number;
+    *chained = true;
+    return order->last_execution;
+}
+
+static void list_executions(struct rest_call *call, const struct execution_query *query)
+{
+    cJSON *list = build_list(call->result, "list");
+    bool chained;
+    uint64_t number = first_number(call, query, &chained);
+    const struct sim_execution *execution;
+    bool by_id = has_id(call);
+    uint64_t last = 0;
+    int64_t added = 0;
+
+    while (added < query->limit &&
+           (execution = history_execution(call->exchange->history, number))) {
+        if (!by_id && execution->at_ms < query->first_ms)
+            break;
+        if (execution_wanted(query, execution)) {
+            message_execution(build_item(list), execution, false);
+            last = number;
+            added++;
+        }
+        number = chained ? execution->previous : number - 1;
+    }
+    add_cursor(call->result, "exec", added == query->limit ? last : 0);
+    build_text(call->result, "category", category_word(query->filter.category));
+}
+
+struct refusal rest_executions(struct rest_call *call)
+{
+    struct execution_query query = { .order_id = call_text(call, "orderId"),
+                                     .link = call_text(call, "orderLinkId") };
+    struct refusal refusal = read_filter(call, false, &query.filter);
+    const char *type = call_text(call, "execType");
+
+    if (!refusal.code)
+        refusal = read_window(call, &query.first_ms, &query.last_ms);
+    if (refusal.code)
+        return refusal;
+    if (!call_int(call, "limit", 1, 100, 50, &query.limit) ||
+        !read_cursor(call, "exec", &query.before))
+        return bad_page;
+    if (!is_empty(type) && strcmp(type, "Trade") != 0)
+        query.before = 0; /* there are only trades */
+    list_executions(call, &query);
+    return fine;
+}

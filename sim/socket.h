@@ -1,0 +1,74 @@
+/* sim/socket.h - the WebSocket sessions: frames in and out, bounded queues, mute and cut.
+ *
+ * What is asked on them is answered in requests.c, what is sent is made in feeds.c and private.c.
+ * A session whose queue passes SOCKET_QUEUE_MAX is cut, as is one that breaks the protocol.
+ *
+ * Threads: owned by one. Sessions end at the next sockets_sweep, never inside a call.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include <microhttpd.h>
+
+#include "sim/auth.h"
+#include "sim/topics.h"
+
+#define SOCKET_QUEUE_MAX   (4 * 1024 * 1024)
+#define SOCKET_MESSAGE_MAX (64 * 1024)
+#define SOCKETS_MAX        256
+
+struct socket_session {
+    struct sockets *sockets;
+    struct socket_session *prev;
+    struct socket_session *next;
+    struct MHD_UpgradeResponseHandle *handle; /* MHD owns the descriptor */
+    void *frames;                             /* wslay's context */
+    const char *extra;                        /* bytes that came with the handshake */
+    size_t extra_bytes;
+    int descriptor;
+    enum socket_kind kind;
+    bool authenticated;
+    bool muted;
+    bool ending;
+    bool wants_write;
+    uint64_t topics;
+    size_t args_bytes; /* of all its topics */
+    char conn_id[ORDER_ID_MAX];
+};
+
+struct sockets {
+    int epoll;
+    struct exchange *exchange;
+    const struct auth_login *login;
+    struct socket_session *first;
+    int count;
+    uint64_t opened;
+    uint64_t cut_slow;
+    /* A whole text message came in. */
+    void (*on_message)(struct socket_session *session, const char *text, size_t bytes);
+    /* A topic was added. */
+    void (*on_subscribed)(struct socket_session *session, int topic, void *userdata);
+    void *userdata;
+};
+
+/* The answer to a good handshake; NULL: refuse it with 400. */
+struct MHD_Response *sockets_accept(struct sockets *sockets, struct MHD_Connection *connection,
+                                    enum socket_kind kind);
+/* Whether the path names a socket, and of which kind. */
+bool socket_kind_of(const char *path, enum socket_kind *out);
+
+/* From epoll; `events` as in epoll_event. */
+void socket_ready(struct socket_session *session, uint32_t events);
+void socket_send(struct socket_session *session, const char *text, size_t bytes);
+/* To all sessions of the kind with that topic. */
+void sockets_broadcast(struct sockets *sockets, enum socket_kind kind, int topic, const char *text,
+                       size_t bytes);
+bool sockets_listening(const struct sockets *sockets, enum socket_kind kind, int topic);
+/* Writes what is queued, ends what is to end. True: something ended, MHD_run is due. */
+bool sockets_sweep(struct sockets *sockets);
+
+void sockets_cut(struct sockets *sockets, bool private);
+void sockets_mute(struct sockets *sockets, bool private, bool muted);
+/* Ends all; run MHD afterwards. */
+void sockets_close(struct sockets *sockets);

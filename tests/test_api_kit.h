@@ -1,0 +1,506 @@
+/* tests/test_api_kit.h - drives the endpoints without sockets, threads or a file: stands in for the
+ * engine's loop, the journal's readers, the reads thread and the upstream sockets, and notes what
+ * they were asked. Market, instruments, clock and budget are the real ones.
+ */
+#pragma once
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <check.h>
+#include <cjson/cJSON.h>
+
+#include "api/api.h"
+#include "api/endpoints.h"
+#include "api/errors.h"
+#include "base/clock.h"
+#include "base/text.h"
+
+#define KIT_ORDERS_MAX 1200
+
+struct kit {
+    struct api api;
+    struct api_call call;
+    struct api_header
+        request_headers; /* one for the next request: Idempotency-Key, X-Client or Accept */
+    char target[600];
+    bool labelled_json; /* the next bodies, else as forms */
+    int dones;
+    bool code_seen[128];
+
+    /* loop: the answer, and what was asked */
+    enum err loop_err;
+    struct loop_reply reply;
+    struct order_request created;
+    enum engine_wait wait;
+    int64_t until_ms;
+    char id[API_PARAM_MAX];
+    size_t creates;
+    size_t cancels;
+    size_t watches;
+    size_t cancels_busy_from; /* the n-th cancel and later ones are not taken; 0: all are */
+    struct engine_status engine;
+    bool deferred; /* cancels wait for kit_answer_one */
+    loop_reply_fn *waiting_fn[64];
+    void *waiting_data[64];
+    size_t waiting;
+    size_t waiting_most;
+
+    /* journal */
+    enum err submit_err;
+    enum err job_err; /* of jobs that wait for a position */
+    enum err reader_err;
+    uint64_t position; /* of the last job */
+    size_t jobs;
+    struct order *orders; /* row id = index + 1 */
+    size_t orders_count;
+    struct list_filter filter; /* of the first list of the last job */
+    size_t lists;
+    struct journal_status journal;
+
+    /* reads and streams */
+    enum err reads_err;
+    struct rest_answer answer;
+    int64_t answer_age_ms;
+    enum bybit_route route;
+    char query[200];
+    int cache_ms;
+    size_t reads;
+    size_t touches;
+    enum stream_kind touched;
+    int touched_depth;
+    enum err touch_err;
+    struct link_status link;
+};
+static struct kit kit;
+
+/* --- stand-ins --- */
+
+enum err loop_create(struct loop *loop, const struct order_request *request, enum engine_wait wait,
+                     int64_t wait_until_ms, loop_reply_fn *on_reply, void *userdata)
+{
+    (void)loop;
+    if (kit.loop_err)
+        return kit.loop_err;
+    kit.creates++;
+    kit.created = *request;
+    kit.wait = wait;
+    kit.until_ms = wait_until_ms;
+    if (kit.reply.has_order)
+        kit.reply.order.request = *request;
+    if (kit.reply.has_order && !request->link[0])
+        memcpy(kit.reply.order.request.link, "b-7", 4);
+    on_reply(&kit.reply, userdata);
+    return ERR_NONE;
+}
+
+static void note_id(const char *id, enum engine_wait wait, int64_t wait_until_ms)
+{
+    struct text text = text_in(kit.id, sizeof(kit.id));
+
+    text_add(&text, id);
+    kit.wait = wait;
+    kit.until_ms = wait_until_ms;
+}
+
+enum err loop_cancel(struct loop *loop, const char *id, enum engine_wait wait,
+                     int64_t wait_until_ms, loop_reply_fn *on_reply, void *userdata)
+{
+    (void)loop;
+    if (kit.loop_err)
+        return kit.loop_err;
+    if (kit.cancels_busy_from && kit.cancels + 1 >= kit.cancels_busy_from)
+        return ERR_BUSY;
+    kit.cancels++;
+    note_id(id, wait, wait_until_ms);
+    if (!kit.deferred) {
+        on_reply(&kit.reply, userdata);
+        return ERR_NONE;
+    }
+    ck_assert_uint_lt(kit.waiting, ARRAY_LEN(kit.waiting_fn));
+    kit.waiting_fn[kit.waiting] = on_reply;
+    kit.waiting_data[kit.waiting++] = userdata;
+    if (kit.waiting > kit.waiting_most)
+        kit.waiting_most = kit.waiting;
+    return ERR_NONE;
+}
+
+enum err loop_watch(struct loop *loop, const char *id, enum engine_wait wait, int64_t wait_until_ms,
+                    loop_reply_fn *on_reply, void *userdata)
+{
+    (void)loop;
+    if (kit.loop_err)
+        return kit.loop_err;
+    kit.watches++;
+    note_id(id, wait, wait_until_ms);
+    on_reply(&kit.reply, userdata);
+    return ERR_NONE;
+}
+
+uint64_t loop_position(struct loop *loop)
+{
+    (void)loop;
+    return 42;
+}
+
+void loop_get_status(struct loop *loop, struct engine_status *out)
+{
+    (void)loop;
+    *out = kit.engine;
+}
+
+enum err history_submit(struct history *history, uint64_t position,
+                        void (*run)(struct history_reader *reader, enum err err, void *userdata),
+                        void *userdata)
+{
+    (void)history;
+    if (kit.submit_err)
+        return kit.submit_err;
+    kit.position = position;
+    kit.jobs++;
+    kit.lists = 0;
+    run(NULL, position ? kit.job_err : ERR_NONE, userdata);
+    return ERR_NONE;
+}
+
+enum err reader_order(struct history_reader *reader, const char *id, struct order *out)
+{
+    (void)reader;
+    if (kit.reader_err)
+        return kit.reader_err;
+    for (size_t i = 0; i < kit.orders_count; i++) {
+        if (strcmp(kit.orders[i].request.link, id) == 0) {
+            *out = kit.orders[i];
+            return ERR_NONE;
+        }
+    }
+    return ERR_NOT_FOUND;
+}
+
+static bool kit_matches(const struct order *order, const struct list_filter *filter)
+{
+    bool final = order_state_is_final(order->state);
+
+    if ((filter->state == FILTER_OPEN && final) || (filter->state == FILTER_FINAL && !final))
+        return false;
+    if (filter->symbol && strcmp(order->request.symbol, filter->symbol) != 0)
+        return false;
+    return !filter->tag || strcmp(order->request.tag, filter->tag) == 0;
+}
+
+static enum err kit_list(const struct list_filter *filter, bool (*on_index)(size_t, void *),
+                         void *userdata)
+{
+    int taken = 0;
+
+    if (kit.lists++ == 0)
+        kit.filter = *filter;
+    if (kit.reader_err)
+        return kit.reader_err;
+    for (size_t i = filter->after ? (size_t)filter->after - 1 : kit.orders_count; i > 0; i--) {
+        if (!kit_matches(&kit.orders[i - 1], filter))
+            continue;
+        if (taken++ == filter->limit || !on_index(i - 1, userdata))
+            break;
+    }
+    return ERR_NONE;
+}
+
+struct kit_rows {
+    bool (*on_order)(const struct order *order, int64_t row_id, void *userdata);
+    bool (*on_fill)(const struct fill *fill, int64_t row_id, void *userdata);
+    void *userdata;
+};
+
+static bool kit_row(size_t index, void *userdata)
+{
+    struct kit_rows *rows = userdata;
+    struct fill fill = { .exec_id = "e" };
+
+    if (rows->on_order)
+        return rows->on_order(&kit.orders[index], (int64_t)index + 1, rows->userdata);
+    fill.qty = fill.price = fill.value = fill.fee = fill.closed_qty = DECIMAL_NONE;
+    return rows->on_fill(&fill, (int64_t)index + 1, rows->userdata);
+}
+
+enum err reader_orders(struct history_reader *reader, const struct list_filter *filter,
+                       bool (*on_row)(const struct order *order, int64_t row_id, void *userdata),
+                       void *userdata)
+{
+    struct kit_rows rows = { .on_order = on_row, .userdata = userdata };
+
+    (void)reader;
+    return kit_list(filter, kit_row, &rows);
+}
+
+enum err reader_fills(struct history_reader *reader, const struct list_filter *filter,
+                      bool (*on_row)(const struct fill *fill, int64_t row_id, void *userdata),
+                      void *userdata)
+{
+    struct kit_rows rows = { .on_fill = on_row, .userdata = userdata };
+
+    (void)reader;
+    return kit_list(filter, kit_row, &rows);
+}
+
+void journal_get_status(struct journal *journal, struct journal_status *out)
+{
+    (void)journal;
+    *out = kit.journal;
+}
+
+enum err reads_get(struct reads *reads, enum bybit_route route, enum category category,
+                   const char *query, int timeout_ms, int cache_ms,
+                   void (*on_done)(const struct rest_answer *answer, int64_t as_of_ms,
+                                   void *userdata),
+                   void *userdata)
+{
+    struct text text = text_in(kit.query, sizeof(kit.query));
+
+    (void)reads;
+    (void)category;
+    ck_assert_int_le(timeout_ms, 15000);
+    if (kit.reads_err)
+        return kit.reads_err;
+    kit.reads++;
+    kit.route = route;
+    kit.cache_ms = cache_ms;
+    text_add(&text, query);
+    on_done(&kit.answer, clock_wall_ms() - kit.answer_age_ms, userdata);
+    return ERR_NONE;
+}
+
+enum err stream_touch(struct stream *stream, enum stream_kind kind, enum category category,
+                      const char *symbol, int depth)
+{
+    (void)stream;
+    (void)category;
+    (void)symbol;
+    kit.touches++;
+    kit.touched = kind;
+    kit.touched_depth = depth;
+    return kit.touch_err;
+}
+
+void stream_link_status(struct stream *stream, enum stream_link link, struct link_status *out)
+{
+    (void)stream;
+    (void)link;
+    *out = kit.link;
+}
+
+const char *stream_link_word(enum stream_link link)
+{
+    static const char *const words[] = { "public.spot", "public.linear", "public.inverse",
+                                         "public.option", "private" };
+
+    return words[link];
+}
+
+const char *link_state_word(enum link_state state)
+{
+    static const char *const words[] = { "idle", "connecting", "connected", "stale", "down" };
+
+    return words[state];
+}
+
+/* --- the parts --- */
+
+static struct decimal kit_decimal(const char *text)
+{
+    struct decimal value = DECIMAL_NONE;
+
+    if (*text)
+        ck_assert(!decimal_parse(&value, text));
+    return value;
+}
+
+static struct instrument kit_instrument(enum category category, const char *symbol)
+{
+    struct instrument instrument = {
+        .category = category, .base = "BTC", .quote = "USDT", .status = "Trading"
+    };
+    struct text text = text_in(instrument.symbol, sizeof(instrument.symbol));
+
+    text_add(&text, symbol);
+    instrument.tick_size = kit_decimal("0.1");
+    instrument.qty_step = kit_decimal("0.001");
+    instrument.quote_step = kit_decimal(category == CATEGORY_SPOT ? "0.01" : "");
+    instrument.min_qty = kit_decimal("0.001");
+    instrument.max_limit_qty = instrument.max_market_qty = kit_decimal("100");
+    instrument.max_post_only_qty = DECIMAL_NONE;
+    instrument.min_notional = kit_decimal("5");
+    instrument.min_price = kit_decimal("0.1");
+    instrument.max_price = kit_decimal("200000");
+    instrument.min_leverage = instrument.max_leverage = instrument.leverage_step = DECIMAL_NONE;
+    return instrument;
+}
+
+static void kit_publish_symbols(void)
+{
+    const struct instrument list[] = { kit_instrument(CATEGORY_LINEAR, "BTCUSDT"),
+                                       kit_instrument(CATEGORY_LINEAR, "ETHUSDT"),
+                                       kit_instrument(CATEGORY_SPOT, "BTCUSDT"),
+                                       kit_instrument(CATEGORY_SPOT, "BTCEUR") };
+    struct instruments *all = instruments_create(list, ARRAY_LEN(list), 1700000000000);
+
+    ck_assert_ptr_nonnull(all);
+    instruments_publish(kit.api.instruments, all);
+}
+
+static struct order kit_order(const char *link, enum order_state state)
+{
+    struct order order = { .state = state };
+    struct text text = text_in(order.request.link, sizeof(order.request.link));
+
+    text_add(&text, link);
+    memcpy(order.request.symbol, "BTCUSDT", 8);
+    order.request.category = CATEGORY_LINEAR;
+    order.request.side = SIDE_BUY;
+    order.request.qty = order.request.price = order.request.trigger_price = DECIMAL_NONE;
+    order.filled_qty = order.avg_price = DECIMAL_NONE;
+    return order;
+}
+
+static void kit_open(void)
+{
+    bool seen[ARRAY_LEN(kit.code_seen)];
+    static char parts[4]; /* addresses for what the stand-ins never look into */
+
+    memcpy(seen, kit.code_seen, sizeof(seen));
+    memset(&kit, 0, sizeof(kit));
+    memcpy(kit.code_seen, seen, sizeof(seen));
+    kit.api = (struct api){ .version = "0.1.0",
+                            .env = "sim",
+                            .has_keys = true,
+                            .default_category = CATEGORY_LINEAR,
+                            .epoch = 1,
+                            .started_ms = 1700000000000,
+                            .loop = (struct loop *)&parts[0],
+                            .journal = (struct journal *)&parts[1] };
+    kit.api.instruments = instruments_slot_create();
+    kit.api.market = market_create();
+    kit.api.clock = clock_sync_create();
+    kit.api.budget = budget_create(550);
+    kit.orders = calloc(KIT_ORDERS_MAX, sizeof(*kit.orders));
+    ck_assert(kit.api.instruments && kit.api.market && kit.api.clock && kit.api.budget &&
+              kit.orders);
+    kit.engine.ready = true;
+    kit.link.state = LINK_CONNECTED;
+    clock_sync_sample(kit.api.clock, clock_mono_us() - 1000, clock_mono_us(), clock_wall_ms());
+    kit_publish_symbols();
+    kit.reply.has_order = true;
+    kit.reply.order = kit_order("b-7", ORDER_ACKED);
+}
+
+static void kit_close(void)
+{
+    buffer_deinit(&kit.call.reply);
+    free(kit.orders);
+    instruments_slot_destroy(kit.api.instruments);
+    market_destroy(kit.api.market);
+    clock_sync_destroy(kit.api.clock);
+    budget_destroy(kit.api.budget);
+}
+
+/* --- requests --- */
+
+static void kit_done(struct api_call *call)
+{
+    static const char key[] = "\"code\":\"";
+    char *at;
+
+    kit.dones++;
+    if (strcmp(call->content_type, "application/problem+json") != 0 || !call->reply.data)
+        return;
+    at = strstr(call->reply.data, key);
+    ck_assert_ptr_nonnull(at);
+    at += sizeof(key) - 1;
+    for (size_t i = 0; i < api_problems_count(); i++) {
+        const struct api_problem *problem = api_problem_at(i);
+        size_t bytes = strlen(problem->code);
+
+        if (strncmp(problem->code, at, bytes) != 0 || at[bytes] != '"')
+            continue;
+        kit.code_seen[i] = true;
+        ck_assert_int_eq(call->status, problem->status);
+        return;
+    }
+    ck_abort_msg("unknown code: %s", at);
+}
+
+/* "GET", "/path?a=b&c=d" (decoded), body or NULL. Returns the status; the call stays in kit.call.
+ */
+static int kit_run(const char *method, const char *target, const char *body)
+{
+    struct api_call *call = &kit.call;
+    char allow[64];
+    char *query;
+    char *pair;
+    bool known;
+
+    buffer_deinit(&call->reply);
+    memset(call, 0, sizeof(*call));
+    ck_assert(!text_copy(kit.target, sizeof(kit.target), target));
+    query = strchr(kit.target, '?');
+    if (query)
+        *query++ = '\0';
+    call->method = method;
+    call->path = kit.target;
+    call->endpoint = api_find(method, kit.target, call->param, &known, allow);
+    ck_assert_msg(call->endpoint, "%s %s", method, target);
+    while (query && (pair = strsep(&query, "&"))) {
+        struct api_pair *into = &call->query[call->query_count++];
+        const char *nearest;
+
+        into->name = strsep(&pair, "=");
+        into->value = pair;
+        ck_assert_msg(api_query_known(call->endpoint, into->name, &nearest), "%s", into->name);
+    }
+    call->body = body;
+    call->body_bytes = body ? strlen(body) : 0;
+    call->body_is_form = !kit.labelled_json;
+    if (strcmp(kit.request_headers.name, "Idempotency-Key") == 0)
+        call->idempotency_key = kit.request_headers.value;
+    if (strcmp(kit.request_headers.name, "Accept") == 0)
+        call->accept = kit.request_headers.value;
+    call->done = kit_done;
+    kit.dones = 0;
+    call->endpoint->handle(&kit.api, call);
+    return call->status;
+}
+
+static int kit_get(const char *target)
+{
+    return kit_run("GET", target, NULL);
+}
+
+static void kit_set_header(const char *name, const char *value)
+{
+    ck_assert(!text_copy(kit.request_headers.name, sizeof(kit.request_headers.name), name));
+    ck_assert(!text_copy(kit.request_headers.value, sizeof(kit.request_headers.value), value));
+}
+
+static const char *kit_header(const char *name)
+{
+    for (size_t i = 0; i < kit.call.headers_count; i++) {
+        if (strcmp(kit.call.headers[i].name, name) == 0)
+            return kit.call.headers[i].value;
+    }
+    return NULL;
+}
+
+static bool kit_says(const char *part)
+{
+    return kit.call.reply.data && strstr(kit.call.reply.data, part);
+}
+
+/* The reply as JSON; the caller deletes it. */
+static cJSON *kit_json(void)
+{
+    cJSON *json = cJSON_ParseWithLengthOpts(kit.call.reply.data, kit.call.reply.bytes + 1, NULL, 1);
+
+    ck_assert_msg(json, "%s", kit.call.reply.data);
+    return json;
+}

@@ -1,0 +1,274 @@
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <check.h>
+
+#include "bybit/market.h"
+#include "bybit/message.h"
+
+static struct json data_of(const char *text)
+{
+    struct json data;
+
+    ck_assert_int_eq(json_open_trusted(&data, text, strlen(text), NULL), ERR_NONE);
+    return data;
+}
+
+static enum err merge(struct market *market, enum category category, const char *symbol,
+                      const char *text, bool is_snapshot)
+{
+    struct json data = data_of(text);
+    struct ticker ticker;
+
+    return market_merge_ticker(market, category, symbol, &data, is_snapshot, 10, 20, &ticker);
+}
+
+static enum book_result apply(struct market *market, enum category category, const char *symbol,
+                              int depth, const char *text, bool is_snapshot)
+{
+    struct json data = data_of(text);
+
+    return market_apply_book(market, category, symbol, depth, &data, is_snapshot, 11, 12, 21);
+}
+
+START_TEST(a_ticker_is_kept_until_forgotten)
+{
+    struct market *market = market_create();
+    struct market_ticker kept;
+
+    ck_assert(!market_ticker(market, CATEGORY_LINEAR, "BTCUSDT", &kept));
+    ck_assert_int_eq(merge(market, CATEGORY_LINEAR, "BTCUSDT",
+                           "{\"symbol\":\"BTCUSDT\",\"lastPrice\":\"1\",\"markPrice\":\"2\"}",
+                           true),
+                     ERR_NONE);
+    ck_assert_int_eq(merge(market, CATEGORY_LINEAR, "BTCUSDT",
+                           "{\"symbol\":\"BTCUSDT\",\"lastPrice\":\"3\"}", false),
+                     ERR_NONE);
+    ck_assert(market_ticker(market, CATEGORY_LINEAR, "BTCUSDT", &kept));
+    ck_assert_int_eq((int)kept.ticker.last.mantissa, 3);
+    ck_assert_int_eq((int)kept.ticker.mark.mantissa, 2);
+    ck_assert_int_eq(kept.recv_ms, 20);
+    ck_assert(!kept.stale);
+    ck_assert(!market_ticker(market, CATEGORY_SPOT, "BTCUSDT", &kept));
+    market_forget_ticker(market, CATEGORY_LINEAR, "BTCUSDT");
+    ck_assert(!market_ticker(market, CATEGORY_LINEAR, "BTCUSDT", &kept));
+    market_forget_ticker(market, CATEGORY_LINEAR, "BTCUSDT");
+    market_destroy(market);
+    market_destroy(NULL);
+}
+END_TEST
+
+START_TEST(an_unreadable_ticker_is_refused_and_leaves_no_place)
+{
+    struct market *market = market_create();
+    struct market_ticker kept;
+
+    for (int i = 0; i < 2000; i++) {
+        char symbol[16];
+
+        (void)snprintf(symbol, sizeof(symbol), "S%d", i);
+        ck_assert_int_eq(merge(market, CATEGORY_LINEAR, symbol, "{\"lastPrice\":\"x\"}", true),
+                         ERR_INVALID);
+        ck_assert_int_eq(merge(market, CATEGORY_LINEAR, symbol, "{\"symbol\":\"OTHER\"}", true),
+                         ERR_INVALID);
+        ck_assert(!market_ticker(market, CATEGORY_LINEAR, symbol, &kept));
+    }
+    market_destroy(market);
+}
+END_TEST
+
+START_TEST(the_number_of_symbols_is_bounded)
+{
+    struct market *market = market_create();
+    char symbol[64];
+    char text[64];
+
+    for (int i = 0; i < MARKET_SYMBOLS_MAX; i++) {
+        (void)snprintf(symbol, sizeof(symbol), "S%d", i);
+        (void)snprintf(text, sizeof(text), "{\"symbol\":\"S%d\"}", i);
+        ck_assert_int_eq(merge(market, CATEGORY_LINEAR, symbol, text, true), ERR_NONE);
+    }
+    ck_assert_int_eq(merge(market, CATEGORY_LINEAR, "MORE", "{\"symbol\":\"MORE\"}", true),
+                     ERR_BUSY);
+    ck_assert_int_eq(apply(market, CATEGORY_LINEAR, "MORE", 50, "{\"u\":5}", true), BOOK_BROKEN);
+    market_forget_ticker(market, CATEGORY_LINEAR, "S7");
+    ck_assert_int_eq(merge(market, CATEGORY_LINEAR, "MORE", "{\"symbol\":\"MORE\"}", true),
+                     ERR_NONE);
+    memset(symbol, 'A', 50);
+    symbol[50] = '\0';
+    market_forget_ticker(market, CATEGORY_LINEAR, "S8");
+    ck_assert_int_eq(merge(market, CATEGORY_LINEAR, symbol, "{\"symbol\":\"A\"}", true),
+                     ERR_INVALID);
+    market_destroy(market);
+}
+END_TEST
+
+#define BOOK "{\"b\":[[\"5\",\"1\"],[\"4\",\"2\"]],\"a\":[[\"6\",\"3\"]],\"u\":7,\"seq\":9}"
+
+START_TEST(a_book_is_read_from_the_shallowest_that_suffices)
+{
+    struct market *market = market_create();
+    struct market_book book;
+    struct book_level bids[1000];
+    struct book_level asks[1000];
+
+    ck_assert(!market_book(market, CATEGORY_LINEAR, "A", 5, &book, bids, asks));
+    ck_assert_int_eq(apply(market, CATEGORY_LINEAR, "A", 200, BOOK, true), BOOK_APPLIED);
+    ck_assert_int_eq(apply(market, CATEGORY_LINEAR, "A", 50, BOOK, true), BOOK_APPLIED);
+    ck_assert_int_eq(
+        apply(market, CATEGORY_LINEAR, "A", 1, "{\"b\":[[\"5\",\"1\"]],\"u\":3}", true),
+        BOOK_APPLIED);
+    ck_assert(market_book(market, CATEGORY_LINEAR, "A", 1, &book, bids, asks));
+    ck_assert_int_eq(book.depth, 1);
+    ck_assert(market_book(market, CATEGORY_LINEAR, "A", 2, &book, bids, asks));
+    ck_assert_int_eq(book.depth, 50);
+    ck_assert_int_eq(book.state, BOOK_SYNCED);
+    ck_assert_int_eq(book.u, 7);
+    ck_assert_int_eq(book.seq, 9);
+    ck_assert_int_eq(book.ts_ms, 11);
+    ck_assert_int_eq(book.cts_ms, 12);
+    ck_assert_int_eq(book.recv_ms, 21);
+    ck_assert_uint_eq(book.bids_count, 2);
+    ck_assert_uint_eq(book.asks_count, 1);
+    ck_assert(market_book(market, CATEGORY_LINEAR, "A", 1000, &book, bids, asks));
+    ck_assert_int_eq(book.depth, 200);
+    /* A jump in the 50: the 200 serves. */
+    ck_assert_int_eq(apply(market, CATEGORY_LINEAR, "A", 50, "{\"u\":9}", false), BOOK_JUMPED);
+    ck_assert(market_book(market, CATEGORY_LINEAR, "A", 2, &book, bids, asks));
+    ck_assert_int_eq(book.depth, 200);
+    market_forget_book(market, CATEGORY_LINEAR, "A", 200);
+    market_forget_book(market, CATEGORY_LINEAR, "A", 1);
+    ck_assert(market_book(market, CATEGORY_LINEAR, "A", 2, &book, bids, asks));
+    ck_assert_int_eq(book.depth, 50);
+    ck_assert_int_eq(book.state, BOOK_SYNCING);
+    market_forget_book(market, CATEGORY_LINEAR, "A", 50);
+    market_forget_book(market, CATEGORY_LINEAR, "A", 50);
+    ck_assert(!market_book(market, CATEGORY_LINEAR, "A", 2, &book, bids, asks));
+    market_destroy(market);
+}
+END_TEST
+
+START_TEST(a_category_goes_stale_until_its_next_frame)
+{
+    struct market *market = market_create();
+    struct market_ticker kept;
+    struct market_book book;
+    struct book_level level;
+    struct book_level other;
+
+    ck_assert_int_eq(
+        merge(market, CATEGORY_LINEAR, "A", "{\"symbol\":\"A\",\"lastPrice\":\"1\"}", true),
+        ERR_NONE);
+    ck_assert_int_eq(merge(market, CATEGORY_SPOT, "A", "{\"symbol\":\"A\"}", true), ERR_NONE);
+    ck_assert_int_eq(apply(market, CATEGORY_LINEAR, "A", 50, BOOK, true), BOOK_APPLIED);
+    market_set_stale(market, CATEGORY_LINEAR);
+    ck_assert(market_ticker(market, CATEGORY_LINEAR, "A", &kept) && kept.stale);
+    ck_assert(market_ticker(market, CATEGORY_SPOT, "A", &kept) && !kept.stale);
+    ck_assert(market_book(market, CATEGORY_LINEAR, "A", 1, &book, &level, &other));
+    ck_assert_int_eq(book.state, BOOK_STALE);
+    ck_assert_int_eq(merge(market, CATEGORY_LINEAR, "A", "{\"symbol\":\"A\"}", false), ERR_NONE);
+    ck_assert(market_ticker(market, CATEGORY_LINEAR, "A", &kept) && !kept.stale);
+    ck_assert_int_eq((int)kept.ticker.last.mantissa, 1);
+    ck_assert_int_eq(apply(market, CATEGORY_LINEAR, "A", 50, "{\"u\":8}", false), BOOK_APPLIED);
+    ck_assert(market_book(market, CATEGORY_LINEAR, "A", 1, &book, &level, &other));
+    ck_assert_int_eq(book.state, BOOK_SYNCED);
+    market_destroy(market);
+}
+END_TEST
+
+START_TEST(a_spot_ticker_takes_bid_and_ask_from_the_book)
+{
+    struct market *market = market_create();
+    struct market_ticker kept;
+
+    /* In both orders of arrival. */
+    ck_assert_int_eq(apply(market, CATEGORY_SPOT, "A", 1,
+                           "{\"b\":[[\"5\",\"1\"]],\"a\":[[\"6\",\"3\"]],\"u\":7}", true),
+                     BOOK_APPLIED);
+    ck_assert(!market_ticker(market, CATEGORY_SPOT, "A", &kept));
+    ck_assert_int_eq(
+        merge(market, CATEGORY_SPOT, "A", "{\"symbol\":\"A\",\"lastPrice\":\"1\"}", true),
+        ERR_NONE);
+    ck_assert(market_ticker(market, CATEGORY_SPOT, "A", &kept));
+    ck_assert_int_eq((int)kept.ticker.bid.mantissa, 5);
+    ck_assert_int_eq((int)kept.ticker.ask_qty.mantissa, 3);
+    ck_assert_int_eq(
+        apply(market, CATEGORY_SPOT, "A", 1, "{\"b\":[],\"a\":[[\"8\",\"3\"]],\"u\":9}", true),
+        BOOK_APPLIED);
+    ck_assert(market_ticker(market, CATEGORY_SPOT, "A", &kept));
+    ck_assert(decimal_is_none(&kept.ticker.bid));
+    ck_assert_int_eq((int)kept.ticker.ask.mantissa, 8);
+    ck_assert_int_eq((int)kept.ticker.last.mantissa, 1);
+    /* A linear ticker has its own. */
+    ck_assert_int_eq(
+        merge(market, CATEGORY_LINEAR, "A", "{\"symbol\":\"A\",\"bid1Price\":\"2\"}", true),
+        ERR_NONE);
+    ck_assert_int_eq(
+        apply(market, CATEGORY_LINEAR, "A", 1, "{\"b\":[[\"5\",\"1\"]],\"u\":7}", true),
+        BOOK_APPLIED);
+    ck_assert(market_ticker(market, CATEGORY_LINEAR, "A", &kept));
+    ck_assert_int_eq((int)kept.ticker.bid.mantissa, 2);
+    market_destroy(market);
+}
+END_TEST
+
+static void *read_all(void *market)
+{
+    struct market_ticker kept;
+    struct market_book book;
+    struct book_level bids[5];
+    struct book_level asks[5];
+
+    for (int i = 0; i < 20000; i++) {
+        (void)market_ticker(market, CATEGORY_SPOT, "A", &kept);
+        if (market_book(market, CATEGORY_SPOT, "A", 5, &book, bids, asks))
+            ck_assert_uint_le(book.bids_count, 5);
+    }
+    return NULL;
+}
+
+START_TEST(readers_and_the_writer_share_it)
+{
+    struct market *market = market_create();
+    pthread_t threads[2];
+
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, read_all, market), 0);
+    for (int i = 0; i < 3000; i++) {
+        ck_assert_int_eq(
+            merge(market, CATEGORY_SPOT, "A", "{\"symbol\":\"A\",\"lastPrice\":\"1\"}", true),
+            ERR_NONE);
+        ck_assert_int_ne(apply(market, CATEGORY_SPOT, "A", 50, BOOK, true), BOOK_BROKEN);
+        if (i % 100 == 0) {
+            market_forget_ticker(market, CATEGORY_SPOT, "A");
+            market_forget_book(market, CATEGORY_SPOT, "A", 50);
+        }
+    }
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+        pthread_join(threads[i], NULL);
+    market_destroy(market);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("market");
+    TCase *tcase = tcase_create("all");
+    SRunner *runner = srunner_create(suite);
+    int failures;
+
+    tcase_add_test(tcase, a_ticker_is_kept_until_forgotten);
+    tcase_add_test(tcase, an_unreadable_ticker_is_refused_and_leaves_no_place);
+    tcase_add_test(tcase, the_number_of_symbols_is_bounded);
+    tcase_add_test(tcase, a_book_is_read_from_the_shallowest_that_suffices);
+    tcase_add_test(tcase, a_category_goes_stale_until_its_next_frame);
+    tcase_add_test(tcase, a_spot_ticker_takes_bid_and_ask_from_the_book);
+    tcase_add_test(tcase, readers_and_the_writer_share_it);
+    suite_add_tcase(suite, tcase);
+    srunner_set_fork_status(runner, CK_NOFORK);
+    srunner_run_all(runner, CK_NORMAL);
+    failures = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failures ? 1 : 0;
+}

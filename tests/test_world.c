@@ -1,0 +1,1431 @@
+/* tests/test_world.c - the engine in a simulated world: an exchange, a journal that forgets at a
+ * crash what was not committed, and a network that loses, delays, repeats and reorders. One seed,
+ * one story; after each step the invariants of RELIABILITY section 4 are checked. WORLD_SEEDS=n
+ * sets how many seeds, WORLD_SEED=n replays one and tells all of it.
+ */
+#include <assert.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <check.h>
+
+#include "engine/engine.h"
+
+#define LINKS_MAX    48
+#define ORDERS_MAX   96
+#define FILLS_MAX    256
+#define ROWS_MAX     1024
+#define QUEUE_MAX    4096
+#define WAITERS_MAX_ 2048
+#define STEPS        200
+#define QUIET_MS     900000
+#define PAGE_ITEMS   3
+
+static uint64_t events_run;
+
+/* --- what the world is made of --- */
+
+struct there { /* an order at the exchange */
+    char link[LINK_MAX];
+    char order_id[ORDER_ID_MAX];
+    bool ours;
+    int attempt;
+    enum category category;
+    char symbol[SYMBOL_MAX];
+    int qty;
+    int price;
+    int filled;
+    enum exchange_status status;
+    char reject_reason[REASON_MAX];
+    int64_t created_ms; /* server clock */
+    int64_t updated_ms;
+    int64_t listed_ms; /* in the history from then on, our clock */
+    bool realtime_forgets;
+};
+
+struct filled { /* an execution at the exchange */
+    char exec_id[64];
+    int order; /* -1: funding */
+    int qty;
+    int64_t at_ms;
+    int64_t listed_ms;
+};
+
+struct stored { /* a row of the journal's orders */
+    struct order order;
+    bool doomed_attempt[16]; /* ended here as never accepted: then it may not be there */
+};
+
+struct stored_fill {
+    struct fill fill;
+};
+
+enum thing_kind { THING_EVENT, THING_ARRIVE, THING_COMMIT, THING_CANCEL_ARRIVES };
+
+struct thing { /* what will happen at a time */
+    int64_t at_ms;
+    uint64_t number;
+    enum thing_kind kind;
+    bool survives; /* a crash of the bridge */
+    bool private_stream;
+    struct engine_event event;
+    struct order_report reports[PAGE_ITEMS];
+    struct fill fills[PAGE_ITEMS];
+    char cursor[32];
+    char order_id[ORDER_ID_MAX];
+    struct order_request request;
+    struct order found;
+    struct order_request sent;
+    int attempt;
+    int64_t deadline_ms;
+    int64_t signed_ms;
+    uint64_t send_id;
+    int fate;
+    uint64_t position;
+};
+
+struct waiting {
+    uint64_t id;
+    int64_t until_ms;
+    bool open;
+};
+
+struct world {
+    uint64_t random;
+    uint64_t seed;
+    int64_t now_ms;
+    int64_t skew_ms;
+    bool faults;
+    bool loud;
+    bool foreign; /* somebody else uses our links */
+    struct engine *engine;
+    struct engine_actions actions;
+    uint64_t number;
+
+    struct there there[ORDERS_MAX];
+    int there_count;
+    struct filled filled[FILLS_MAX];
+    int filled_count;
+
+    struct engine_action rows[ROWS_MAX];
+    size_t rows_count;
+    uint64_t committed;
+    uint64_t handed;
+    bool commit_due;
+    struct stored stored[ORDERS_MAX * 2];
+    int stored_count;
+    struct stored_fill fills[FILLS_MAX];
+    int fills_count;
+    uint64_t last_seq;
+    int64_t watermark_ms;
+    int64_t journal_down_until_ms;
+
+    struct thing *queue[QUEUE_MAX]; /* a heap by time */
+    int queue_count;
+
+    bool stream_up;
+    int64_t stream_since_ms;
+    int run;
+    int links_count;
+    char links[LINKS_MAX][LINK_MAX];
+    int body[LINKS_MAX];
+    struct waiting waiting[WAITERS_MAX_];
+    int waiting_count;
+    int sends[LINKS_MAX][16];
+
+    char story[32][256]; /* the last events */
+    int story_at;
+    char failure[256];
+};
+
+static void tell(struct world *world, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+static void tell(struct world *world, const char *format, ...)
+{
+    char *line = world->story[world->story_at++ % 32];
+    va_list list;
+    int bytes = snprintf(line, 256, "%8" PRId64 " ", world->now_ms - 1700000000000);
+
+    va_start(list, format);
+    (void)vsnprintf(line + bytes, 256 - (size_t)bytes, format, list);
+    va_end(list);
+    if (world->loud)
+        puts(line);
+}
+
+static void broken(struct world *world, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+static void broken(struct world *world, const char *format, ...)
+{
+    va_list list;
+
+    if (world->failure[0])
+        return;
+    va_start(list, format);
+    (void)vsnprintf(world->failure, sizeof(world->failure), format, list);
+    va_end(list);
+    tell(world, "FAILED %s", world->failure);
+}
+
+static uint64_t draw(struct world *world)
+{
+    world->random ^= world->random << 13;
+    world->random ^= world->random >> 7;
+    world->random ^= world->random << 17;
+    return world->random;
+}
+
+static int roll(struct world *world, int sides)
+{
+    return (int)((draw(world) >> 20) % (uint64_t)sides);
+}
+
+/* True in `percent` of the cases, while there are faults. */
+static bool fault(struct world *world, int percent)
+{
+    return world->faults && roll(world, 100) < percent;
+}
+
+static int64_t server_ms(const struct world *world)
+{
+    return world->now_ms + world->skew_ms;
+}
+
+/* --- the queue of what will happen --- */
+
+static bool before(const struct thing *a, const struct thing *b)
+{
+    return a->at_ms < b->at_ms || (a->at_ms == b->at_ms && a->number < b->number);
+}
+
+static struct thing *thing_new(struct world *world, enum thing_kind kind, int64_t after_ms)
+{
+    struct thing *thing = calloc(1, sizeof(*thing));
+    int at;
+
+    assert(thing && world->queue_count < QUEUE_MAX);
+    thing->kind = kind;
+    thing->at_ms = world->now_ms + after_ms;
+    thing->number = ++world->number;
+    at = world->queue_count++;
+    while (at > 0 && before(thing, world->queue[(at - 1) / 2])) {
+        world->queue[at] = world->queue[(at - 1) / 2];
+        at = (at - 1) / 2;
+    }
+    world->queue[at] = thing;
+    return thing;
+}
+
+static void queue_sink(struct world *world, int at, struct thing *thing)
+{
+    for (;;) {
+        int child = 2 * at + 1;
+
+        if (child + 1 < world->queue_count && before(world->queue[child + 1], world->queue[child]))
+            child++;
+        if (child >= world->queue_count || !before(world->queue[child], thing))
+            break;
+        world->queue[at] = world->queue[child];
+        at = child;
+    }
+    world->queue[at] = thing;
+}
+
+static struct thing *queue_pop(struct world *world)
+{
+    struct thing *first = world->queue[0];
+    struct thing *last = world->queue[--world->queue_count];
+
+    if (world->queue_count > 0)
+        queue_sink(world, 0, last);
+    return first;
+}
+
+/* Keeps only what `keep` says, for crashes and gaps. */
+static void queue_filter(struct world *world, bool (*keep)(const struct thing *thing))
+{
+    int count = 0;
+
+    for (int i = 0; i < world->queue_count; i++) {
+        if (keep(world->queue[i]))
+            world->queue[count++] = world->queue[i];
+        else
+            free(world->queue[i]);
+    }
+    world->queue_count = count;
+    for (int i = count / 2 - 1; i >= 0; i--)
+        queue_sink(world, i, world->queue[i]);
+}
+
+/* --- the exchange --- */
+
+static struct there *there_by_link(struct world *world, const char *link)
+{
+    for (int i = 0; i < world->there_count && link[0]; i++) {
+        if (strcmp(world->there[i].link, link) == 0)
+            return &world->there[i];
+    }
+    return NULL;
+}
+
+static struct there *there_by_id(struct world *world, const char *order_id)
+{
+    for (int i = 0; i < world->there_count; i++) {
+        if (strcmp(world->there[i].order_id, order_id) == 0)
+            return &world->there[i];
+    }
+    return NULL;
+}
+
+static void report_of(const struct there *there, struct order_report *report)
+{
+    memset(report, 0, sizeof(*report));
+    memcpy(report->order_id, there->order_id, sizeof(report->order_id));
+    memcpy(report->link, there->link, sizeof(report->link));
+    memcpy(report->symbol, there->symbol, sizeof(report->symbol));
+    memcpy(report->reject_reason, there->reject_reason, sizeof(report->reject_reason));
+    report->category = there->category;
+    report->side = SIDE_BUY;
+    report->type = ORDER_TYPE_LIMIT;
+    report->tif = TIF_GTC;
+    report->status = there->status;
+    report->qty = decimal_from_int(there->qty);
+    report->price = decimal_from_int(there->price);
+    report->trigger_price = DECIMAL_NONE;
+    report->filled_qty = decimal_from_int(there->filled);
+    report->filled_value = decimal_from_int((int64_t)there->filled * there->price);
+    report->avg_price = there->filled ? decimal_from_int(there->price) : DECIMAL_NONE;
+    report->created_ms = there->created_ms;
+    report->updated_ms = there->updated_ms;
+}
+
+static void fill_of(const struct world *world, const struct filled *filled, struct fill *fill)
+{
+    const struct there *there = filled->order >= 0 ? &world->there[filled->order] : NULL;
+
+    memset(fill, 0, sizeof(*fill));
+    memcpy(fill->exec_id, filled->exec_id, sizeof(fill->exec_id));
+    fill->category = there ? there->category : CATEGORY_LINEAR;
+    memcpy(fill->symbol, there ? there->symbol : "BTCUSDT", sizeof("BTCUSDT"));
+    if (there) {
+        memcpy(fill->order_id, there->order_id, sizeof(fill->order_id));
+        if (strlen(filled->exec_id) % 2)
+            memcpy(fill->link, there->link, sizeof(fill->link));
+    }
+    fill->side = there ? SIDE_BUY : SIDE_NONE;
+    fill->kind = there ? FILL_TRADE : FILL_FUNDING;
+    fill->qty = decimal_from_int(filled->qty);
+    fill->price = decimal_from_int(there ? there->price : 1);
+    fill->value = DECIMAL_NONE;
+    fill->fee = decimal_from_int(0);
+    fill->closed_qty = DECIMAL_NONE;
+    fill->at_ms = filled->at_ms;
+}
+
+/* A message of the private stream, sometimes twice; lost with a gap. */
+static void publish(struct world *world, const struct there *there, const struct filled *filled)
+{
+    int copies = fault(world, 10) ? 2 : 1;
+
+    if (!world->stream_up)
+        return;
+    for (int i = 0; i < copies; i++) {
+        struct thing *thing =
+            thing_new(world, THING_EVENT, 1 + roll(world, fault(world, 20) ? 3000 : 60));
+
+        thing->private_stream = true;
+        if (there) {
+            thing->event.kind = EVENT_ORDER;
+            report_of(there, &thing->reports[0]);
+        } else {
+            thing->event.kind = EVENT_FILL;
+            fill_of(world, filled, &thing->fills[0]);
+        }
+    }
+}
+
+static void there_changed(struct world *world, struct there *there)
+{
+    there->updated_ms = server_ms(world);
+    publish(world, there, NULL);
+}
+
+static void there_close(struct world *world, struct there *there, enum exchange_status status)
+{
+    there->status = status;
+    there->listed_ms = world->now_ms + (fault(world, 30) ? roll(world, 2000) : 0);
+    there_changed(world, there);
+    tell(world, "  exchange: %s %s %s %d/%d", there->order_id, there->link, status_theirs(status),
+         there->filled, there->qty);
+}
+
+static struct there *there_new(struct world *world, const char *link, enum category category,
+                               const char *symbol, int qty, int price)
+{
+    struct there *there;
+
+    if (world->there_count == ORDERS_MAX)
+        return NULL;
+    there = &world->there[world->there_count++];
+    memset(there, 0, sizeof(*there));
+    (void)snprintf(there->link, sizeof(there->link), "%s", link);
+    (void)snprintf(there->order_id, sizeof(there->order_id), "order-%d", world->there_count);
+    (void)snprintf(there->symbol, sizeof(there->symbol), "%s", symbol);
+    there->category = category;
+    there->qty = qty;
+    there->price = price;
+    there->status = STATUS_NEW;
+    there->created_ms = server_ms(world);
+    there->realtime_forgets = roll(world, 3) == 0;
+    return there;
+}
+
+static bool is_open(const struct there *there)
+{
+    return !status_is_closed(there->status);
+}
+
+static void there_fill(struct world *world, struct there *there, int qty)
+{
+    struct filled *filled;
+
+    if (world->filled_count == FILLS_MAX || qty <= 0)
+        return;
+    filled = &world->filled[world->filled_count++];
+    (void)snprintf(filled->exec_id, sizeof(filled->exec_id), "exec-%d", world->filled_count);
+    filled->order = (int)(there - world->there);
+    filled->qty = qty;
+    filled->at_ms = server_ms(world);
+    filled->listed_ms = world->now_ms + (fault(world, 30) ? roll(world, 2000) : 0);
+    there->filled += qty;
+    there->status = there->filled == there->qty ? STATUS_FILLED : STATUS_PARTIALLY_FILLED;
+    publish(world, NULL, filled);
+    if (there->status == STATUS_FILLED)
+        there_close(world, there, STATUS_FILLED);
+    else
+        there_changed(world, there);
+    tell(world, "  exchange: fill %s of %s %s: %d", filled->exec_id, there->order_id, there->link,
+         qty);
+}
+
+static void funding(struct world *world)
+{
+    struct filled *filled;
+
+    if (world->filled_count == FILLS_MAX)
+        return;
+    filled = &world->filled[world->filled_count++];
+    (void)snprintf(filled->exec_id, sizeof(filled->exec_id), "fund-%d", world->filled_count);
+    filled->order = -1;
+    filled->qty = 1;
+    filled->at_ms = server_ms(world);
+    filled->listed_ms = world->now_ms;
+    publish(world, NULL, filled);
+}
+
+/* --- checks on what the bridge stores and sends --- */
+
+static int link_number(const struct world *world, const char *link)
+{
+    for (int i = 0; i < world->links_count; i++) {
+        if (strcmp(world->links[i], link) == 0)
+            return i;
+    }
+    return -1;
+}
+
+static struct stored *stored_by_link(struct world *world, const char *link)
+{
+    for (int i = 0; i < world->stored_count && link[0]; i++) {
+        if (strcmp(world->stored[i].order.request.link, link) == 0)
+            return &world->stored[i];
+    }
+    return NULL;
+}
+
+static struct stored *stored_by_id(struct world *world, const char *order_id)
+{
+    for (int i = 0; i < world->stored_count && order_id[0]; i++) {
+        if (strcmp(world->stored[i].order.order_id, order_id) == 0)
+            return &world->stored[i];
+    }
+    return NULL;
+}
+
+static bool stored_has_fill(const struct world *world, const char *exec_id)
+{
+    for (int i = 0; i < world->fills_count; i++) {
+        if (strcmp(world->fills[i].fill.exec_id, exec_id) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* I3: what ended here as never accepted is not there. */
+static void check_never(struct world *world, const struct order *order)
+{
+    const struct there *there = there_by_link(world, order->request.link);
+    bool never = order->state == ORDER_NOT_SENT || order->state == ORDER_NEVER_ACCEPTED ||
+                 (order->state == ORDER_REJECTED && order->status == STATUS_NONE);
+
+    if (never && there && there->ours && there->attempt >= order->attempt)
+        broken(world, "I3: %s attempt %d is %s but it is there", order->request.link,
+               order->attempt, order_state_name(order->state));
+    if (order->state == ORDER_GONE)
+        broken(world, "%s is gone after a short time", order->request.link);
+    if (order->state == ORDER_ACKED && order->request.link[0] && !there)
+        broken(world, "I4: %s is acked and not there", order->request.link);
+}
+
+/* I7 */
+static void check_grows(struct world *world, const struct order *from, const struct order *to,
+                        bool anomaly)
+{
+    if (decimal_cmp(&to->filled_qty, &from->filled_qty) < 0)
+        broken(world, "I7: cumExecQty of %s falls", to->order_id);
+    if (from->state == ORDER_CLOSED && to->state != ORDER_CLOSED && !anomaly)
+        broken(world, "I7: %s is open again", to->order_id);
+}
+
+static void commit_order(struct world *world, const struct engine_action *row)
+{
+    const struct order *order = &row->u.row.order;
+    struct stored *stored = stored_by_link(world, order->request.link);
+
+    if (!stored)
+        stored = stored_by_id(world, order->order_id);
+    if (!stored) {
+        assert(world->stored_count < ORDERS_MAX * 2);
+        stored = &world->stored[world->stored_count++];
+        memset(stored, 0, sizeof(*stored));
+    } else {
+        check_grows(world, &stored->order, order, row->u.row.anomaly);
+        if (stored->order.external != order->external)
+            broken(world, "%s: a row of another order", order->request.link);
+    }
+    check_never(world, order);
+    if (order_state_is_final(order->state) && order->attempt < 16 && order->status == STATUS_NONE)
+        stored->doomed_attempt[order->attempt] = true;
+    stored->order = *order;
+}
+
+static void commit_fill(struct world *world, const struct fill *fill)
+{
+    if (stored_has_fill(world, fill->exec_id)) {
+        broken(world, "I5: fill %s twice", fill->exec_id);
+        return;
+    }
+    assert(world->fills_count < FILLS_MAX);
+    world->fills[world->fills_count++].fill = *fill;
+}
+
+/* One transaction: the rows up to `position`, in order. */
+static void commit(struct world *world, uint64_t position)
+{
+    static struct order known[ROWS_MAX];
+    size_t known_count = 0;
+    size_t done = 0;
+    struct engine_event event = { .kind = EVENT_COMMITTED, .now_ms = world->now_ms };
+    static struct fill_key keys[FILLS_MAX];
+    static const struct fill_key *key_lists[ROWS_MAX];
+    static size_t key_counts[ROWS_MAX];
+    size_t keys_count = 0;
+
+    for (; done < world->rows_count && world->rows[done].u.row.position <= position; done++) {
+        const struct engine_action *row = &world->rows[done];
+        struct stored *stored;
+
+        if (row->u.row.position != world->committed + 1)
+            broken(world, "position %" PRIu64 " after %" PRIu64, row->u.row.position,
+                   world->committed);
+        world->committed = row->u.row.position;
+        if (row->u.row.seq && row->u.row.seq != world->last_seq + 1)
+            broken(world, "I6: event %" PRIu64 " after %" PRIu64, row->u.row.seq, world->last_seq);
+        if (row->u.row.seq)
+            world->last_seq = row->u.row.seq;
+        switch (row->u.row.kind) {
+        case ROW_INTENT:
+            stored = stored_by_link(world, row->u.row.order.request.link);
+            if (stored) {
+                size_t first = keys_count;
+
+                for (int i = 0; i < world->fills_count; i++) {
+                    if (stored->order.order_id[0] && keys_count < FILLS_MAX &&
+                        strcmp(world->fills[i].fill.order_id, stored->order.order_id) == 0)
+                        memcpy(keys[keys_count++].exec_id, world->fills[i].fill.exec_id,
+                               sizeof(keys[0].exec_id));
+                }
+                key_lists[known_count] = &keys[first];
+                key_counts[known_count] = keys_count - first;
+                known[known_count++] = stored->order;
+                break;
+            }
+            commit_order(world, row);
+            break;
+        case ROW_RETRY:
+            stored = stored_by_link(world, row->u.row.order.request.link);
+            if (!stored || stored->order.state != ORDER_NOT_SENT ||
+                stored->order.attempt + 1 != row->u.row.order.attempt)
+                broken(world, "a retry of what is not NOT_SENT");
+            commit_order(world, row);
+            break;
+        case ROW_ORDER:
+            commit_order(world, row);
+            break;
+        case ROW_FILL:
+            commit_fill(world, &row->u.row.fill);
+            break;
+        case ROW_WATERMARK:
+            if (row->u.row.watermark_ms < world->watermark_ms)
+                broken(world, "the watermark falls");
+            world->watermark_ms = row->u.row.watermark_ms;
+            break;
+        }
+    }
+    world->rows_count -= done;
+    memmove(world->rows, world->rows + done, world->rows_count * sizeof(world->rows[0]));
+    event.u.committed.position = position;
+    event.u.committed.known = known;
+    event.u.committed.known_count = known_count;
+    event.u.committed.known_fills = key_lists;
+    event.u.committed.known_fills_count = key_counts;
+    if (fault(world, 2))
+        return; /* the bridge dies between the commit and its news: see crash() below */
+    ck_assert_int_eq(engine_step(world->engine, &event, &world->actions), ERR_NONE);
+    events_run++;
+}
+
+/* --- what the actions do --- */
+
+static void reply_taken(struct world *world, const struct engine_action *action)
+{
+    uint64_t id = action->u.reply.waiter;
+
+    for (int i = 0; i < world->waiting_count; i++) {
+        if (world->waiting[i].id != id)
+            continue;
+        if (!world->waiting[i].open)
+            broken(world, "waiter %" PRIu64 " is answered twice", id);
+        world->waiting[i].open = false;
+        tell(world, "  reply %" PRIu64 " outcome %d %s %s", id, (int)action->u.reply.outcome,
+             action->u.reply.has_order ? action->u.reply.order.request.link : "",
+             action->u.reply.has_order ? order_state_name(action->u.reply.order.state) : "");
+        if (action->u.reply.has_order)
+            if (action->u.reply.outcome == OUTCOME_NOT_SENT ||
+                action->u.reply.outcome == OUTCOME_REJECTED ||
+                action->u.reply.outcome == OUTCOME_THROTTLED)
+                if (order_state_is_final(action->u.reply.order.state))
+                    check_never(world, &action->u.reply.order);
+        return;
+    }
+    broken(world, "a reply to nobody: %" PRIu64, id);
+}
+
+static void answer(struct world *world, uint64_t send_id, enum answer_kind kind, int ret_code,
+                   const char *order_id, int64_t signed_ms, int64_t after_ms)
+{
+    struct thing *thing = thing_new(world, THING_EVENT, after_ms);
+
+    thing->event.kind = EVENT_ANSWER;
+    thing->event.u.answer.send_id = send_id;
+    thing->event.u.answer.kind = kind;
+    thing->event.u.answer.ret_code = ret_code;
+    thing->event.u.answer.ret_msg = "said so";
+    thing->event.u.answer.signed_ms = signed_ms;
+    thing->event.u.answer.retry_after_ms = kind == REPLY_THROTTLED ? 500 : 0;
+    (void)snprintf(thing->order_id, sizeof(thing->order_id), "%s", order_id);
+}
+
+enum fate {
+    FATE_FINE,
+    FATE_LOST_BEFORE,
+    FATE_LOST_AFTER,
+    FATE_SILENT,
+    FATE_REJECTED,
+    FATE_REFUSED,
+    FATE_SOFT,
+    FATE_AMBIGUOUS
+};
+
+static void send_create(struct world *world, const struct engine_action *action)
+{
+    const struct order_request *request = &action->u.send.request;
+    struct stored *stored = stored_by_link(world, request->link);
+    int link = link_number(world, request->link);
+    struct thing *thing;
+    int attempt;
+
+    if (!stored || stored->order.state != ORDER_INTENT) {
+        broken(world, "I2: %s is sent without a durable intent", request->link);
+        return;
+    }
+    attempt = stored->order.attempt;
+    if (link >= 0 && attempt < 16 && world->sends[link][attempt]++ > 0)
+        broken(world, "I1: %s attempt %d is sent twice", request->link, attempt);
+    tell(world, "  send create %s attempt %d", request->link, attempt);
+    if (fault(world, 6)) {
+        answer(world, action->u.send.send_id, fault(world, 50) ? REPLY_NOT_SENT : REPLY_THROTTLED,
+               0, "", 0, roll(world, 200));
+        return;
+    }
+    thing = thing_new(world, THING_ARRIVE, roll(world, fault(world, 10) ? 9000 : 50));
+    thing->survives = true;
+    thing->send_id = action->u.send.send_id;
+    thing->sent = *request;
+    thing->attempt = attempt;
+    thing->signed_ms = server_ms(world) - 50;
+    thing->fate = world->faults && roll(world, 3) == 0 ? 1 + roll(world, 7) : FATE_FINE;
+}
+
+static int decimal_int_of(const struct decimal *value)
+{
+    return (int)value->mantissa;
+}
+
+static void arrive(struct world *world, const struct thing *thing)
+{
+    const struct order_request *request = &thing->sent;
+    struct there *there = there_by_link(world, request->link);
+    int delay = roll(world, 60);
+    const struct stored *stored = stored_by_link(world, request->link);
+
+    if (thing->fate == FATE_LOST_BEFORE) {
+        answer(world, thing->send_id, REPLY_LOST, 0, "", thing->signed_ms * roll(world, 2), delay);
+        return;
+    }
+    if (server_ms(world) > thing->signed_ms + 5000) { /* I10: refused by its time stamp */
+        if (thing->fate == FATE_FINE)
+            answer(world, thing->send_id, REPLY_REFUSED, 10002, "", thing->signed_ms, delay);
+        else if (thing->fate != FATE_SILENT)
+            answer(world, thing->send_id, REPLY_LOST, 0, "", thing->signed_ms, delay);
+        return;
+    }
+    if (there) {
+        answer(world, thing->send_id, REPLY_DUPLICATE, 110072, "", thing->signed_ms, delay);
+        return;
+    }
+    if (thing->fate == FATE_REJECTED || thing->fate == FATE_REFUSED || thing->fate == FATE_SOFT) {
+        answer(world, thing->send_id, thing->fate == FATE_REJECTED ? REPLY_REJECT : REPLY_REFUSED,
+               thing->fate == FATE_REJECTED ? 110007
+               : thing->fate == FATE_SOFT   ? 10429
+                                            : 10006,
+               "", thing->signed_ms, delay);
+        return;
+    }
+    if (stored && stored->doomed_attempt[thing->attempt] && stored->order.attempt == thing->attempt)
+        broken(world, "I3: %s attempt %d arrives after its end here", request->link,
+               thing->attempt);
+    there = there_new(world, request->link, request->category, request->symbol,
+                      decimal_int_of(&request->qty), decimal_int_of(&request->price));
+    if (!there) {
+        answer(world, thing->send_id, REPLY_REJECT, 110020, "", thing->signed_ms, delay);
+        return;
+    }
+    there->ours = true;
+    there->attempt = thing->attempt;
+    tell(world, "  exchange: takes %s as %s", there->link, there->order_id);
+    if (fault(world, 8)) {
+        memcpy(there->reject_reason, "EC_PostOnlyWillTakeLiquidity", 29);
+        there_close(world, there, fault(world, 50) ? STATUS_CANCELLED : STATUS_REJECTED);
+    } else {
+        there_changed(world, there);
+    }
+    if (is_open(there) && roll(world, 4) == 0)
+        there_fill(world, there, 1 + roll(world, there->qty));
+    if (thing->fate == FATE_LOST_AFTER)
+        answer(world, thing->send_id, REPLY_LOST, 0, "", thing->signed_ms, delay);
+    else if (thing->fate == FATE_AMBIGUOUS)
+        answer(world, thing->send_id, REPLY_AMBIGUOUS, 10016, "", thing->signed_ms, delay);
+    else if (thing->fate != FATE_SILENT)
+        answer(world, thing->send_id, REPLY_OK, 0, there->order_id, thing->signed_ms,
+               fault(world, 10) ? 16000 : delay);
+}
+
+static void send_cancel(struct world *world, const struct engine_action *action)
+{
+    struct thing *thing;
+
+    tell(world, "  send cancel %s %s", action->u.send.request.link, action->u.send.order_id);
+    if (fault(world, 8)) {
+        answer(world, action->u.send.send_id, REPLY_NOT_SENT, 0, "", 0, roll(world, 200));
+        return;
+    }
+    thing = thing_new(world, THING_CANCEL_ARRIVES, roll(world, 60));
+    thing->survives = true;
+    thing->send_id = action->u.send.send_id;
+    thing->sent = action->u.send.request;
+    memcpy(thing->order_id, action->u.send.order_id, sizeof(thing->order_id));
+    thing->fate = fault(world, 30) ? 1 + roll(world, 3) : FATE_FINE;
+}
+
+static void cancel_arrives(struct world *world, const struct thing *thing)
+{
+    struct there *there = thing->order_id[0] ? there_by_id(world, thing->order_id)
+                                             : there_by_link(world, thing->sent.link);
+    int delay = roll(world, 60);
+
+    if (thing->fate == FATE_LOST_BEFORE) {
+        answer(world, thing->send_id, REPLY_LOST, 0, "", 0, delay);
+        return;
+    }
+    if (!there || !is_open(there) || fault(world, 5)) {
+        answer(world, thing->send_id, REPLY_NO_SUCH_ORDER, 110001, "", 0, delay);
+        return;
+    }
+    there_close(world, there,
+                there->filled && there->category == CATEGORY_SPOT ? STATUS_PARTIALLY_FILLED_CANCELED
+                                                                  : STATUS_CANCELLED);
+    if (thing->fate == FATE_LOST_AFTER)
+        answer(world, thing->send_id, REPLY_LOST, 0, "", 0, delay);
+    else if (thing->fate != FATE_SILENT)
+        answer(world, thing->send_id, REPLY_OK, 0, "", 0, delay);
+}
+
+/* One page of a list: the cursor counts what was given (open orders) or names the next (all others
+ * never change place). */
+static void read_page(struct world *world, const struct engine_action *action)
+{
+    enum read_kind kind = action->u.read.kind;
+    bool one = kind >= READ_ORDER;
+    int skip = action->u.read.cursor[0] ? atoi(action->u.read.cursor + 1) : 0;
+    bool executions = kind == READ_EXECUTIONS || kind == READ_ORDER_EXECUTIONS;
+    int total = executions ? world->filled_count : world->there_count;
+    int seen = 0;
+    bool more = false;
+    struct thing *thing;
+
+    if (!one && action->u.read.end_ms - action->u.read.start_ms > 7LL * 24 * 3600 * 1000)
+        broken(world, "a window of more than 7 days");
+    if (fault(world, 1))
+        return; /* never answered */
+    thing = thing_new(world, THING_EVENT, 1 + roll(world, fault(world, 10) ? 2000 : 40));
+    thing->event.kind = EVENT_PAGE;
+    thing->event.u.page.read_id = action->u.read.read_id;
+    thing->event.u.page.ok = !fault(world, 12);
+    for (int i = 0; i < total && thing->event.u.page.ok; i++) {
+        const struct filled *filled = &world->filled[i];
+        const struct there *there = executions
+                                        ? (filled->order >= 0 ? &world->there[filled->order] : NULL)
+                                        : &world->there[i];
+        enum category category = there ? there->category : CATEGORY_LINEAR;
+        bool named = there && (action->u.read.order_id[0]
+                                   ? strcmp(there->order_id, action->u.read.order_id) == 0
+                                   : strcmp(there->link, action->u.read.link) == 0);
+        int64_t at_ms = executions ? filled->at_ms : there ? there->updated_ms : 0;
+        bool taken = category == action->u.read.category;
+
+        if (one)
+            taken = taken && named;
+        if (executions)
+            taken = taken && filled->listed_ms <= world->now_ms;
+        if (kind == READ_OPEN_ORDERS)
+            taken =
+                taken && there && is_open(there) &&
+                (category != CATEGORY_LINEAR || strcmp(action->u.read.settle_coin, "USDT") == 0);
+        if (kind == READ_ORDER)
+            taken = taken && there && (is_open(there) || !there->realtime_forgets);
+        if (kind == READ_HISTORY || kind == READ_ORDER_HISTORY)
+            taken = taken && there && !is_open(there) && there->listed_ms <= world->now_ms;
+        if (kind == READ_HISTORY || kind == READ_EXECUTIONS)
+            taken = taken && at_ms >= action->u.read.start_ms && at_ms <= action->u.read.end_ms;
+        if (!taken || seen++ < skip)
+            continue;
+        if (thing->event.u.page.reports_count + thing->event.u.page.fills_count == PAGE_ITEMS) {
+            more = true;
+            break;
+        }
+        if (executions)
+            fill_of(world, filled, &thing->fills[thing->event.u.page.fills_count++]);
+        else
+            report_of(there, &thing->reports[thing->event.u.page.reports_count++]);
+    }
+    if (more)
+        (void)snprintf(thing->cursor, sizeof(thing->cursor), "c%d",
+                       fault(world, 5) ? skip : skip + PAGE_ITEMS);
+}
+
+static void find(struct world *world, const struct engine_action *action)
+{
+    struct thing *thing = thing_new(world, THING_EVENT, 1 + roll(world, 10));
+
+    thing->event.kind = EVENT_FOUND;
+    thing->event.u.found.find_id = action->u.find.find_id;
+    memcpy(thing->order_id, action->u.find.order_id, sizeof(thing->order_id));
+    memcpy(thing->sent.link, action->u.find.link, sizeof(thing->sent.link));
+    memcpy(thing->sent.client_id, action->u.find.exec_id, sizeof(action->u.find.exec_id));
+    thing->position = world->handed;
+    thing->event.u.found.failed = fault(world, 5);
+}
+
+static void row_taken(struct world *world, const struct engine_action *action)
+{
+    int64_t delay;
+
+    if (world->rows_count == ROWS_MAX) {
+        broken(world, "the journal is full");
+        return;
+    }
+    world->rows[world->rows_count++] = *action;
+    world->handed = action->u.row.position;
+    if (action->u.row.kind <= ROW_ORDER)
+        tell(world, "  row %" PRIu64 " %s %s %s%s", action->u.row.position,
+             action->u.row.order.request.link, action->u.row.order.order_id,
+             order_state_name(action->u.row.order.state), action->u.row.anomaly ? " ANOMALY" : "");
+    else if (action->u.row.kind == ROW_FILL)
+        tell(world, "  row %" PRIu64 " fill %s of %s%s", action->u.row.position,
+             action->u.row.fill.exec_id, action->u.row.fill.order_id,
+             action->u.row.anomaly ? " ANOMALY" : "");
+    if (world->commit_due)
+        return;
+    delay = fault(world, 2) ? 7000 : 1 + roll(world, 10);
+    world->commit_due = true;
+    (void)thing_new(world, THING_COMMIT, delay);
+}
+
+static void act(struct world *world)
+{
+    for (size_t i = 0; i < world->actions.count; i++) {
+        const struct engine_action *action = &world->actions.list[i];
+
+        switch (action->kind) {
+        case ACTION_ROW:
+            row_taken(world, action);
+            break;
+        case ACTION_SEND_CREATE:
+            send_create(world, action);
+            break;
+        case ACTION_SEND_CANCEL:
+            send_cancel(world, action);
+            break;
+        case ACTION_READ:
+            read_page(world, action);
+            break;
+        case ACTION_FIND:
+            find(world, action);
+            break;
+        case ACTION_REPLY:
+            reply_taken(world, action);
+            break;
+        }
+    }
+    world->actions.count = 0;
+}
+
+static void step(struct world *world, struct engine_event *event)
+{
+    event->now_ms = world->now_ms;
+    ck_assert_int_eq(engine_step(world->engine, event, &world->actions), ERR_NONE);
+    events_run++;
+    act(world);
+}
+
+/* --- crashes and gaps --- */
+
+static bool survives_crash(const struct thing *thing)
+{
+    return thing->survives;
+}
+
+static bool survives_gap(const struct thing *thing)
+{
+    return !thing->private_stream;
+}
+
+static size_t keys_of(const struct world *world, const struct order *order, struct fill_key *keys)
+{
+    size_t count = 0;
+
+    for (int i = 0; i < world->fills_count && order->order_id[0]; i++) {
+        if (strcmp(world->fills[i].fill.order_id, order->order_id) == 0)
+            memcpy(keys[count++].exec_id, world->fills[i].fill.exec_id, sizeof(keys[0].exec_id));
+    }
+    return count;
+}
+
+static void stream_up_soon(struct world *world)
+{
+    struct thing *thing =
+        thing_new(world, THING_EVENT, 5 + roll(world, world->faults ? 8000 : 200));
+
+    thing->event.kind = EVENT_PRIVATE_UP;
+}
+
+static void start(struct world *world)
+{
+    struct engine_config config = { .times = engine_times_default,
+                                    .has_keys = true,
+                                    .last_seq = world->last_seq,
+                                    .watermark_ms = world->watermark_ms,
+                                    .orders_max = 200 };
+    static struct fill_key keys[FILLS_MAX];
+    char prefix[24];
+    struct engine_event event = { .kind = EVENT_RESTORE };
+    struct thing *thing;
+
+    (void)snprintf(prefix, sizeof(prefix), "w-%d-", ++world->run);
+    config.link_prefix = prefix;
+    world->committed = 0;
+    world->handed = 0;
+    world->rows_count = 0;
+    world->commit_due = false;
+    ck_assert_int_eq(engine_create(&world->engine, &config), ERR_NONE);
+    for (int i = 0; i < world->stored_count; i++) {
+        struct order order = world->stored[i].order;
+
+        if (order_state_is_final(order.state))
+            continue;
+        event.u.restore.order = &order;
+        event.u.restore.fills = keys;
+        event.u.restore.fills_count = keys_of(world, &order, keys);
+        step(world, &event);
+    }
+    event.kind = EVENT_START;
+    step(world, &event);
+    thing = thing_new(world, THING_EVENT, roll(world, 300));
+    thing->event.kind = EVENT_CLOCK;
+    stream_up_soon(world);
+}
+
+static void crash(struct world *world)
+{
+    tell(world, "CRASH");
+    engine_destroy(world->engine);
+    queue_filter(world, survives_crash);
+    world->stream_up = false;
+    world->waiting_count = 0;
+    start(world);
+}
+
+static void gap(struct world *world)
+{
+    struct engine_event event = { .kind = EVENT_PRIVATE_DOWN };
+
+    if (!world->stream_up)
+        return;
+    tell(world, "GAP");
+    world->stream_up = false;
+    queue_filter(world, survives_gap);
+    step(world, &event);
+    stream_up_soon(world);
+}
+
+/* --- what happens --- */
+
+static void found(struct world *world, struct thing *thing)
+{
+    static struct fill_key keys[FILLS_MAX];
+    struct stored *stored;
+
+    if (world->committed < thing->position) { /* the reader waits for the commit */
+        struct thing *later = thing_new(world, THING_EVENT, 20);
+        int64_t at_ms = later->at_ms;
+        uint64_t number = later->number;
+
+        *later = *thing;
+        later->at_ms = at_ms;
+        later->number = number;
+        return;
+    }
+    if (thing->sent.client_id[0]) {
+        thing->event.u.found.fill_known = stored_has_fill(world, thing->sent.client_id);
+    } else {
+        stored = stored_by_id(world, thing->order_id);
+        if (!stored)
+            stored = stored_by_link(world, thing->sent.link);
+        if (stored) {
+            thing->found = stored->order;
+            thing->event.u.found.order = &thing->found;
+            thing->event.u.found.fills = keys;
+            thing->event.u.found.fills_count = keys_of(world, &stored->order, keys);
+        }
+    }
+    step(world, &thing->event);
+}
+
+static void happen_event(struct world *world, struct thing *thing)
+{
+    struct engine_event *event = &thing->event;
+
+    switch (event->kind) {
+    case EVENT_ORDER:
+        event->u.order = &thing->reports[0];
+        break;
+    case EVENT_FILL:
+        event->u.fill = &thing->fills[0];
+        break;
+    case EVENT_ANSWER:
+        event->u.answer.order_id = thing->order_id;
+        break;
+    case EVENT_PAGE:
+        event->u.page.reports = thing->reports;
+        event->u.page.fills = thing->fills;
+        event->u.page.next_cursor = thing->cursor;
+        break;
+    case EVENT_CLOCK:
+        event->u.clock.server_ms = server_ms(world);
+        event->u.clock.uncertainty_ms = 20;
+        break;
+    case EVENT_PRIVATE_UP:
+        world->stream_up = true;
+        break;
+    case EVENT_FOUND:
+        found(world, thing);
+        return;
+    default:
+        break;
+    }
+    step(world, event);
+}
+
+static void happen(struct world *world, struct thing *thing)
+{
+    uint64_t position;
+
+    switch (thing->kind) {
+    case THING_EVENT:
+        happen_event(world, thing);
+        break;
+    case THING_ARRIVE:
+        arrive(world, thing);
+        break;
+    case THING_CANCEL_ARRIVES:
+        cancel_arrives(world, thing);
+        break;
+    case THING_COMMIT:
+        world->commit_due = false;
+        position = world->handed;
+        if (position > world->committed) {
+            uint64_t before_events = events_run;
+
+            commit(world, position);
+            if (events_run == before_events)
+                crash(world);
+            else
+                act(world);
+        }
+        break;
+    }
+}
+
+/* Until `until_ms`: what is due, and the engine's own ticks. */
+static void run_until(struct world *world, int64_t until_ms)
+{
+    int ticks = 0;
+
+    while (!world->failure[0]) {
+        int64_t tick_ms = engine_next_tick_ms(world->engine);
+        int64_t next_ms = world->queue_count > 0 ? world->queue[0]->at_ms : INT64_MAX;
+
+        if (tick_ms < world->now_ms)
+            tick_ms = world->now_ms;
+        if (tick_ms > until_ms && next_ms > until_ms)
+            break;
+        if (next_ms <= tick_ms) {
+            struct thing *thing = queue_pop(world);
+
+            if (next_ms > world->now_ms)
+                world->now_ms = next_ms;
+            happen(world, thing);
+            free(thing);
+            ticks = 0;
+        } else {
+            struct engine_event event = { .kind = EVENT_TICK };
+
+            if (tick_ms == world->now_ms && ++ticks > 20)
+                broken(world, "ticks without end");
+            if (tick_ms > world->now_ms)
+                ticks = 0;
+            world->now_ms = tick_ms;
+            step(world, &event);
+        }
+    }
+    if (world->now_ms < until_ms)
+        world->now_ms = until_ms;
+}
+
+/* --- users --- */
+
+static uint64_t wait_for(struct world *world, int64_t until_ms)
+{
+    struct waiting *waiting = &world->waiting[world->waiting_count++];
+
+    assert(world->waiting_count <= WAITERS_MAX_);
+    waiting->id = ++world->number;
+    waiting->until_ms = until_ms;
+    waiting->open = true;
+    return waiting->id;
+}
+
+static void use_create(struct world *world)
+{
+    struct order_request request = { .category = roll(world, 2) ? CATEGORY_LINEAR : CATEGORY_SPOT,
+                                     .symbol = "BTCUSDT",
+                                     .side = SIDE_BUY,
+                                     .type = ORDER_TYPE_LIMIT,
+                                     .tif = TIF_GTC };
+    bool repeat = world->links_count > 0 && roll(world, 3) == 0;
+    int number = repeat ? roll(world, world->links_count) : world->links_count;
+    struct engine_event event = { .kind = EVENT_CREATE };
+
+    if (number == LINKS_MAX)
+        return;
+    if (!repeat) {
+        (void)snprintf(world->links[number], LINK_MAX, "link-%d", number);
+        world->body[number] = roll(world, 100);
+        world->links_count++;
+        if (world->foreign && roll(world, 6) == 0) {
+            struct there *there =
+                there_new(world, world->links[number], request.category, "BTCUSDT", 77, 7);
+
+            if (there)
+                there_changed(world, there);
+            run_until(world, world->now_ms + 1500);
+        }
+    }
+    request.category = world->body[number] % 2 ? CATEGORY_LINEAR : CATEGORY_SPOT;
+    memcpy(request.link, world->links[number], LINK_MAX);
+    memcpy(request.client_id, world->links[number], LINK_MAX);
+    request.client_key = true;
+    request.qty = decimal_from_int(1 + world->body[number] % 9);
+    request.price = decimal_from_int(100 + world->body[number]);
+    request.trigger_price = DECIMAL_NONE;
+    request.take_profit = DECIMAL_NONE;
+    request.stop_loss = DECIMAL_NONE;
+    request.body_hash[0] = (unsigned char)world->body[number];
+    if (repeat && roll(world, 8) == 0)
+        request.body_hash[1] = 1;
+    event.u.create.request = &request;
+    event.u.create.wait = (enum engine_wait)roll(world, 3);
+    event.u.create.wait_until_ms =
+        event.u.create.wait == WAIT_ACCEPTED ? 0 : world->now_ms + roll(world, 30000);
+    event.u.create.waiter = wait_for(world, world->now_ms + 46000);
+    tell(world, "create %s%s", request.link, repeat ? " again" : "");
+    step(world, &event);
+}
+
+static void use_cancel(struct world *world, enum event_kind kind)
+{
+    struct engine_event event = { .kind = kind };
+    int number = world->links_count ? roll(world, world->links_count) : 0;
+
+    if (world->links_count == 0)
+        return;
+    event.u.cancel.id = world->links[number];
+    event.u.cancel.wait = (enum engine_wait)roll(world, 3);
+    event.u.cancel.wait_until_ms = world->now_ms + roll(world, 20000);
+    event.u.cancel.waiter = wait_for(world, world->now_ms + 36000);
+    tell(world, "%s %s", kind == EVENT_CANCEL ? "cancel" : "watch", event.u.cancel.id);
+    step(world, &event);
+}
+
+static void market(struct world *world)
+{
+    struct there *there;
+
+    if (world->there_count == 0)
+        return;
+    there = &world->there[roll(world, world->there_count)];
+    if (!is_open(there))
+        return;
+    if (roll(world, 3) > 0)
+        there_fill(world, there, 1 + roll(world, there->qty - there->filled));
+    else if (roll(world, 4) == 0)
+        there_close(world, there,
+                    there->filled && there->category == CATEGORY_SPOT
+                        ? STATUS_PARTIALLY_FILLED_CANCELED
+                        : STATUS_CANCELLED);
+}
+
+static void others(struct world *world)
+{
+    char link[LINK_MAX] = "";
+    struct there *there;
+
+    if (roll(world, 2))
+        (void)snprintf(link, sizeof(link), "app-%d", roll(world, 100000));
+    if (there_by_link(world, link))
+        return;
+    there = there_new(world, link, CATEGORY_LINEAR, "BTCUSDT", 1 + roll(world, 5), 50);
+    if (there)
+        there_changed(world, there);
+}
+
+static void live_a_little(struct world *world)
+{
+    struct engine_event clock = { .kind = EVENT_CLOCK };
+    int what = roll(world, 100);
+
+    if (what < 25)
+        use_create(world);
+    else if (what < 37)
+        use_cancel(world, EVENT_CANCEL);
+    else if (what < 42)
+        use_cancel(world, EVENT_WATCH);
+    else if (what < 70)
+        market(world);
+    else if (what < 74)
+        others(world);
+    else if (what < 76)
+        funding(world);
+    else if (what < 79)
+        gap(world);
+    else if (what < 81)
+        crash(world);
+    else if (what < 84) {
+        clock.u.clock.server_ms = server_ms(world);
+        clock.u.clock.uncertainty_ms = 20;
+        step(world, &clock);
+    }
+    run_until(world, world->now_ms + (roll(world, 4) ? roll(world, 100) : roll(world, 10000)));
+}
+
+/* --- what must hold --- */
+
+static void check_waiters(struct world *world)
+{
+    for (int i = 0; i < world->waiting_count; i++) {
+        if (world->waiting[i].open && world->now_ms > world->waiting[i].until_ms)
+            broken(world, "waiter %" PRIu64 " is not answered", world->waiting[i].id);
+    }
+}
+
+static void check_order(struct world *world, const struct there *there)
+{
+    const struct stored *stored = stored_by_id(world, there->order_id);
+    struct decimal filled = decimal_from_int(there->filled);
+
+    if (!stored) {
+        broken(world, "%s %s is there and not here", there->order_id, there->link);
+        return;
+    }
+    if (there->ours && strcmp(stored->order.request.link, there->link) != 0)
+        broken(world, "%s has lost its link", there->order_id);
+    if (stored->order.status != there->status)
+        broken(world, "%s %s is %s there and %s here", there->order_id, there->link,
+               status_theirs(there->status), status_theirs(stored->order.status));
+    if (decimal_cmp(&filled, &stored->order.filled_qty) != 0)
+        broken(world, "I5: %s has other sums", there->order_id);
+    if (order_state_is_final(stored->order.state) && !stored->order.settled)
+        broken(world, "%s is not settled", there->order_id);
+}
+
+static void check_end(struct world *world)
+{
+    struct engine_status status;
+
+    engine_get_status(world->engine, &status);
+    for (int i = 0; i < world->there_count; i++)
+        check_order(world, &world->there[i]);
+    for (int i = 0; i < world->filled_count; i++) {
+        if (!stored_has_fill(world, world->filled[i].exec_id))
+            broken(world, "I5: fill %s is lost", world->filled[i].exec_id);
+    }
+    if (world->fills_count != world->filled_count)
+        broken(world, "I5: %d fills here, %d there", world->fills_count, world->filled_count);
+    for (int i = 0; i < world->stored_count; i++) {
+        const struct order *order = &world->stored[i].order;
+
+        if (order->state == ORDER_UNKNOWN || order->state == ORDER_INTENT ||
+            order->state == ORDER_SENT || order->state == ORDER_ACKED)
+            broken(world, "I8: %s is still %s", order->request.link,
+                   order_state_name(order->state));
+    }
+    if (!status.ready)
+        broken(world, "not ready: %s", status.why);
+    if (status.waiters)
+        broken(world, "somebody still waits");
+    if (status.anomalies && !world->foreign)
+        broken(world, "%" PRIu64 " anomalies in an honest world", status.anomalies);
+}
+
+static void world_end(struct world *world)
+{
+    engine_destroy(world->engine);
+    for (int i = 0; i < world->queue_count; i++)
+        free(world->queue[i]);
+    free(world->actions.list);
+    free(world);
+}
+
+/* True when all held. */
+static bool live(uint64_t seed, bool loud)
+{
+    struct world *world = calloc(1, sizeof(*world));
+    bool good;
+
+    assert(world);
+    world->seed = seed;
+    world->random = (seed + 1) * 0x9e3779b97f4a7c15U;
+    world->now_ms = 1700000000000;
+    world->skew_ms = roll(world, 1000) - 500;
+    world->faults = roll(world, 10) > 0;
+    world->foreign = roll(world, 8) == 0;
+    world->loud = loud;
+    start(world);
+    for (int i = 0; i < STEPS && !world->failure[0]; i++) {
+        live_a_little(world);
+        check_waiters(world);
+    }
+    world->faults = false;
+    tell(world, "the faults end");
+    run_until(world, world->now_ms + QUIET_MS);
+    check_waiters(world);
+    check_end(world);
+    good = !world->failure[0];
+    if (!good && !loud) {
+        printf("seed %" PRIu64 ": %s\n", seed, world->failure);
+        for (int i = 2; i < 32; i++)
+            puts(world->story[(world->story_at + i) % 32]);
+    }
+    world_end(world);
+    return good;
+}
+
+static uint64_t number_of(const char *name, uint64_t otherwise)
+{
+    const char *text = getenv(name);
+
+    return text && *text ? strtoull(text, NULL, 10) : otherwise;
+}
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SEEDS 200
+#else
+#define SEEDS 2000
+#endif
+
+START_TEST(nothing_is_lost_or_doubled_in_any_world)
+{
+    uint64_t first = number_of("WORLD_FIRST", 1);
+    uint64_t seeds = number_of("WORLD_SEEDS", SEEDS);
+
+    if (getenv("WORLD_SEED")) {
+        ck_assert(live(number_of("WORLD_SEED", 1), true));
+        return;
+    }
+    for (uint64_t seed = first; seed < first + seeds; seed++)
+        ck_assert_msg(live(seed, false), "WORLD_SEED=%" PRIu64 " replays it", seed);
+    printf("world: %" PRIu64 " seeds, %" PRIu64 " steps, 0 lost, 0 doubled\n", seeds, events_run);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("world");
+    TCase *tcase = tcase_create("world");
+    SRunner *runner;
+    int failures;
+
+    tcase_add_test(tcase, nothing_is_lost_or_doubled_in_any_world);
+    tcase_set_timeout(tcase, 0);
+    suite_add_tcase(suite, tcase);
+    runner = srunner_create(suite);
+    srunner_set_fork_status(runner, CK_NOFORK);
+    srunner_run_all(runner, CK_NORMAL);
+    failures = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failures ? 1 : 0;
+}
