@@ -52,7 +52,7 @@ struct many {
 
 static void many_destroy(struct many *many)
 {
-    for (size_t i = 0; i < many->count; i++)
+    for (size_t i = 0; many->items && i < many->count; i++)
         free(many->items[i].body);
     free(many->items);
     (void)pthread_mutex_destroy(&many->lock);

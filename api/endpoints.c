@@ -5,36 +5,34 @@
 #include "api/handlers.h"
 #include "base/text.h"
 
+/* clang-format off */
 static const struct api_endpoint endpoints[] = {
-    { "GET", "/", ACCESS_READ, "", false, false, handle_root },
-    { "GET", "/openapi.yaml", ACCESS_READ, "", false, false, handle_openapi },
-    { "GET", "/livez", ACCESS_READ, "", false, false, handle_livez },
-    { "GET", "/readyz", ACCESS_READ, "", false, false, handle_readyz },
-    { "GET", "/health", ACCESS_READ, "", false, false, handle_health },
-    { "GET", "/version", ACCESS_READ, "", false, false, handle_version },
-    { "GET", "/status", ACCESS_READ, "", false, false, handle_status },
-    { "GET", "/symbols", ACCESS_READ, "category base quote status", false, false, handle_symbols },
-    { "GET", "/symbols/{symbol}", ACCESS_READ, "category", false, false, handle_symbol },
-    { "GET", "/ticker/{symbol}", ACCESS_READ, "category max_age", false, false, handle_ticker },
-    { "GET", "/tickers", ACCESS_READ, "category max_age", false, false, handle_tickers },
-    { "GET", "/price/{symbol}", ACCESS_READ, "category of max_age", false, false, handle_price },
-    { "GET", "/book/{symbol}", ACCESS_READ, "category depth max_age", false, false, handle_book },
-    { "POST", "/orders", ACCESS_TRADE, "wait timeout", true, false, handle_order_create },
-    { "GET", "/orders", ACCESS_READ, "state symbol tag from to limit after", false, false,
-      handle_orders },
-    { "DELETE", "/orders", ACCESS_TRADE, "symbol tag side category all", false, false,
-      handle_orders_cancel },
-    { "GET", "/orders/{id}", ACCESS_READ, "wait timeout", false, false, handle_order },
-    { "DELETE", "/orders/{id}", ACCESS_TRADE, "wait timeout", false, false, handle_order_cancel },
-    { "GET", "/fills", ACCESS_READ, "symbol tag order_id from to limit after", false, false,
-      handle_fills },
-    { "GET", "/stream", ACCESS_READ, "topics conflate after", false, true, NULL },
-    { "GET", "/errors", ACCESS_READ, "", false, false, handle_errors },
-    { "GET", "/errors/{code}", ACCESS_READ, "", false, false, handle_error },
+    { "GET",    "/",                 handle_root,          ACCESS_READ,  false, false, "" },
+    { "GET",    "/openapi.yaml",     handle_openapi,       ACCESS_READ,  false, false, "" },
+    { "GET",    "/livez",            handle_livez,         ACCESS_READ,  false, false, "" },
+    { "GET",    "/readyz",           handle_readyz,        ACCESS_READ,  false, false, "" },
+    { "GET",    "/health",           handle_health,        ACCESS_READ,  false, false, "" },
+    { "GET",    "/version",          handle_version,       ACCESS_READ,  false, false, "" },
+    { "GET",    "/status",           handle_status,        ACCESS_READ,  false, false, "" },
+    { "GET",    "/symbols",          handle_symbols,       ACCESS_READ,  false, false, "category base quote status" },
+    { "GET",    "/symbols/{symbol}", handle_symbol,        ACCESS_READ,  false, false, "category" },
+    { "GET",    "/ticker/{symbol}",  handle_ticker,        ACCESS_READ,  false, false, "category max_age" },
+    { "GET",    "/tickers",          handle_tickers,       ACCESS_READ,  false, false, "category max_age" },
+    { "GET",    "/price/{symbol}",   handle_price,         ACCESS_READ,  false, false, "category of max_age" },
+    { "GET",    "/book/{symbol}",    handle_book,          ACCESS_READ,  false, false, "category depth max_age" },
+    { "POST",   "/orders",           handle_order_create,  ACCESS_TRADE, true,  false, "wait timeout" },
+    { "GET",    "/orders",           handle_orders,        ACCESS_READ,  false, false, "state symbol tag from to limit after" },
+    { "DELETE", "/orders",           handle_orders_cancel, ACCESS_TRADE, false, false, "symbol tag side category all" },
+    { "GET",    "/orders/{id}",      handle_order,         ACCESS_READ,  false, false, "wait timeout" },
+    { "DELETE", "/orders/{id}",      handle_order_cancel,  ACCESS_TRADE, false, false, "wait timeout" },
+    { "GET",    "/fills",            handle_fills,         ACCESS_READ,  false, false, "symbol tag order_id from to limit after" },
+    { "GET",    "/stream",           NULL,                 ACCESS_READ,  false, true,  "topics conflate after" },
+    { "GET",    "/errors",           handle_errors,        ACCESS_READ,  false, false, "" },
+    { "GET",    "/errors/{code}",    handle_error,         ACCESS_READ,  false, false, "" },
 };
+/* clang-format on */
 
-/* A pattern has one {name} at most, as its last segment; it matches one segment that is not empty.
- */
+/* A {name} in the pattern is its last segment; it matches one segment that is not empty. */
 static bool path_matches(const char *pattern, const char *path, char param[API_PARAM_MAX])
 {
     const char *brace = strchr(pattern, '{');

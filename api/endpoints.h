@@ -11,13 +11,13 @@ enum api_access { ACCESS_READ, ACCESS_TRADE, ACCESS_ADMIN };
 
 struct api_endpoint {
     const char *method; /* "GET" (serves HEAD too), "POST", ... */
-    const char *path;   /* "/orders/{id}": one {name} at most, a whole segment */
-    enum api_access access;
-    const char *query; /* known query names, blank-separated; "" for none */
-    bool takes_body;
-    bool is_stream; /* GET /stream: server/sse.c serves it; handle is NULL */
+    const char *path;   /* "/orders/{id}": one {name} at most, as the last segment */
     /* Must end in api_done(call), now or later. */
     void (*handle)(const struct api *api, struct api_call *call);
+    enum api_access access;
+    bool takes_body;
+    bool is_stream;    /* GET /stream: server/sse.c serves it; handle is NULL */
+    const char *query; /* known query names, blank-separated; "" for none */
 };
 
 /* NULL: no such path (404), or, with *path_known, no such method on it (405; `allow` then lists its
@@ -26,6 +26,5 @@ const struct api_endpoint *api_find(const char *method, const char *path, char p
                                     bool *path_known, char allow[64]);
 size_t api_endpoints_count(void);
 const struct api_endpoint *api_endpoint_at(size_t index);
-/* Whether `name` is one of the endpoint's query names. `nearest`: the nearest known one, or NULL.
- */
+/* Whether `name` is one of the endpoint's query names. `nearest`: the nearest one, or NULL. */
 bool api_query_known(const struct api_endpoint *endpoint, const char *name, const char **nearest);

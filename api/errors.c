@@ -128,13 +128,14 @@ const struct api_problem *api_problem_at(size_t index)
     return &problems[index];
 }
 
-/* `safe`: sending the same again can't do it twice. */
-static void add_retry(struct buffer *out, const struct api_problem_more *more)
+/* `safe`: sending the same again can't do it twice. Left out where the same again would be refused
+ * again. */
+static void add_retry(struct buffer *out, int status, const struct api_problem_more *more)
 {
     bool safe = !more->outcome ||
                 (strcmp(more->outcome, "unknown") != 0 && strcmp(more->outcome, "accepted") != 0);
 
-    if (!more->outcome && more->retry_after_ms <= 0)
+    if ((status < 429 && status != 409) || (!more->outcome && more->retry_after_ms <= 0))
         return;
     json_add_key(out, "retry");
     json_add_open(out, '{');
@@ -148,13 +149,13 @@ static void add_retry(struct buffer *out, const struct api_problem_more *more)
     json_add_close(out, '}');
 }
 
-static void add_more(struct buffer *out, const struct api_problem_more *more)
+static void add_more(struct buffer *out, int status, const struct api_problem_more *more)
 {
     if (more->outcome) {
         json_add_key(out, "outcome");
         json_add_text(out, more->outcome);
     }
-    add_retry(out, more);
+    add_retry(out, status, more);
     if (more->ret_code) {
         json_add_key(out, "upstream");
         json_add_open(out, '{');
@@ -196,7 +197,7 @@ void api_problem_body(struct buffer *out, const char *code, const char *detail,
     json_add_key(out, "code");
     json_add_text(out, problem->code);
     if (more)
-        add_more(out, more);
+        add_more(out, problem->status, more);
     if (request_id && request_id[0]) {
         json_add_key(out, "request_id");
         json_add_text(out, request_id);

@@ -34,7 +34,7 @@ static const struct field *find_field(const struct reading *reading, const char 
     return NULL;
 }
 
-static enum err unknown_field(struct reading *reading, const char *name)
+static void unknown_field(struct reading *reading, const char *name)
 {
     const char *names[FIELDS_MAX * (1 + FIELD_ALIASES_MAX)];
     const char *nearest;
@@ -49,9 +49,10 @@ static enum err unknown_field(struct reading *reading, const char *name)
     }
     nearest = text_nearest(name, names, count);
     if (nearest)
-        return api_refuse(reading->refusal, "unknown_field",
-                          "unknown field \"%s\"; did you mean \"%s\"?", name, nearest);
-    return api_refuse(reading->refusal, "unknown_field", "unknown field \"%s\"", name);
+        (void)api_refuse(reading->refusal, "unknown_field",
+                         "unknown field \"%s\"; did you mean \"%s\"?", name, nearest);
+    else
+        (void)api_refuse(reading->refusal, "unknown_field", "unknown field \"%s\"", name);
 }
 
 /* The place of the field called `name`, which must be new. */
@@ -59,8 +60,10 @@ static enum err claim_field(struct reading *reading, const char *name, bool *see
                             const struct field **field, struct field_value **value)
 {
     *field = find_field(reading, name);
-    if (!*field)
-        return unknown_field(reading, name);
+    if (!*field) {
+        unknown_field(reading, name);
+        return ERR_INVALID;
+    }
     *value = &reading->values[*field - reading->table];
     if (seen[*field - reading->table])
         return api_refuse(reading->refusal, "duplicate_field", "%s is given twice%s%s",
@@ -210,8 +213,8 @@ static enum err read_json(struct reading *reading, const char *body, size_t body
                                                   : "the body is not a JSON object");
     walk = json_walk(&root);
     while (json_next(&walk, &key, &json)) {
-        const struct field *field;
-        struct field_value *value;
+        const struct field *field = NULL;
+        struct field_value *value = NULL;
         char name[FIELD_NAME_MAX];
         enum err err;
 
@@ -272,8 +275,8 @@ static enum err take_pair(struct reading *reading, const char *pair, size_t byte
 {
     const char *equals = memchr(pair, '=', bytes);
     size_t name_bytes = equals ? (size_t)(equals - pair) : bytes;
-    const struct field *field;
-    struct field_value *value;
+    const struct field *field = NULL;
+    struct field_value *value = NULL;
     char name[FIELD_NAME_MAX];
     bool fits;
     enum err err;

@@ -34,15 +34,14 @@ struct field {
 };
 
 struct field_value {
-    bool given;
     struct decimal decimal;    /* FIELD_DECIMAL; else none */
     int64_t number;            /* FIELD_INT, FIELD_WORD; FIELD_BOOL: 0 or 1 */
     char text[FIELD_TEXT_MAX]; /* as given */
+    bool given;
 };
 
 /* Reads `body` into `values` (one a row of the table, all set). `is_form`: labelled as a form; a
- * body that starts with
- * "{" or "[" is JSON all the same. ERR_INVALID with the refusal. */
+ * body that starts with "{" or "[" is JSON all the same. ERR_INVALID with the refusal. */
 MUST_CHECK enum err fields_read(const struct field *table, size_t count, const char *body,
                                 size_t body_bytes, bool is_form, struct field_value *values,
                                 struct api_refusal *refusal);

@@ -14,7 +14,7 @@
 #include "base/trade.h"
 #include "bybit/instruments.h"
 
-/* LINK_MAX of base/trade.h is also a name of <limits.h>, with another value: the array itself says
+/* ORDER_LINK_MAX of base/trade.h is also a name of <limits.h>, with another value: the array itself says
  * how long it is. */
 enum { ORDER_LINK_BYTES = sizeof(((struct order_request *)0)->link) };
 

@@ -17,7 +17,7 @@ static const char *nearest_text(char out[80], const struct decimal *value,
     char digits[DECIMAL_TEXT_MAX];
     struct text text = text_in(out, 80);
 
-    if (decimal_is_none(step) || decimal_sign(step) <= 0 ||
+    if (!step || decimal_is_none(step) || decimal_sign(step) <= 0 ||
         decimal_nearest_to(&nearest, value, step))
         return out;
     if (min && decimal_sign(min) > 0 && decimal_cmp(&nearest, min) < 0)

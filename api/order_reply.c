@@ -4,6 +4,7 @@
 
 #include "api/events.h"
 #include "api/reply.h"
+#include "base/clock.h"
 #include "base/text.h"
 
 #define IN_PROGRESS_AGAIN_MS 500
@@ -178,6 +179,8 @@ void order_answer(struct api_call *call, enum order_call kind, const struct loop
     }
     if (verdict.replayed)
         api_reply_header(call, "Idempotent-Replayed", "true");
+    if (kind == ORDER_CALL_READ) /* the engine's memory is the journal's newest state */
+        api_reply_age(call, clock_wall_ms(), "journal");
     api_add_order(api_reply_begin(call), &reply->order, reply->cancel_in_flight);
     api_reply_keep(call, verdict.status, API_JSON);
 }

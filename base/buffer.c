@@ -99,7 +99,7 @@ char *buffer_take(struct buffer *buffer, size_t *bytes)
 {
     char *data = buffer->data;
 
-    if (buffer->failed) {
+    if (buffer->failed || buffer->bytes == 0) {
         buffer_deinit(buffer);
         return NULL;
     }

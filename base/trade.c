@@ -219,7 +219,7 @@ bool link_is_valid(const char *link)
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     size_t bytes = strlen(link);
 
-    return bytes > 0 && bytes < LINK_MAX && strspn(link, allowed) == bytes;
+    return bytes > 0 && bytes < ORDER_LINK_MAX && strspn(link, allowed) == bytes;
 }
 
 bool symbol_is_valid(const char *symbol)

@@ -48,7 +48,7 @@ enum exchange_status {
     STATUS_OTHER, /* a word that is not documented: treated as open */
 };
 
-#define LINK_MAX      37 /* orderLinkId: at most 36 of A-Za-z0-9-_ */
+#define ORDER_LINK_MAX      37 /* orderLinkId: at most 36 of A-Za-z0-9-_ */
 #define CLIENT_ID_MAX 129
 #define ORDER_ID_MAX  48
 #define SYMBOL_MAX    40
@@ -65,7 +65,7 @@ struct fee {
 
 /* What a user asked for, after translation and checks. */
 struct order_request {
-    char link[LINK_MAX];           /* made before sending; never "" */
+    char link[ORDER_LINK_MAX];           /* made before sending; never "" */
     char client_id[CLIENT_ID_MAX]; /* the user's key as given; equals link when it fits the
                                       exchange's grammar */
     bool client_key;               /* the user gave the key (so a repeat may come) */
@@ -119,7 +119,7 @@ struct order {
 /* One order message: from the private stream or a REST list. */
 struct order_report {
     char order_id[ORDER_ID_MAX];
-    char link[LINK_MAX]; /* "" for orders without one */
+    char link[ORDER_LINK_MAX]; /* "" for orders without one */
     enum category category;
     char symbol[SYMBOL_MAX];
     enum side side;
@@ -149,7 +149,7 @@ enum fill_kind { FILL_TRADE, FILL_FUNDING, FILL_LIQUIDATION, FILL_ADL, FILL_SETT
 struct fill {
     char exec_id[64];
     char order_id[ORDER_ID_MAX];
-    char link[LINK_MAX];
+    char link[ORDER_LINK_MAX];
     enum category category;
     char symbol[SYMBOL_MAX];
     enum side side;

@@ -202,11 +202,11 @@ enum err message_envelope(struct envelope *out, const char *body, size_t body_by
     return reader.failed;
 }
 
-void message_order_ack(const struct json *result, char order_id[ORDER_ID_MAX], char link[LINK_MAX])
+void message_order_ack(const struct json *result, char order_id[ORDER_ID_MAX], char link[ORDER_LINK_MAX])
 {
     if (json_member_text(result, "orderId", order_id, ORDER_ID_MAX))
         order_id[0] = '\0';
-    if (json_member_text(result, "orderLinkId", link, LINK_MAX))
+    if (json_member_text(result, "orderLinkId", link, ORDER_LINK_MAX))
         link[0] = '\0';
 }
 

@@ -24,7 +24,7 @@ MUST_CHECK enum err message_envelope(struct envelope *out, const char *body, siz
                                      struct error *error);
 
 /* The orderId and orderLinkId of a create's or cancel's result ("" where absent). */
-void message_order_ack(const struct json *result, char order_id[ORDER_ID_MAX], char link[LINK_MAX]);
+void message_order_ack(const struct json *result, char order_id[ORDER_ID_MAX], char link[ORDER_LINK_MAX]);
 
 /* One item of an order or execution list. `category` is used when the item has none (REST lists carry it once). */
 MUST_CHECK enum err message_order(struct order_report *out, const struct json *item,

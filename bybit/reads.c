@@ -69,6 +69,7 @@ struct load {
     enum category category;
     bool under_way;
     bool loaded;
+    bool is_empty; /* what was loaded: a category without symbols is no failure */
     int64_t as_of_ms;
     int64_t next_ms;
     int backoff_ms;
@@ -421,6 +422,7 @@ static void load_complete(struct load *load)
         return;
     }
     load_reset(load);
+    load->is_empty = count == 0;
     load->backoff_ms = 0;
     load->next_ms = clock_mono_ms() + load->reads->config.instruments_every_ms;
     log_info("reads: instruments of %s loaded count=%zu skipped=%d", category_word(load->category),
@@ -544,8 +546,8 @@ static void page_done(const struct rest_answer *answer, void *userdata)
         load_fail(load, why);
     else if (more)
         page_ask(load);
-    else if (load->count == 0)
-        load_fail(load, "the list is empty");
+    else if (load->count == 0 && load->loaded && !load->is_empty)
+        load_fail(load, "the list is empty, and was not before");
     else
         load_complete(load);
 }

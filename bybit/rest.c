@@ -537,7 +537,7 @@ static CURLcode slot_options_call(struct slot *slot, int64_t now_ms)
     struct call *call = slot->call;
     int64_t left_ms = call->request.deadline_ms - now_ms + 1;
     int64_t connect_ms = rest->config.connect_timeout_ms;
-    int64_t total_ms = left_ms + (call->info->is_write ? WRITE_GRACE_MS : 0);
+    int64_t total_ms = left_ms + (call->info->is_write ? rest->config.write_grace_ms : 0);
     char url[URL_MAX];
     struct text text = text_in(url, sizeof(url));
     CURLcode bad = CURLE_OK;
@@ -785,10 +785,13 @@ static int learn(struct rest *rest, const struct slot *slot, const struct rest_a
         log_error("rest: the exchange has banned this IP, all calls pause for %d s", BAN_MS / 1000);
         budget_ban(rest->config.budget, now_ms, BAN_MS);
     }
-    if (slot->limit >= 0 || ret_code == RET_TOO_MANY)
+    /* Over the limit, the hold until its reset says all. */
+    if (ret_code == RET_TOO_MANY)
         budget_correct(rest->config.budget, call->request.route, call->request.category,
-                       slot->limit, fresh ? slot->left : -1,
-                       ret_code == RET_TOO_MANY ? hold_ms(rest, slot) : 0, now_ms);
+                       slot->limit, -1, hold_ms(rest, slot), now_ms);
+    else if (slot->limit >= 0)
+        budget_correct(rest->config.budget, call->request.route, call->request.category,
+                       slot->limit, fresh ? slot->left : -1, 0, now_ms);
     if (ret_code == RET_TIMESTAMP && call->info->is_signed)
         clock_resync(rest, slot->sent_us);
     return ret_code;
@@ -1064,6 +1067,8 @@ static void set_defaults(struct rest_config *config)
         config->connections_max = CONNECTIONS_DEFAULT;
     if (config->connections_max > CONNECTIONS_MAX)
         config->connections_max = CONNECTIONS_MAX;
+    if (config->write_grace_ms <= 0)
+        config->write_grace_ms = WRITE_GRACE_MS;
     if (config->connect_timeout_ms <= 0)
         config->connect_timeout_ms = CONNECT_DEFAULT_MS;
 }

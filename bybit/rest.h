@@ -28,6 +28,7 @@ struct rest_config {
     int recv_window_ms;  /* 5000 */
     int connections_max; /* kept and used at once; a quarter of them only by urgent requests */
     int connect_timeout_ms;
+    int write_grace_ms; /* 10000: how long after its deadline a write may still be answered */
 };
 
 enum rest_sent {

@@ -60,7 +60,8 @@ struct list_filter {
     int limit;            /* 1..1000 */
     int64_t after;        /* rows older than this row id; 0: from the newest */
 };
-/* Newest first. `on_row` gets a row and its id (the cursor); returns false to stop. */
+/* Newest first by time, by row id where times are equal. `on_row` gets a row and its id (the
+ * cursor); returns false to stop. ERR_INVALID: no such row as `after`. */
 MUST_CHECK enum err reader_orders(struct history_reader *reader, const struct list_filter *filter,
                                   bool (*on_row)(const struct order *order, int64_t row_id,
                                                  void *userdata),

@@ -283,7 +283,7 @@ static enum err update_by_link(struct writer *writer, const struct order *order,
 struct places {
     int64_t by_link;
     int64_t by_order_id;
-    char link[LINK_MAX]; /* of the row by_order_id */
+    char link[ORDER_LINK_MAX]; /* of the row by_order_id */
 };
 
 static enum err find_places(struct writer *writer, const struct order *order, struct places *places,
@@ -454,7 +454,8 @@ enum err writer_checkpoint(struct writer *writer, int mode, bool *complete, stru
     *complete = false;
     if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY)
         return db_error(writer->db, "checkpoint", error);
-    *complete = pages == taken;
+    /* Both counts are -1 where the checkpoint could not even begin. */
+    *complete = code == SQLITE_OK && pages == taken;
     if (*complete)
         writer->wal_pages = 0;
     return ERR_NONE;

@@ -242,6 +242,8 @@ static void take_tick(struct engine *engine)
             break;
         serve_record(engine, record);
     }
+    if (engine->fill_keys_count >= FILL_KEYS_MAX)
+        (void)store_make_room(engine);
     find_timer(engine);
     expire_reads(engine);
 }

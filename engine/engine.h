@@ -232,7 +232,7 @@ struct engine_action {
             enum category category;
             char settle_coin[COIN_MAX];
             char symbol[SYMBOL_MAX];
-            char link[LINK_MAX];
+            char link[ORDER_LINK_MAX];
             char order_id[ORDER_ID_MAX];
             int64_t start_ms; /* server clock */
             int64_t end_ms;
@@ -243,7 +243,7 @@ struct engine_action {
             uint64_t find_id;
             enum category category;
             char order_id[ORDER_ID_MAX];
-            char link[LINK_MAX];
+            char link[ORDER_LINK_MAX];
             char exec_id[64]; /* a fill without an order: is this key there? Else "" */
         } find;
         struct {

@@ -249,6 +249,10 @@ void fill_apply(struct engine *engine, struct record *record, const struct fill 
 {
     struct fill_node *known = fill_find(engine, record, fill->exec_id);
 
+    if (!known && engine->fill_keys_count >= FILL_KEYS_MAX) {
+        engine->anomalies++; /* not counted without its key: a later scan brings it again */
+        return;
+    }
     if (known) {
         repeat(engine, record, known, fill);
     } else {

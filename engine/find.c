@@ -56,8 +56,8 @@ static struct find *find_new(struct engine *engine, enum category category, cons
     memset(find, 0, sizeof(*find));
     find->number = next_id(engine);
     find->category = category;
-    strncpy(find->order_id, order_id, sizeof(find->order_id) - 1);
-    strncpy(find->exec_id, exec_id, sizeof(find->exec_id) - 1);
+    memcpy(find->order_id, order_id, strnlen(order_id, sizeof(find->order_id) - 1));
+    memcpy(find->exec_id, exec_id, strnlen(exec_id, sizeof(find->exec_id) - 1));
     find->stage = FIND_READY;
     engine->finds_ready++;
     find->prev = engine->finds_last;

@@ -1,14 +1,18 @@
 /* engine/internal.h - what the engine's own files share. Nothing outside of engine/ includes it.
  *
  * Where to find what:
- *   engine.c    one event in: dispatch, readiness, status, timers
- *   store.c     records, fill keys, indexes, the timer heap; all memory, reserved before a step
- * changes anything actions.c   appends rows, sends, reads, replies create.c    INTENT -> SENT ->
- * what its answer proves cancel.c    cancel_wanted, and cancels again evidence.c  order messages
- * and fills into records find.c      evidence about what is not in memory: asked of the journal,
- * then of the exchange lookup.c    look-ups of one order, the horizon rule, GONE recovery.c  scans
- * at the start, after a gap, again, and as an audit waiters.c   who waits for what, one reply each
- *   order.c     merge of one message into one order (pure)
+ *  - engine.c: one event in, dispatch, readiness, status, timers
+ *  - store.c: records, fill keys, indexes, the timer heap; memory is reserved before a step changes
+ * anything
+ *  - actions.c: appends rows, sends, reads, replies
+ *  - create.c: INTENT, SENT, and what its answer proves
+ *  - cancel.c: cancel_wanted, and cancels again
+ *  - evidence.c: order messages and fills into records
+ *  - find.c: evidence about what is not in memory, asked of the journal, then of the exchange
+ *  - lookup.c: look-ups of one order, the horizon rule, GONE
+ *  - recovery.c: scans at the start, after a gap, again, and as an audit
+ *  - waiters.c: who waits for what, one reply each
+ *  - order.c: merge of one message into one order (pure)
  */
 #pragma once
 
@@ -27,11 +31,10 @@
 #define FINDS_MAX        4096
 #define FINDS_FLIGHT_MAX 64
 #define FIND_QUEUE_MAX   256 /* evidence that waits for one order */
-#define FIND_LOOK_TRIES  5   /* look-ups of an order of which only fills are known */
+#define FIND_LOOK_TRIES  5   /* empty look-ups of an order of which only fills are known */
 #define EVIDENCE_MAX     16384
-#define FILL_KEYS_MAX    (1 << 20)
+#define FILL_KEYS_MAX    (1 << 20) /* beyond, old final orders leave first */
 #define TICK_RECORDS_MAX 256 /* records served in one tick; more: the next tick is due at once */
-#define CURSOR_MAX       512
 
 /* --- indexes: chains of nodes that live inside what they index, so adding never allocates --- */
 
@@ -115,7 +118,7 @@ struct record {
     bool doomed;     /* not to be sent when the commit comes */
     uint64_t create_send;
     int64_t made_server_ms; /* the exchange's clock when the intent was made; 0: not in this run */
-    int64_t sent_ms; /* handed to the transport; restored: start of this run */
+    int64_t sent_ms;        /* handed to the transport; restored: start of this run */
     int64_t answer_due_ms;
     bool restored;       /* its send was in another run */
     bool duplicate;      /* the exchange said that it knows the link */
@@ -178,7 +181,7 @@ struct find {
     enum read_kind look;
     enum category category;
     char order_id[ORDER_ID_MAX];
-    char link[LINK_MAX];
+    char link[ORDER_LINK_MAX];
     char symbol[SYMBOL_MAX];
     char exec_id[64];
     struct evidence *first;

@@ -345,7 +345,7 @@ static void read_answer(const struct rest_answer *answer, bool is_cancel,
                         char order_id[ORDER_ID_MAX])
 {
     struct envelope envelope;
-    char link[LINK_MAX];
+    char link[ORDER_LINK_MAX];
     bool has_envelope =
         message_envelope(&envelope, answer->body, answer->body_bytes, NULL) == ERR_NONE;
 
@@ -593,7 +593,7 @@ struct find {
     uint64_t id;
     enum category category;
     char order_id[ORDER_ID_MAX];
-    char link[LINK_MAX];
+    char link[ORDER_LINK_MAX];
     char exec_id[64];
 };
 

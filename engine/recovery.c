@@ -310,7 +310,8 @@ static void start_job(struct engine *engine, struct read_slot *slot, struct scan
     slot->job = job;
     read->u.read.kind = job->kind;
     read->u.read.category = job->category;
-    strncpy(read->u.read.settle_coin, job->settle_coin, sizeof(read->u.read.settle_coin) - 1);
+    memcpy(read->u.read.settle_coin, job->settle_coin,
+           strnlen(job->settle_coin, sizeof(read->u.read.settle_coin) - 1));
     read->u.read.start_ms = job->start_ms;
     read->u.read.end_ms = job->end_ms;
     read->u.read.limit = job->kind == READ_EXECUTIONS ? 100 : 50;

@@ -398,7 +398,7 @@ struct fill_node *fill_add(struct engine *engine, struct record *record, const c
     engine->spare_fills = fill->next;
     engine->spare_fills_count--;
     memset(fill, 0, sizeof(*fill));
-    strncpy(fill->exec_id, exec_id, sizeof(fill->exec_id) - 1);
+    memcpy(fill->exec_id, exec_id, strnlen(exec_id, sizeof(fill->exec_id) - 1));
     fill->record = record;
     fill->numbers = numbers;
     fill->next = record->fills;

@@ -50,6 +50,7 @@ static void harden(void)
     unsetenv("https_proxy");
     unsetenv("socks_proxy");
     unsetenv("all_proxy");
+    unsetenv("SSLKEYLOGFILE"); /* libcurl would write TLS secrets there */
 }
 
 /* Descriptors 0 to 2 are there, so that none of ours gets one of these numbers. */

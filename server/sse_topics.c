@@ -11,6 +11,7 @@
 #define TOPIC_LIST                                                                                 \
     "orders, fills, status, ticker:SYMBOL, book:SYMBOL[:DEPTH] (as in "                            \
     "topics=orders,fills,ticker:BTCUSDT,book:spot:BTCUSDT:50)"
+#define DEPTHS               "1, 50, 200, 1000; of options 25, 100"
 #define PIECE_MAX            128
 #define DEPTH_DEFAULT        50
 #define DEPTH_DEFAULT_OPTION 25
@@ -100,16 +101,15 @@ static bool parse_ticker(struct sse_topic *topic, const char *text, enum categor
 static bool parse_book(struct sse_topic *topic, char *text, enum category default_category,
                        struct sse_refusal *refusal)
 {
-    bool readable = cut_depth(text, &topic->depth);
-
     topic->kind = SSE_BOOK;
+    if (!cut_depth(text, &topic->depth))
+        return refuse(refusal, "invalid_value", "a book's depth is one of " DEPTHS);
     if (!parse_symbol(topic, text, default_category, refusal))
         return false;
-    if (readable && topic->depth == 0)
+    if (topic->depth == 0)
         topic->depth = topic->category == CATEGORY_OPTION ? DEPTH_DEFAULT_OPTION : DEPTH_DEFAULT;
-    if (!readable || !is_depth(topic->category, topic->depth))
-        return refuse(refusal, "invalid_value", "a book's depth is one of %s",
-                      topic->category == CATEGORY_OPTION ? "25, 100" : "1, 50, 200, 1000");
+    if (!is_depth(topic->category, topic->depth))
+        return refuse(refusal, "invalid_value", "a book's depth is one of " DEPTHS);
     (void)snprintf(topic->name, sizeof(topic->name), "book:%s:%s:%d",
                    category_word(topic->category), topic->symbol, topic->depth);
     return true;
@@ -165,7 +165,7 @@ bool sse_parse_topics(struct sse_wish *out, const char *text, enum category defa
 
         if (text_copy_n(word, sizeof(word), text, bytes))
             return refuse(refusal, "invalid_value", "a topic is longer than any can be");
-        if (!parse_one(out, word, default_category, refusal))
+        if (word[0] && !parse_one(out, word, default_category, refusal))
             return false;
         text += bytes;
         text += *text == ',';

@@ -11,7 +11,7 @@
 
 #define WINDOW_DEFAULT "5000"
 #define AHEAD_MS       1000
-#define PLAIN_MAX      (1024 * 1024)
+#define PLAIN_MAX      ((size_t)1024 * 1024)
 
 void auth_hmac(const char *secret, const char *const *parts, const size_t *parts_bytes,
                size_t parts_count, char out[AUTH_HEX_MAX])

@@ -7,7 +7,7 @@
 #include "base/buffer.h"
 #include "sim/messages.h"
 
-#define FRAME_MAX      (1024 * 1024)
+#define FRAME_MAX      ((size_t)1024 * 1024)
 #define DEPTH_MAX      1000
 #define REPEAT_MS      3000
 #define TRADES_A_FRAME 1024

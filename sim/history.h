@@ -20,7 +20,7 @@
 struct sim_order {
     uint64_t number; /* 1, 2, ... in the order of creation */
     char order_id[ORDER_ID_MAX];
-    char link[LINK_MAX];
+    char link[ORDER_LINK_MAX];
     const struct instrument *instrument;
     enum side side;
     enum order_type type;
@@ -61,7 +61,7 @@ struct sim_execution {
     uint64_t order_number;
     char exec_id[ORDER_ID_MAX];
     char order_id[ORDER_ID_MAX];
-    char link[LINK_MAX];
+    char link[ORDER_LINK_MAX];
     const struct instrument *instrument;
     enum side side;
     enum order_type type;

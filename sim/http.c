@@ -322,8 +322,8 @@ static enum err open_listener(const char *host, int port, int *out, int *bound_p
     return ERR_NONE;
 }
 
-enum err sim_http_start(struct http **out, const struct http_parts *parts, const char *host, int port,
-                    struct error *error)
+enum err sim_http_start(struct http **out, const struct http_parts *parts, const char *host,
+                        int port, struct error *error)
 {
     struct http *http = calloc(1, sizeof(*http));
     int listener = -1;

@@ -9,7 +9,7 @@
 
 #include "sim/control.h"
 
-#define HTTP_BODY_MAX        (256 * 1024)
+#define HTTP_BODY_MAX        ((size_t)256 * 1024)
 #define HTTP_CONNECTIONS_MAX 1024
 
 struct http;
@@ -22,8 +22,8 @@ struct http_parts {
 };
 
 /* ERR_INVALID: bad address; ERR_UNAVAILABLE: the port is taken. `parts` is copied. */
-MUST_CHECK enum err sim_http_start(struct http **out, const struct http_parts *parts, const char *host,
-                               int port, struct error *error);
+MUST_CHECK enum err sim_http_start(struct http **out, const struct http_parts *parts,
+                                   const char *host, int port, struct error *error);
 /* Call sockets_close before. NULL is fine. */
 void sim_http_stop(struct http *http);
 int sim_http_port(const struct http *http);

@@ -14,7 +14,7 @@
 /* A create that passed the checks. */
 struct sim_request {
     const struct instrument *instrument;
-    char link[LINK_MAX]; /* "" : none */
+    char link[ORDER_LINK_MAX]; /* "" : none */
     enum side side;
     enum order_type type;
     enum tif tif;

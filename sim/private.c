@@ -7,7 +7,7 @@
 #include "base/buffer.h"
 #include "sim/messages.h"
 
-#define FRAME_MAX (4 * 1024 * 1024)
+#define FRAME_MAX ((size_t)4 * 1024 * 1024)
 
 /* A new item for a topic, or NULL when nobody listens. */
 static cJSON *new_item(struct private_frames *frames, enum private_topic topic,

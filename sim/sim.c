@@ -172,7 +172,7 @@ static enum err open_descriptors(struct sim *sim, struct error *error)
     sim->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (sim->epoll < 0 || !watch(sim, sim->timer, &sim->timer) ||
         !watch(sim, sim->bell, &sim->bell) || timerfd_settime(sim->timer, 0, &every, NULL) != 0)
-        return error_set(error, ERR_IO, "sim: no descriptors: %s", strerror(errno));
+        return error_set(error, ERR_IO, "sim: no descriptors (errno %d)", errno);
     return ERR_NONE;
 }
 
@@ -223,7 +223,7 @@ static enum err build(struct sim *sim, const struct sim_options *options, struct
     if (err)
         return err;
     if (!watch(sim, http_descriptor(sim->http), sim))
-        return error_set(error, ERR_IO, "sim: no descriptors: %s", strerror(errno));
+        return error_set(error, ERR_IO, "sim: no descriptors (errno %d)", errno);
     return ERR_NONE;
 }
 

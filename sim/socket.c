@@ -65,9 +65,8 @@ static ssize_t receive(wslay_event_context_ptr frames, uint8_t *out, size_t byte
     } while (got < 0 && errno == EINTR);
     if (got > 0)
         return got;
-    wslay_event_set_error(frames, got < 0 && errno == EAGAIN
-                                      ? WSLAY_ERR_WOULDBLOCK
-                                      : WSLAY_ERR_CALLBACK_FAILURE);
+    wslay_event_set_error(frames, got < 0 && errno == EAGAIN ? WSLAY_ERR_WOULDBLOCK
+                                                             : WSLAY_ERR_CALLBACK_FAILURE);
     return -1;
 }
 
@@ -83,9 +82,8 @@ static ssize_t transmit(wslay_event_context_ptr frames, const uint8_t *data, siz
     } while (sent < 0 && errno == EINTR);
     if (sent >= 0)
         return sent;
-    wslay_event_set_error(frames, errno == EAGAIN
-                                      ? WSLAY_ERR_WOULDBLOCK
-                                      : WSLAY_ERR_CALLBACK_FAILURE);
+    wslay_event_set_error(frames,
+                          errno == EAGAIN ? WSLAY_ERR_WOULDBLOCK : WSLAY_ERR_CALLBACK_FAILURE);
     return -1;
 }
 

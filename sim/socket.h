@@ -14,8 +14,8 @@
 #include "sim/auth.h"
 #include "sim/topics.h"
 
-#define SOCKET_QUEUE_MAX   (4 * 1024 * 1024)
-#define SOCKET_MESSAGE_MAX (64 * 1024)
+#define SOCKET_QUEUE_MAX   ((size_t)4 * 1024 * 1024)
+#define SOCKET_MESSAGE_MAX ((size_t)64 * 1024)
 #define SOCKETS_MAX        256
 
 struct socket_session {

@@ -1,5 +1,5 @@
 /* The endpoints, driven without sockets. */
-#include "test_api_kit.h"
+#include "test_api_run.h"
 
 #define ORDER "symbol=BTCUSDT&side=buy&qty=0.01"
 

@@ -2,7 +2,7 @@
 #include <time.h>
 
 #include "base/json.h"
-#include "test_api_kit.h"
+#include "test_api_run.h"
 
 static void stream_ticker(enum category category, const char *symbol, const char *data,
                           int64_t age_ms)

@@ -50,13 +50,15 @@ static pid_t spawn(const char *path, int *reports)
 {
     int pipes[2];
     pid_t pid;
+    char name[] = "test_journal_crash";
+    char file[96];
 
+    (void)snprintf(file, sizeof(file), "%s", path);
     ck_assert_int_eq(pipe(pipes), 0);
     pid = fork();
     ck_assert_int_ge(pid, 0);
     if (pid == 0) {
-        char *const arguments[] = { (char *)(intptr_t) "test_journal_crash", (char *)(intptr_t)path,
-                                    NULL };
+        char *const arguments[] = { name, file, NULL };
 
         dup2(pipes[1], 3);
         execv("/proc/self/exe", arguments);

@@ -530,16 +530,47 @@ static int64_t wal_bytes(void)
 
 START_TEST(the_wal_stays_bounded_under_load_and_is_emptied_in_a_pause)
 {
+    const int64_t all = INT64_C(2600) * 60000;
     struct stat info;
 
     kit_start(&bridge);
-    submit_large_events(2200, 60000);
+    submit_large_events(2600, 60000); /* two checkpoints at the bound, and some 25 MB more */
     ck_assert_int_lt(wal_bytes(), 90 << 20);
-    kit_sleep_ms(200);
-    /* The pause brought nearly all into the file; what is left is below the small bound. */
-    ck_assert_int_eq(stat(bridge.path, &info), 0);
-    ck_assert_int_gt(info.st_size, (int64_t)2200 * 60000 - (6 << 20));
+    kit_await(stat(bridge.path, &info) == 0 && info.st_size > all);
     ck_assert_uint_eq(atomic_load(&bridge.listener.downs), 0);
+    /* What comes next starts the WAL again from its beginning. */
+    submit_large_events(100, 60000);
+    ck_assert_int_lt(wal_bytes(), 90 << 20);
+    kit_stop(&bridge);
+    all_is_well(2700);
+}
+END_TEST
+
+START_TEST(a_checkpoint_that_fails_costs_no_order)
+{
+    kit_start(&bridge);
+    submit_large_events(100, 60000);
+    atomic_store(&fail_writes_with, SQLITE_FULL);
+    kit_sleep_ms(350); /* the pause's checkpoint, and the sync */
+    atomic_store(&fail_writes_with, 0);
+    kit_submit(&bridge, kit_intent(&bridge, "a"));
+    kit_settle(&bridge);
+    kit_stop(&bridge);
+    all_is_well(100);
+}
+END_TEST
+
+START_TEST(a_stop_that_cannot_be_noted_is_not_clean)
+{
+    kit_start(&bridge);
+    submit_event();
+    kit_settle(&bridge);
+    kit_sleep_ms(300);
+    atomic_store(&fail_writes_with, SQLITE_IOERR_WRITE);
+    kit_stop(&bridge);
+    atomic_store(&fail_writes_with, 0);
+    ck_assert_int_eq(kit_query(&bridge, "SELECT value='0' FROM meta WHERE key='clean_stop'"), 1);
+    all_is_well(1);
 }
 END_TEST
 
@@ -594,6 +625,8 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, a_file_that_another_bridge_took_is_not_written);
     tcase_add_test(tcase, a_stop_while_down_tries_once_more);
     tcase_add_test(tcase, the_wal_stays_bounded_under_load_and_is_emptied_in_a_pause);
+    tcase_add_test(tcase, a_checkpoint_that_fails_costs_no_order);
+    tcase_add_test(tcase, a_stop_that_cannot_be_noted_is_not_clean);
     tcase_add_test(tcase, a_full_disk_is_survived_without_a_lost_row);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -552,7 +552,7 @@ START_TEST(an_ack_gives_both_ids)
     char *text = fixture("rest_order_create", &bytes);
     struct envelope envelope;
     char id[ORDER_ID_MAX];
-    char link[LINK_MAX];
+    char link[ORDER_LINK_MAX];
 
     ck_assert_int_eq(message_envelope(&envelope, text, bytes, NULL), ERR_NONE);
     message_order_ack(&envelope.result, id, link);

@@ -264,6 +264,7 @@ static struct signer *signer;
 static struct budget *budget;
 static struct clock_sync *sync_clock;
 static struct rest *rest;
+static int write_grace_ms; /* 0: as ever */
 
 static void on_sent(int64_t signed_ms, void *userdata)
 {
@@ -311,7 +312,8 @@ static void rest_open_at(const char *url, const char *ca_file, int connections,
                                   .signer = with,
                                   .recv_window_ms = 5000,
                                   .connections_max = connections,
-                                  .connect_timeout_ms = 2000 };
+                                  .connect_timeout_ms = 2000,
+                                  .write_grace_ms = write_grace_ms };
     struct error error = { 0 };
 
     budget = budget_create(0);
@@ -842,6 +844,24 @@ START_TEST(silence_ends_in_doubt)
 }
 END_TEST
 
+START_TEST(a_write_ends_after_its_grace)
+{
+    struct result result;
+
+    server_start(serve_nothing, NULL);
+    write_grace_ms = 100;
+    rest_open(4);
+    write_grace_ms = 0;
+    call(&result, ROUTE_ORDER_CREATE, ORDER, 50);
+    assert_in_doubt(&result);
+    ck_assert_int_ge(result.answer.finished_us - result.answer.started_us, 140000);
+    ck_assert_int_le(result.answer.finished_us - result.answer.started_us, 1000000);
+    ck_assert_int_eq(server.requests, 1);
+    rest_shut();
+    server_stop();
+}
+END_TEST
+
 START_TEST(a_server_that_never_reads_is_in_doubt)
 {
     struct result result;
@@ -1075,6 +1095,7 @@ START_TEST(a_read_over_the_limit_waits_for_the_reset)
     ck_assert_str_eq(result.body, OK_BODY);
     ck_assert_int_eq(server.requests, 2);
     ck_assert_int_ge(result.answer.finished_us - result.answer.started_us, 200000);
+    ck_assert_int_le(result.answer.finished_us - result.answer.started_us, 900000);
     rest_shut();
     server_stop();
 }
@@ -1536,6 +1557,7 @@ int main(void)
     tcase_add_test(tcase, a_get_on_a_dead_connection_goes_on_a_new_one);
     tcase_add_test(tcase, connection_refused_is_not_sent);
     tcase_add_test(tcase, silence_ends_in_doubt);
+    tcase_add_test(tcase, a_write_ends_after_its_grace);
     tcase_add_test(tcase, a_server_that_never_reads_is_in_doubt);
     tcase_add_loop_test(tcase, a_broken_answer_is_none, 0, 2);
     tcase_add_test(tcase, a_redirect_is_an_answer_and_not_followed);

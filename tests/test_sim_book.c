@@ -14,6 +14,16 @@ static void teardown(void)
     book_deinit(&book);
 }
 
+static bool is_sorted(void)
+{
+    for (size_t i = 1; i < book.bids.count; i++) {
+        if (book.bids.levels[i - 1].ticks <= book.bids.levels[i].ticks ||
+            book.asks.levels[i - 1].ticks >= book.asks.levels[i].ticks)
+            return false;
+    }
+    return true;
+}
+
 START_TEST(the_best_price_comes_first_on_both_sides)
 {
     static const int64_t prices[] = { 100, 103, 98, 101, 99 };
@@ -25,10 +35,7 @@ START_TEST(the_best_price_comes_first_on_both_sides)
     ck_assert_int_eq(book_best_ticks(&book, SIDE_BUY), 103);
     ck_assert_int_eq(book_best_ticks(&book, SIDE_SELL), 198);
     ck_assert_uint_eq(book.bids.count, 5);
-    for (size_t i = 1; i < book.bids.count; i++) {
-        ck_assert_int_gt(book.bids.levels[i - 1].ticks, book.bids.levels[i].ticks);
-        ck_assert_int_lt(book.asks.levels[i - 1].ticks, book.asks.levels[i].ticks);
-    }
+    ck_assert(is_sorted());
 }
 END_TEST
 

@@ -116,6 +116,14 @@ static const struct stream_callbacks callbacks = { on_link, on_up,     on_down, 
     } while (0)
 #define WAIT(condition) WAIT_MS(condition, 5000)
 
+#define HOLDS(condition)                                                                           \
+    do {                                                                                           \
+        bool holds;                                                                                \
+                                                                                                   \
+        LOCKED(holds = (condition));                                                               \
+        ck_assert_msg(holds, "%s", #condition);                                                    \
+    } while (0)
+
 /* --- the stream under test --- */
 
 static const struct stream_times quick = { .connect_timeout_ms = 500,
@@ -239,8 +247,8 @@ START_TEST(it_logs_in_and_subscribes)
     send_fixture("private", "ws_position_flat");
     send_fixture("private", "ws_wallet");
     WAIT(seen.orders == 1 && seen.fills == 2);
-    ck_assert_str_eq(seen.order.link, "bridge-0001");
-    ck_assert_str_eq(seen.fill.exec_id, "0ab1bdf7-4219-438b-b30a-32ec863018f8");
+    HOLDS(strcmp(seen.order.link, "bridge-0001") == 0);
+    HOLDS(strcmp(seen.fill.exec_id, "0ab1bdf7-4219-438b-b30a-32ec863018f8") == 0);
     end();
 }
 END_TEST
@@ -254,7 +262,7 @@ START_TEST(data_before_the_ack_is_taken_but_is_not_up)
     WAIT(ws_server_count(&server, "private", "\"subscribe\"") == 1);
     send_fixture("private", "ws_order_1_new");
     WAIT(seen.orders == 1);
-    ck_assert_int_eq(seen.ups_at_first_order, 0);
+    HOLDS(seen.ups_at_first_order == 0);
     ck_assert(ws_server_send(&server, "private",
                              "{\"success\":true,\"ret_msg\":\"\",\"op\":\"subscribe\"}"));
     WAIT(seen.ups == 1);
@@ -267,7 +275,7 @@ START_TEST(it_comes_back_after_a_cut)
     begin_plain(true);
     for (int i = 1; i <= 3; i++) {
         WAIT(seen.ups == i);
-        ck_assert_int_eq(seen.downs, i - 1);
+        HOLDS(seen.downs == i - 1);
         ws_server_cut(&server, "private");
         WAIT(seen.downs == i);
     }
@@ -290,8 +298,8 @@ START_TEST(a_refused_login_is_tried_ever_slower)
     usleep(300000);
     ck_assert_int_eq(ws_server_count(&server, "private", "\"auth\""),
                      5); /* then only after login_retry_ms */
-    ck_assert_int_eq(seen.ups, 0);
-    ck_assert_int_eq(seen.downs, 0);
+    HOLDS(seen.ups == 0);
+    HOLDS(seen.downs == 0);
     for (int i = 0, least_ms = 40; i < 4; i++, least_ms *= 2)
         ck_assert_int_ge(ws_server_accepted_ms(&server, i + 1) - ws_server_accepted_ms(&server, i),
                          least_ms - 2);
@@ -306,7 +314,7 @@ START_TEST(no_answer_to_subscribe_rebuilds_the_link)
     atomic_store(&server.no_answer, true);
     begin(true, "ws://127.0.0.1", NULL);
     WAIT(ws_server_count(&server, "private", "\"auth\"") >= 2);
-    ck_assert_int_eq(seen.ups, 0);
+    HOLDS(seen.ups == 0);
     atomic_store(&server.no_answer, false);
     WAIT(seen.ups == 1);
     end();
@@ -325,7 +333,7 @@ START_TEST(a_private_socket_without_position_is_up_without_order_is_not)
     (void)strcpy(server.bad_topic, "execution");
     begin_plain(true);
     WAIT(ws_server_count(&server, "private", "\"args\":[\"execution\"]") >= 2);
-    ck_assert_int_eq(seen.ups, 0);
+    HOLDS(seen.ups == 0);
     end();
 }
 END_TEST
@@ -336,7 +344,7 @@ START_TEST(pings_are_sent_and_a_missing_pong_ends_the_link)
     times.pong_timeout_ms = 100;
     begin_plain(true);
     WAIT(ws_server_count(&server, "private", "\"op\":\"ping\"") >= 5);
-    ck_assert_int_eq(seen.downs, 0);
+    HOLDS(seen.downs == 0);
     atomic_store(&server.no_pong, true);
     WAIT(seen.downs == 1);
     atomic_store(&server.no_pong, false);
@@ -352,9 +360,9 @@ START_TEST(a_server_that_never_upgrades_is_given_up)
     atomic_store(&server.mute_upgrade, true);
     begin(true, "ws://127.0.0.1", NULL);
     WAIT(atomic_load(&server.connections) >= 3);
-    ck_assert_int_eq(seen.ups, 0);
+    HOLDS(seen.ups == 0);
     ck_assert_int_ge(ws_server_accepted_ms(&server, 1) - ws_server_accepted_ms(&server, 0), 150);
-    ck_assert_int_ge(seen.states[LINK_PRIVATE][LINK_DOWN], 2);
+    HOLDS(seen.states[LINK_PRIVATE][LINK_DOWN] >= 2);
     atomic_store(&server.mute_upgrade, false);
     WAIT(seen.ups == 1);
     end();
@@ -382,7 +390,7 @@ START_TEST(fragments_are_put_together)
     ck_assert(ws_server_send_pieces(&server, "private", text, bytes, 100));
     ck_assert(ws_server_send_pieces(&server, "private", text, bytes, bytes));
     WAIT(seen.orders == 2);
-    ck_assert_int_eq(seen.downs, 0);
+    HOLDS(seen.downs == 0);
     free(text);
     end();
 }
@@ -415,7 +423,7 @@ START_TEST(three_mebibytes_pass_and_five_do_not)
     text = big_frame((size_t)5 << 20);
     (void)ws_server_send(&server, "private", text);
     WAIT(seen.downs == 1);
-    ck_assert_int_eq(seen.orders, 1);
+    HOLDS(seen.orders == 1);
     WAIT(seen.ups == 2);
     free(text);
     end();
@@ -452,7 +460,7 @@ START_TEST(garbage_ends_the_link_and_it_comes_back)
     ck_assert(ws_server_send(&server, "private", "{\"op\":\"news\"}"));
     send_fixture("private", "ws_order_1_new");
     WAIT(seen.orders == 1);
-    ck_assert_int_eq(seen.downs, (int)ARRAY_LEN(garbage));
+    HOLDS(seen.downs == (int)ARRAY_LEN(garbage));
     end();
 }
 END_TEST
@@ -465,10 +473,10 @@ START_TEST(a_paused_socket_is_read_later)
     usleep(50000);
     send_fixture("private", "ws_order_1_new");
     usleep(100000);
-    LOCKED(ck_assert_int_eq(seen.orders, 0));
+    HOLDS(seen.orders == 0);
     stream_pause_private(stream, false);
     WAIT(seen.orders == 1);
-    ck_assert_int_eq(seen.downs, 0);
+    HOLDS(seen.downs == 0);
     end();
 }
 END_TEST
@@ -519,7 +527,7 @@ START_TEST(a_jump_subscribes_again)
     ck_assert(ws_server_send(&server, "linear", SNAPSHOT(15)));
     WAIT(seen.books == 3 && seen.snapshots == 2);
     ck_assert(book_is(BOOK_SYNCED));
-    ck_assert_int_eq(seen.states[LINK_PUBLIC_LINEAR][LINK_DOWN], 0);
+    HOLDS(seen.states[LINK_PUBLIC_LINEAR][LINK_DOWN] == 0);
     ck_assert_int_eq(atomic_load(&server.connections), 1);
     end();
 }
@@ -571,16 +579,16 @@ START_TEST(a_spot_ticker_gets_bid_and_ask)
         ws_server_count(&server, "spot", "\"tickers.BTCUSDT\",\"orderbook.1.BTCUSDT\""), 1);
     send_fixture("spot", "ws_ticker_spot");
     WAIT(seen.tickers == 1);
-    ck_assert(decimal_is_none(&seen.ticker.bid));
+    HOLDS(decimal_is_none(&seen.ticker.bid));
     send_fixture("spot", "ws_book_1_repeat");
     WAIT(seen.tickers == 2);
-    ck_assert_int_eq((int)seen.ticker.bid.mantissa, 1649350);
-    ck_assert_int_eq((int)seen.ticker.ask.mantissa, 1661100);
+    HOLDS((int)seen.ticker.bid.mantissa == 1649350);
+    HOLDS((int)seen.ticker.ask.mantissa == 1661100);
     send_fixture("spot", "ws_book_1_repeat");
     send_fixture("spot", "ws_ticker_spot");
     WAIT(seen.tickers == 3);
-    ck_assert_int_eq((int)seen.ticker.bid.mantissa, 1649350);
-    ck_assert_int_eq(seen.books, 1);
+    HOLDS((int)seen.ticker.bid.mantissa == 1649350);
+    HOLDS(seen.books == 1);
     /* The last reader leaves: unsubscribed after a while, forgotten, unconnected. */
     stream_drop(stream, STREAM_TICKER, CATEGORY_SPOT, "BTCUSDT", 0);
     ck_assert(market_ticker(market, CATEGORY_SPOT, "BTCUSDT", &ticker));
@@ -608,7 +616,7 @@ START_TEST(a_linear_ticker_is_merged)
     ck_assert(ws_server_send(&server, "linear",
                              "{\"topic\":\"tickers.OTHER\",\"data\":{\"symbol\":\"OTHER\"}}"));
     WAIT(seen.tickers == 2);
-    ck_assert_int_eq((int)seen.ticker.bid.mantissa, 6666650);
+    HOLDS((int)seen.ticker.bid.mantissa == 6666650);
     usleep(300000); /* the other reader is still there */
     ck_assert_int_eq(state_of(LINK_PUBLIC_LINEAR), LINK_CONNECTED);
     ck_assert_int_eq(ws_server_count(&server, "linear", "\"unsubscribe\""), 0);

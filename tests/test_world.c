@@ -29,7 +29,7 @@ static uint64_t events_run;
 /* --- what the world is made of --- */
 
 struct there { /* an order at the exchange */
-    char link[LINK_MAX];
+    char link[ORDER_LINK_MAX];
     char order_id[ORDER_ID_MAX];
     bool ours;
     int attempt;
@@ -130,7 +130,7 @@ struct world {
     int64_t stream_since_ms;
     int run;
     int links_count;
-    char links[LINKS_MAX][LINK_MAX];
+    char links[LINKS_MAX][ORDER_LINK_MAX];
     int body[LINKS_MAX];
     struct waiting waiting[WAITERS_MAX_];
     int waiting_count;
@@ -1173,7 +1173,7 @@ static void use_create(struct world *world)
     if (number == LINKS_MAX)
         return;
     if (!repeat) {
-        (void)snprintf(world->links[number], LINK_MAX, "link-%d", number);
+        (void)snprintf(world->links[number], ORDER_LINK_MAX, "link-%d", number);
         world->body[number] = roll(world, 100);
         world->links_count++;
         if (world->foreign && roll(world, 6) == 0) {
@@ -1186,8 +1186,8 @@ static void use_create(struct world *world)
         }
     }
     request.category = world->body[number] % 2 ? CATEGORY_LINEAR : CATEGORY_SPOT;
-    memcpy(request.link, world->links[number], LINK_MAX);
-    memcpy(request.client_id, world->links[number], LINK_MAX);
+    memcpy(request.link, world->links[number], ORDER_LINK_MAX);
+    memcpy(request.client_id, world->links[number], ORDER_LINK_MAX);
     request.client_key = true;
     request.qty = decimal_from_int(1 + world->body[number] % 9);
     request.price = decimal_from_int(100 + world->body[number]);
@@ -1241,7 +1241,7 @@ static void market(struct world *world)
 
 static void others(struct world *world)
 {
-    char link[LINK_MAX] = "";
+    char link[ORDER_LINK_MAX] = "";
     struct there *there;
 
     if (roll(world, 2))

@@ -1,0 +1,155 @@
+// The simulated exchange against a public client library: if its signing, its subscriptions and its reading of our
+// answers work unchanged, the simulation speaks the real protocol.
+//
+//   bybit-bridge sim --listen 127.0.0.1:8899 ...
+//   SIM_URL=http://127.0.0.1:8899 SIM_KEY=... SIM_SECRET=... node --test
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { after, before, test } from 'node:test';
+
+import { RestClientV5, WebsocketClient } from 'bybit-api';
+
+const url = process.env.SIM_URL;
+const key = process.env.SIM_KEY;
+const secret = process.env.SIM_SECRET;
+const skip = !url || !key || !secret ? 'SIM_URL, SIM_KEY and SIM_SECRET are not set' : false;
+const PATIENCE_MS = 10000;
+
+const quiet = { trace() {}, info() {}, error() {}, silly() {} };
+const sockets = [];
+let rest;
+
+before(() => {
+    if (!skip)
+        rest = new RestClientV5({ key, secret, baseUrl: url, parseAPIRateLimits: true });
+});
+
+after(() => sockets.forEach((socket) => socket.closeAll(true)));
+
+function openSocket(path) {
+    const socket = new WebsocketClient(
+        { key, secret, market: 'v5', wsUrl: url.replace(/^http/, 'ws') + path }, quiet);
+
+    socket.on('exception', () => {});
+    sockets.push(socket);
+    return socket;
+}
+
+// The first frame that fits, or a failure.
+function waitFor(socket, fits, what) {
+    return new Promise((resolve, reject) => {
+        const timer = setTimeout(() => reject(new Error(`no ${what}`)), PATIENCE_MS);
+
+        socket.on('update', (frame) => {
+            if (!fits(frame))
+                return;
+            clearTimeout(timer);
+            resolve(frame);
+        });
+    });
+}
+
+function subscribed(socket, topics, category) {
+    const acknowledged = new Promise((resolve, reject) => {
+        const timer = setTimeout(() => reject(new Error('no acknowledgement')), PATIENCE_MS);
+
+        socket.on('response', (response) => {
+            if (response.op !== 'subscribe')
+                return;
+            clearTimeout(timer);
+            resolve(response);
+        });
+    });
+
+    socket.subscribeV5(topics, category);
+    return acknowledged;
+}
+
+function ok(answer) {
+    assert.equal(answer.retCode, 0, `${answer.retCode} ${answer.retMsg}`);
+    return answer.result;
+}
+
+test('public data is read', { skip }, async () => {
+    const tickers = ok(await rest.getTickers({ category: 'linear', symbol: 'BTCUSDT' }));
+    const instruments = ok(await rest.getInstrumentsInfo({ category: 'spot' }));
+    const book = ok(await rest.getOrderbook({ category: 'linear', symbol: 'BTCUSDT', limit: 50 }));
+
+    assert.ok(Number(tickers.list[0].lastPrice) > 0);
+    assert.equal(instruments.list.length, 3);
+    assert.equal(book.b.length, 50);
+    assert.ok(Number(book.b[0][0]) < Number(book.a[0][0]));
+});
+
+test('the key is accepted, a wrong secret is not', { skip }, async () => {
+    const wrong = new RestClientV5({ key, secret: 'wrong', baseUrl: url });
+
+    assert.equal(ok(await rest.getQueryApiKey()).apiKey, key);
+    assert.equal((await wrong.getAccountInfo()).retCode, 10004);
+});
+
+test('an order is placed, read and cancelled', { skip }, async () => {
+    const orderLinkId = randomUUID();
+    const placed = ok(await rest.submitOrder({
+        category: 'linear', symbol: 'BTCUSDT', side: 'Buy', orderType: 'Limit', qty: '0.001',
+        price: '50000', timeInForce: 'PostOnly', orderLinkId,
+    }));
+    const query = { category: 'linear', symbol: 'BTCUSDT', orderLinkId };
+    const open = ok(await rest.getActiveOrders(query)).list;
+
+    assert.equal(placed.orderLinkId, orderLinkId);
+    assert.equal(open[0].orderId, placed.orderId);
+    assert.equal(open[0].orderStatus, 'New');
+    ok(await rest.cancelOrder({ category: 'linear', symbol: 'BTCUSDT', orderId: placed.orderId }));
+    assert.equal(ok(await rest.getActiveOrders(query)).list[0].orderStatus, 'Cancelled');
+    assert.equal((await rest.cancelOrder(query)).retCode, 110001);
+});
+
+test('a repeated orderLinkId is refused', { skip }, async () => {
+    const order = {
+        category: 'spot', symbol: 'BTCUSDT', side: 'Buy', orderType: 'Limit', qty: '0.001',
+        price: '50000', orderLinkId: randomUUID(),
+    };
+    const placed = ok(await rest.submitOrder(order));
+
+    assert.equal((await rest.submitOrder(order)).retCode, 170141);
+    ok(await rest.cancelOrder({ category: 'spot', symbol: 'BTCUSDT', orderId: placed.orderId }));
+});
+
+test('a fill is seen on the private socket and in the list', { skip }, async () => {
+    const socket = openSocket('/v5/private');
+    const orderLinkId = randomUUID();
+    const seen = waitFor(socket, (frame) => frame.topic === 'execution' &&
+        frame.data.some((item) => item.orderLinkId === orderLinkId), 'execution');
+    const closed = waitFor(socket, (frame) => frame.topic === 'order' && frame.data.some((item) =>
+        item.orderLinkId === orderLinkId && item.orderStatus === 'Filled'), 'filled order');
+
+    await subscribed(socket, ['order', 'execution', 'position', 'wallet'], 'linear');
+    ok(await rest.submitOrder({
+        category: 'linear', symbol: 'ETHUSDT', side: 'Buy', orderType: 'Market', qty: '0.01',
+        orderLinkId,
+    }));
+
+    const [execution] = (await seen).data;
+    const list = ok(await rest.getExecutionList({ category: 'linear', orderLinkId })).list;
+    const position = ok(await rest.getPositionInfo({ category: 'linear', symbol: 'ETHUSDT' }));
+
+    await closed;
+    assert.equal(list[0].execId, execution.execId);
+    assert.equal(execution.execQty, '0.01');
+    assert.notEqual(position.list[0].size, '0.00');
+    ok(await rest.getWalletBalance({ accountType: 'UNIFIED' }));
+});
+
+test('public streams are heard', { skip }, async () => {
+    const socket = openSocket('/v5/public/linear');
+    const snapshot = waitFor(socket, (frame) => frame.topic === 'orderbook.50.BTCUSDT' &&
+        frame.type === 'snapshot', 'snapshot');
+    const delta = waitFor(socket, (frame) => frame.topic === 'orderbook.50.BTCUSDT' &&
+        frame.type === 'delta', 'delta');
+    const ticker = waitFor(socket, (frame) => frame.topic === 'tickers.BTCUSDT', 'ticker');
+
+    await subscribed(socket, ['orderbook.50.BTCUSDT', 'tickers.BTCUSDT'], 'linear');
+    assert.equal((await delta).data.u, (await snapshot).data.u + 1);
+    assert.equal((await ticker).data.symbol, 'BTCUSDT');
+});
