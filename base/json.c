@@ -153,16 +153,31 @@ static uint64_t hash_more(uint64_t hash, const unsigned char *data, size_t bytes
     return hash;
 }
 
+/* Bytes that need no look inside a string: ASCII but for control characters, quote and backslash. */
+static const unsigned char *plain_end(const unsigned char *at, const unsigned char *end)
+{
+    while (at < end && *at >= 0x20 && *at < 0x80 && *at != '"' && *at != '\\')
+        at++;
+    return at;
+}
+
 /* At an opening quote; `hash` may be NULL. */
 static bool check_string(struct checker *checker, uint64_t *hash)
 {
     unsigned char decoded[4];
 
     checker->at++;
-    while (checker->at < checker->end) {
-        unsigned char c = *checker->at;
+    for (;;) {
+        const unsigned char *plain = checker->at;
+        unsigned char c;
         size_t bytes;
 
+        checker->at = plain_end(plain, checker->end);
+        if (hash)
+            *hash = hash_more(*hash, plain, (size_t)(checker->at - plain));
+        if (checker->at == checker->end)
+            return fail(checker, "string without end");
+        c = *checker->at;
         if (c == '"') {
             checker->at++;
             return true;
@@ -185,7 +200,6 @@ static bool check_string(struct checker *checker, uint64_t *hash)
             *hash = hash_more(*hash, checker->at, bytes);
         checker->at += bytes;
     }
-    return fail(checker, "string without end");
 }
 
 static bool digits(struct checker *checker)
@@ -392,17 +406,26 @@ static const char *blanks(const char *at, const char *end)
     return at;
 }
 
-/* At an opening quote; returns the byte behind the closing one. */
+/* At an opening quote; returns the byte behind the closing one: the first with an even number of backslashes before it. */
 static const char *string_end(const char *at, const char *end)
 {
-    for (at++; at < end; at++) {
-        if (*at == '"')
-            return at + 1;
-        if (*at == '\\')
-            at++;
+    const char *first = at + 1;
+    const char *quote = first;
+
+    while (quote < end && (quote = memchr(quote, '"', (size_t)(end - quote)))) {
+        const char *before = quote;
+
+        while (before > first && before[-1] == '\\')
+            before--;
+        if ((quote - before) % 2 == 0)
+            return quote + 1;
+        quote++;
     }
     return end;
 }
+
+/* The bytes that matter when a container is skipped: 1 opens, 2 closes, 3 quotes. */
+static const unsigned char skip_class[256] = { ['{'] = 1, ['['] = 1, ['}'] = 2, [']'] = 2, ['"'] = 3 };
 
 static const char *value_end(const char *at, const char *end)
 {
@@ -416,15 +439,19 @@ static const char *value_end(const char *at, const char *end)
         return at;
     }
     while (at < end) {
-        if (*at == '"') {
+        unsigned char class = skip_class[(unsigned char)*at];
+
+        if (class == 0) {
+            at++;
+        } else if (class == 3) {
             at = string_end(at, end);
-            continue;
+        } else {
+            at++;
+            if (class == 1)
+                depth++;
+            else if (--depth == 0)
+                return at;
         }
-        if (*at == '{' || *at == '[')
-            depth++;
-        else if ((*at == '}' || *at == ']') && --depth == 0)
-            return at + 1;
-        at++;
     }
     return end;
 }

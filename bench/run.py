@@ -73,7 +73,7 @@ def bench_price(build, rounds, seconds):
     print("price from memory, 16 connections, %d rounds of %d s" % (rounds, seconds))
     folder = tempfile.mkdtemp(prefix="bench-")
     servers = {}
-    servers["bridge"] = start([build + "/bybit-bridge", "--listen", "127.0.0.1:0", "--log-level", "warn"],
+    servers["bridge"] = start([build + "/bybit-bridge", "--listen", "127.0.0.1:0", "--no-limits", "--log-level", "warn"],
                               {"XDG_STATE_HOME": folder}, r"http://[^ ]*:(\d+)") + ("/price/BTCUSDT",)
     servers["bare epoll"] = start([build + "/bench/bench_floor_http"]) + ("/",)
     servers["libmicrohttpd"] = start([build + "/bench/bench_floor_mhd"]) + ("/",)
@@ -106,11 +106,11 @@ def orders_json(args):
 def bench_orders(build, rounds, count, connections):
     print("durable order, %d client%s, %d rounds of %d" % (connections, "" if connections == 1 else "s", rounds, count))
     folder = tempfile.mkdtemp(prefix="bench-", dir=os.getcwd())  # on the disk, not in memory
-    sim, sim_port = start([build + "/bybit-bridge", "sim", "--listen", "127.0.0.1:0", "--log-level", "warn"],
+    sim, sim_port = start([build + "/bybit-bridge", "sim", "--listen", "127.0.0.1:0", "--no-limits", "--log-level", "warn"],
                           {"BYBIT_SIM_KEY": KEY, "BYBIT_SIM_SECRET": SECRET}, r"http://[^ ]*:(\d+)")
     origin = "127.0.0.1:%d" % sim_port
     bridge, port = start([build + "/bybit-bridge", "--env", "sim", "--rest-url", "http://" + origin, "--ws-url", "ws://" + origin,
-                          "--listen", "127.0.0.1:0", "--journal", folder + "/bench.db", "--log-level", "warn"],
+                          "--listen", "127.0.0.1:0", "--journal", folder + "/bench.db", "--no-limits", "--log-level", "warn"],
                          {"BYBIT_API_KEY": KEY, "BYBIT_API_SECRET": SECRET}, r"http://[^ ]*:(\d+)")
     wait_ready(port)
     tool = build + "/bench/bench_orders"

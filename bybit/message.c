@@ -1,31 +1,59 @@
 /* bybit/message.c - each object is walked once: its members are collected by name, then read. */
 #include "bybit/message.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/text.h"
 
+/* Names by length, first and last letter, for one walk: most members of a large object are of no
+ * interest. */
+#define SLOTS 64
+
+struct name_index {
+    unsigned char first[SLOTS]; /* 1 + index, 0: none */
+    unsigned char next[MESSAGE_NAMES_MAX];
+};
+
+static size_t slot_of(const char *name, size_t bytes)
+{
+    return (bytes * 5 + (unsigned char)name[0] + 3U * (unsigned char)name[bytes - 1]) % SLOTS;
+}
+
+static void index_names(struct name_index *index, const struct member_name *names, size_t count)
+{
+    memset(index->first, 0, sizeof(index->first));
+    for (size_t i = 0; i < count; i++) {
+        size_t slot = slot_of(names[i].name, names[i].bytes);
+
+        index->next[i] = index->first[slot];
+        index->first[slot] = (unsigned char)(i + 1);
+    }
+}
+
 void message_members(const struct json *object, const struct member_name *names, size_t count,
                      struct json *found)
 {
+    struct name_index index;
     struct json_walk walk;
     struct json key;
     struct json value;
 
+    assert(count <= MESSAGE_NAMES_MAX);
     memset(found, 0, count * sizeof(*found));
     if (object->type != JSON_OBJECT)
         return;
+    index_names(&index, names, count);
     walk = json_walk(object);
     while (json_next(&walk, &key, &value)) {
         size_t bytes = key.bytes - 2;
+        size_t i = bytes ? index.first[slot_of(key.at + 1, bytes)] : 0;
 
-        for (size_t i = 0; i < count; i++) {
-            if (names[i].bytes != bytes || memcmp(names[i].name, key.at + 1, bytes) != 0)
-                continue;
-            if (found[i].type == JSON_NONE)
-                found[i] = value;
-            break;
-        }
+        while (i &&
+               (names[i - 1].bytes != bytes || memcmp(names[i - 1].name, key.at + 1, bytes) != 0))
+            i = index.next[i - 1];
+        if (i && found[i - 1].type == JSON_NONE)
+            found[i - 1] = value;
     }
 }
 
@@ -202,7 +230,8 @@ enum err message_envelope(struct envelope *out, const char *body, size_t body_by
     return reader.failed;
 }
 
-void message_order_ack(const struct json *result, char order_id[ORDER_ID_MAX], char link[ORDER_LINK_MAX])
+void message_order_ack(const struct json *result, char order_id[ORDER_ID_MAX],
+                       char link[ORDER_LINK_MAX])
 {
     if (json_member_text(result, "orderId", order_id, ORDER_ID_MAX))
         order_id[0] = '\0';

@@ -1,8 +1,10 @@
-/* bybit/message.h - the exchange's JSON -> our structs. Pure: no socket, no clock, no lock, no allocation.
+/* bybit/message.h - the exchange's JSON -> our structs. Pure: no socket, no clock, no lock, no
+ * allocation.
  *
- * Orders and fills are read by the same code from the private stream and from REST lists. Tolerant: absent, "", "0" and
- * null occur for "nothing"; numbers come as strings and the other way round (PROTOCOL section 2).
- * Errors: ERR_INVALID when a member that matters (id, symbol, status, quantities) is missing or unreadable.
+ * Orders and fills are read by the same code from the private stream and from REST lists. Tolerant:
+ * absent, "", "0" and null occur for "nothing"; numbers come as strings and the other way round
+ * (PROTOCOL section 2). Errors: ERR_INVALID when a member that matters (id, symbol, status,
+ * quantities) is missing or unreadable.
  */
 #pragma once
 
@@ -24,9 +26,11 @@ MUST_CHECK enum err message_envelope(struct envelope *out, const char *body, siz
                                      struct error *error);
 
 /* The orderId and orderLinkId of a create's or cancel's result ("" where absent). */
-void message_order_ack(const struct json *result, char order_id[ORDER_ID_MAX], char link[ORDER_LINK_MAX]);
+void message_order_ack(const struct json *result, char order_id[ORDER_ID_MAX],
+                       char link[ORDER_LINK_MAX]);
 
-/* One item of an order or execution list. `category` is used when the item has none (REST lists carry it once). */
+/* One item of an order or execution list. `category` is used when the item has none (REST lists
+ * carry it once). */
 MUST_CHECK enum err message_order(struct order_report *out, const struct json *item,
                                   enum category category, struct error *error);
 MUST_CHECK enum err message_fill(struct fill *out, const struct json *item, enum category category,
@@ -46,10 +50,10 @@ struct frame {
     char req_id[40];
     char text[MESSAGE_MAX]; /* ret_msg */
     char topic[64];
-    bool is_snapshot;       /* type "snapshot" (tickers, books) */
-    int64_t ts_ms;          /* ts or creationTime */
-    int64_t cts_ms;         /* books: matching engine's time; 0 absent */
-    int64_t cs;             /* tickers: cross sequence; 0 absent */
+    bool is_snapshot; /* type "snapshot" (tickers, books) */
+    int64_t ts_ms;    /* ts or creationTime */
+    int64_t cts_ms;   /* books: matching engine's time; 0 absent */
+    int64_t cs;       /* tickers: cross sequence; 0 absent */
     struct json data;
 };
 MUST_CHECK enum err message_frame(struct frame *out, const char *text, size_t bytes,
@@ -61,8 +65,13 @@ struct member_name {
     const char *name;
     size_t bytes;
 };
-#define MEMBER_NAME(text) { (text), sizeof(text) - 1 }
+#define MEMBER_NAME(text)                                                                          \
+    {                                                                                              \
+        (text), sizeof(text) - 1                                                                   \
+    }
 
-/* Walks `object` once and sets found[i] to the first member called names[i]; type JSON_NONE where there is none. */
+#define MESSAGE_NAMES_MAX 40
+/* Walks `object` once and sets found[i] to the first member called names[i]; type JSON_NONE where
+ * there is none. */
 void message_members(const struct json *object, const struct member_name *names, size_t count,
                      struct json *found);

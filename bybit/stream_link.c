@@ -64,12 +64,12 @@ struct link_topic *link_want(struct link *link, const char *name)
         topic->wanted = true;
         return topic;
     }
+    if (link->topics_count >= LINK_TOPICS_MAX)
+        return NULL;
     if (link->topics_count == link->topics_capacity) {
         size_t capacity = link->topics_capacity ? 2 * link->topics_capacity : 8;
         struct link_topic *grown;
 
-        if (link->topics_count >= LINK_TOPICS_MAX)
-            return NULL;
         grown = realloc(link->topics, capacity * sizeof(*grown));
         if (!grown)
             return NULL;

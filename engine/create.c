@@ -239,6 +239,7 @@ static void send_create(struct engine *engine, struct record *record)
     record_set_create_send(engine, record, action->u.send.send_id);
     record->order.state = ORDER_SENT;
     record->sent_ms = engine->now_ms;
+    record->sent_session = engine->private_up ? engine->private_session : 0;
     record->answer_due_ms = record->order.deadline_ms + engine->times->answer_timeout_ms;
 }
 

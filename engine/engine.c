@@ -351,7 +351,7 @@ static void take_watch(struct engine *engine, const struct engine_event *event)
 static void take_private(struct engine *engine, bool up)
 {
     if (up) {
-        engine->private_since_ms = engine->now_ms;
+        engine->private_session++;
         if (engine->private_up)
             recovery_gap(engine); /* again up without a word of its end: there was a gap */
         engine->private_last_ms = engine->now_ms;

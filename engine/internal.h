@@ -119,6 +119,7 @@ struct record {
     uint64_t create_send;
     int64_t made_server_ms; /* the exchange's clock when the intent was made; 0: not in this run */
     int64_t sent_ms;        /* handed to the transport; restored: start of this run */
+    uint64_t sent_session;  /* private session at that time; 0: the stream was down */
     int64_t answer_due_ms;
     bool restored;       /* its send was in another run */
     bool duplicate;      /* the exchange said that it knows the link */
@@ -228,8 +229,8 @@ struct engine {
     int64_t offset_ms; /* server = now + offset */
     int64_t uncertainty_ms;
     bool private_up;
-    int64_t private_since_ms;
-    int64_t private_last_ms; /* last message of the private stream */
+    uint64_t private_session; /* one more each time that the stream is up again */
+    int64_t private_last_ms;  /* last message of the private stream */
 
     struct record *records;
     size_t records_count;

@@ -60,7 +60,8 @@ void read_release(struct engine *engine, struct read_slot *slot)
 
 static bool private_without_gap(const struct engine *engine, const struct record *record)
 {
-    return engine->private_up && !record->restored && engine->private_since_ms <= record->sent_ms;
+    return engine->private_up && !record->restored &&
+           record->sent_session == engine->private_session;
 }
 
 /* From this time on (by now_ms) the exchange can't accept the create any more. Two clocks must

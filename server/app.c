@@ -197,6 +197,7 @@ static enum err start_sim(struct app *app, struct secret_page *secrets, const ch
         .host = "127.0.0.1",
         .seed = app->config->sim_seed,
         .control = app->config->sim_control,
+        .no_limits = app->config->no_limits,
     };
     unsigned char random[16];
     char hex[sizeof(random) * 2 + 1];

@@ -133,18 +133,23 @@ static int wait_ms(struct http *http, int64_t due_ms)
     return left < 0 ? 0 : left > 60000 ? 60000 : (int)left;
 }
 
-static void wait_for_events(struct http *http, int timeout_ms)
+/* Whether the bell rang. */
+static bool wait_for_events(struct http *http, int timeout_ms)
 {
     struct epoll_event events[EVENTS_MAX];
     int count = epoll_wait(http->epoll_fd, events, EVENTS_MAX, timeout_ms);
+    bool rang = false;
 
     for (int i = 0; i < count; i++) {
         struct listener *listener = events[i].data.ptr;
 
         if (listener)
             listener->pending = true;
+        else
+            rang = true;
     }
     http->now_ms = clock_mono_ms();
+    return rang;
 }
 
 static void run_daemons(struct http *http)
@@ -234,9 +239,10 @@ static void *run_thread(void *userdata)
 
     http->now_ms = clock_mono_ms();
     do {
-        wait_for_events(http, wait_ms(http, due_ms));
-        bell_run(http->bell);
-        sse_pump(http->sse);
+        if (wait_for_events(http, wait_ms(http, due_ms))) {
+            bell_run(http->bell);
+            sse_pump(http->sse);
+        }
         run_daemons(http);
         reaper_run(http);
         due_ms = sse_tick(http->sse);

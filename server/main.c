@@ -144,6 +144,7 @@ static int run_sim(const struct config *config, struct secret_page *secrets,
         .port = config->listen_port,
         .seed = config->sim_seed,
         .control = config->sim_control,
+        .no_limits = config->no_limits,
     };
     struct error error = { .text = "" };
     struct sim *sim = NULL;

@@ -5,6 +5,8 @@
 
 #include <cjson/cJSON.h>
 
+#define NO_LIMIT 1000000
+
 struct route {
     const char *method;
     const char *path;
@@ -261,7 +263,7 @@ void rest_handle(struct rest *rest, const struct rest_request *request, struct r
     refusal = run(rest, route, request, &call);
     count(rest, route, refusal);
     answer_envelope(answer, &call, refusal);
-    answer->limit = route->limit;
+    answer->limit = rest->no_limits && route->limit ? NO_LIMIT : route->limit;
     free_call(&call);
 }
 

@@ -58,6 +58,7 @@ struct rest {
     struct exchange *exchange;
     struct auth_login login;
     struct rest_stats stats;
+    bool no_limits; /* the limit headers say so much that nobody waits */
     uint64_t (*book_u)(int instrument, void *userdata);
     void *userdata;
 };

@@ -218,6 +218,7 @@ static enum err build(struct sim *sim, const struct sim_options *options, struct
     err = open_descriptors(sim, error);
     if (err)
         return err;
+    sim->rest.no_limits = options->no_limits;
     connect_parts(sim);
     err = sim_http_start(&sim->http, &parts, options->host, options->port, error);
     if (err)

@@ -297,8 +297,6 @@ START_TEST(a_request_has_ten_topics_and_one_is_in_flight)
         hear("{\"success\":true,\"op\":\"subscribe\",\"req_id\":\"other\"}"); /* of an earlier
                                                                                  request */
         ck_assert_int_eq(say(), LINK_SAY_NOTHING);
-        (void)snprintf(name, sizeof(name), "s%d", i + 1);
-        ck_assert_ptr_nonnull(strstr(said, "") ? said : NULL);
         hear(ACK);
     }
     ck_assert_int_eq(link_state(&link_), LINK_CONNECTED);

@@ -180,7 +180,7 @@ class Case(unittest.TestCase):
         self.journal = os.path.join(self.folder, "journal", "test.db")
         self.running = []
         if self.with_sim:
-            self.sim = Process(["sim", "--listen", "127.0.0.1:0", "--sim-control"],
+            self.sim = Process(["sim", "--listen", "127.0.0.1:0", "--sim-control", "--no-limits"],
                                {"BYBIT_SIM_KEY": KEY, "BYBIT_SIM_SECRET": SECRET})
             self.addCleanup(self._stop, self.sim)
 
@@ -194,7 +194,7 @@ class Case(unittest.TestCase):
         bridge = Process(
             ["--env", "sim", "--rest-url", "%s://127.0.0.1:%d" % (scheme[0], rest_port),
              "--ws-url", "%s://127.0.0.1:%d" % (scheme[1], ws_port), "--listen", "127.0.0.1:0",
-             "--journal", self.journal, "--speed", str(self.speed), *options],
+             "--journal", self.journal, "--no-limits", "--speed", str(self.speed), *options],
             {"BYBIT_API_KEY": KEY, "BYBIT_API_SECRET": SECRET, **(env or {})})
         self.addCleanup(self._stop, bridge)
         if wait:

@@ -1,0 +1,646 @@
+/* tests/test_engine_recovery.c - recovery, look-ups, the horizon rule, finds: one event at a time.
+ */
+#include "engine/recovery.h"
+#include "tests/test_engine_kit.h"
+
+/* --- start and gaps --- */
+
+START_TEST(creates_wait_for_the_first_recovery)
+{
+    struct bench *bench = bench_open(100, false);
+
+    create(bench, "a");
+    (void)replied(bench, OUTCOME_NOT_READY);
+    happens(bench, EVENT_START);
+    happens(bench, EVENT_PRIVATE_UP);
+    ck_assert_ptr_null(first(bench, ACTION_READ));
+    happens(bench, EVENT_CLOCK);
+    ck_assert_int_eq(count(bench, ACTION_READ), 4);
+    ck_assert(status_of(bench).recovering);
+    create(bench, "a");
+    (void)replied(bench, OUTCOME_NOT_READY);
+    bench_close(bench);
+}
+END_TEST
+
+START_TEST(recovery_reads_all_lists_and_sets_the_watermark)
+{
+    struct bench *bench = bench_open(100, false);
+    const struct engine_action *read;
+
+    happens(bench, EVENT_START);
+    happens(bench, EVENT_CLOCK);
+    happens(bench, EVENT_PRIVATE_UP);
+    read = first(bench, ACTION_READ);
+    ck_assert_int_eq(read->u.read.kind, READ_EXECUTIONS);
+    ck_assert_int_eq(read->u.read.start_ms, T0 - 60000 - 120000);
+    ck_assert_int_eq(read->u.read.end_ms, T0 + 300 + 2000);
+    ck_assert_int_eq(read->u.read.limit, 100);
+    ck_assert_int_eq(answer_reads_empty(bench), 10);
+    ck_assert(status_of(bench).ready);
+    ck_assert_str_eq(status_of(bench).why, "");
+    ck_assert_int_eq(status_of(bench).watermark_ms,
+                     T0 - 60000); /* E - 5 min is older: it never falls */
+    bench_close(bench);
+}
+END_TEST
+
+START_TEST(long_spans_are_read_in_windows_of_seven_days)
+{
+    static struct scan_job jobs[SCAN_JOBS_MAX];
+    int64_t day_ms = 86400000;
+    size_t jobs_count = recovery_plan(jobs, T0 - 20 * day_ms, T0, true, true, T0 - day_ms);
+    int executions = 0;
+
+    for (size_t i = 0; i < jobs_count; i++) {
+        ck_assert_int_le(jobs[i].end_ms - jobs[i].start_ms, 7 * day_ms);
+        executions += jobs[i].kind == READ_EXECUTIONS;
+    }
+    ck_assert_int_eq(executions, 9);
+    ck_assert_uint_eq(jobs_count, 16);
+    jobs_count = recovery_plan(jobs, 0, T0, true, true, T0 - day_ms);
+    ck_assert_uint_le(jobs_count, SCAN_JOBS_MAX);
+    ck_assert_uint_eq(jobs_count, 367);
+}
+END_TEST
+
+START_TEST(a_cursor_that_comes_again_is_noticed)
+{
+    struct cursor_guard guard;
+    const char *circle[] = { "a", "b", "c" };
+    int passed = 0;
+    char cursor[16];
+
+    memset(&guard, 0, sizeof(guard));
+    while (cursor_guard_pass(&guard, circle[passed % 3]))
+        passed++;
+    ck_assert_int_lt(passed, 12);
+    memset(&guard, 0, sizeof(guard));
+    for (int i = 0; i < 1000; i++) {
+        (void)snprintf(cursor, sizeof(cursor), "%d", i);
+        ck_assert(cursor_guard_pass(&guard, cursor));
+    }
+}
+END_TEST
+
+START_TEST(a_void_window_is_read_again_from_its_first_page)
+{
+    struct bench *bench = bench_open(100, false);
+    uint64_t read_id;
+
+    happens(bench, EVENT_START);
+    happens(bench, EVENT_CLOCK);
+    happens(bench, EVENT_PRIVATE_UP);
+    read_id = first(bench, ACTION_READ)->u.read.read_id;
+    page(bench, read_id, true, NULL, 0, NULL, 0, "next");
+    ck_assert_str_eq(first(bench, ACTION_READ)->u.read.cursor, "next");
+    ck_assert_int_eq(first(bench, ACTION_READ)->u.read.start_ms, T0 - 180000);
+    read_id = first(bench, ACTION_READ)->u.read.read_id;
+    page(bench, read_id, true, NULL, 0, NULL, 0, "next"); /* again: void */
+    ck_assert_int_eq(count(bench, ACTION_READ), 1);       /* the next job */
+    ck_assert_int_ne(first(bench, ACTION_READ)->u.read.kind, READ_EXECUTIONS);
+    ck_assert_int_eq(engine_next_tick_ms(bench->engine), T0 + 1000);
+    read_id = first(bench, ACTION_READ)->u.read.read_id;
+    tick_at(bench, T0 + 1000);
+    page(bench, read_id, false, NULL, 0, NULL, 0, "");
+    ck_assert_int_eq(first(bench, ACTION_READ)->u.read.kind, READ_EXECUTIONS);
+    ck_assert_str_eq(first(bench, ACTION_READ)->u.read.cursor, "");
+    ck_assert(!status_of(bench).ready);
+    bench_close(bench);
+}
+END_TEST
+
+START_TEST(a_fill_missed_while_dead_is_found_by_the_scan)
+{
+    struct bench *bench = bench_open(100, false);
+    struct fill fill = fill_of("e1", "id-a", 10);
+    struct order order;
+    struct engine_event event = { .kind = EVENT_RESTORE, .u.restore.order = &order };
+
+    memset(&order, 0, sizeof(order));
+    order.request = request_of("a");
+    memcpy(order.order_id, "id-a", 5);
+    order.state = ORDER_LIVE;
+    order.status = STATUS_NEW;
+    order.filled_qty = DECIMAL_ZERO;
+    order.created_ms = T0 - 50000;
+    feed(bench, &event);
+    happens(bench, EVENT_START);
+    ck_assert_ptr_null(first(bench, ACTION_ROW));
+    happens(bench, EVENT_CLOCK);
+    happens(bench, EVENT_PRIVATE_UP);
+    page(bench, first(bench, ACTION_READ)->u.read.read_id, true, NULL, 0, &fill, 1, "");
+    ck_assert_int_eq(first(bench, ACTION_ROW)->u.row.kind, ROW_FILL);
+    ck_assert_str_eq(first(bench, ACTION_ROW)->u.row.fill.tag, "grid");
+    bench_close(bench);
+}
+END_TEST
+
+START_TEST(a_restart_never_sends_an_intent_again)
+{
+    struct bench *bench = bench_open(100, false);
+    struct order order;
+    struct engine_event event = { .kind = EVENT_RESTORE, .u.restore.order = &order };
+
+    memset(&order, 0, sizeof(order));
+    order.request = request_of("a");
+    order.state = ORDER_INTENT;
+    order.attempt = 1;
+    order.filled_qty = DECIMAL_ZERO;
+    order.created_ms = T0 - 1000;
+    order.deadline_ms = T0 + 4000;
+    feed(bench, &event);
+    happens(bench, EVENT_START);
+    ck_assert_int_eq(first(bench, ACTION_ROW)->u.row.order.state, ORDER_UNKNOWN);
+    ck_assert_ptr_null(first(bench, ACTION_SEND_CREATE));
+    commit(bench);
+    ck_assert_ptr_null(first(bench, ACTION_SEND_CREATE));
+    bench_close(bench);
+}
+END_TEST
+
+START_TEST(creates_go_on_through_a_short_gap)
+{
+    struct bench *bench = bench_open(100, true);
+
+    bench->now_ms = T0 + 1000;
+    happens(bench, EVENT_PRIVATE_DOWN);
+    create(bench, "a");
+    ck_assert_ptr_null(first(bench, ACTION_REPLY));
+    tick_at(bench, T0 + 31000);
+    ck_assert(status_of(bench).ready);
+    tick_at(bench, T0 + 31001);
+    ck_assert(!status_of(bench).ready);
+    happens(bench, EVENT_PRIVATE_UP);
+    ck_assert_int_eq(first(bench, ACTION_READ)->u.read.start_ms, T0 + 300 - 120000);
+    (void)answer_reads_empty(bench);
+    ck_assert(status_of(bench).ready);
+    bench_close(bench);
+}
+END_TEST
+
+START_TEST(a_gap_during_recovery_begins_it_anew)
+{
+    struct bench *bench = bench_open(100, false);
+    uint64_t read_id;
+
+    happens(bench, EVENT_START);
+    happens(bench, EVENT_CLOCK);
+    happens(bench, EVENT_PRIVATE_UP);
+    read_id = first(bench, ACTION_READ)->u.read.read_id;
+    happens(bench, EVENT_PRIVATE_DOWN);
+    empty_page(bench, read_id);
+    ck_assert_ptr_null(first(bench, ACTION_READ));
+    happens(bench, EVENT_PRIVATE_UP);
+    ck_assert_int_eq(count(bench, ACTION_READ), 4);
+    ck_assert_int_eq(answer_reads_empty(bench), 10);
+    ck_assert(status_of(bench).ready);
+    bench_close(bench);
+}
+END_TEST
+
+START_TEST(scans_come_again_and_then_an_audit)
+{
+    struct bench *bench = bench_open(100, true);
+
+    tick_at(bench, T0 + 4999);
+    ck_assert_ptr_null(first(bench, ACTION_READ));
+    tick_at(bench, T0 + 5000);
+    ck_assert_int_eq(first(bench, ACTION_READ)->u.read.start_ms, T0 + 5300 - 300000);
+    (void)answer_reads_empty(bench);
+    tick_at(bench, T0 + 15000);
+    ck_assert_ptr_nonnull(first(bench, ACTION_READ));
+    (void)answer_reads_empty(bench);
+    tick_at(bench, T0 + 60000);
+    (void)answer_reads_empty(bench);
+    tick_at(bench, T0 + 300000);
+    ck_assert_int_eq(first(bench, ACTION_READ)->u.read.start_ms, T0 + 300300 - 300000);
+    ck_assert_int_eq(answer_reads_empty(bench), 6);
+    tick_at(bench, engine_next_tick_ms(bench->engine));
+    ck_assert_int_eq(answer_reads_empty(bench), 7); /* the audit */
+    ck_assert_int_eq(status_of(bench).watermark_ms, T0 + 300300 - 300000);
+    bench_close(bench);
+}
+END_TEST
+
+START_TEST(news_starts_the_series_again)
+{
+    struct bench *bench = bench_open(100, true);
+    struct fill fill = fill_of("e1", "", 1);
+
+    fill.kind = FILL_FUNDING;
+    tick_at(bench, T0 + 5000);
+    (void)answer_reads_empty(bench);
+    tick_at(bench, T0 + 15000);
+    page(bench, first(bench, ACTION_READ)->u.read.read_id, true, NULL, 0, &fill, 1, "");
+    found(bench, first(bench, ACTION_FIND)->u.find.find_id, NULL, false);
+    ck_assert_int_eq(first(bench, ACTION_ROW)->u.row.kind, ROW_FILL);
+    bench->now_ms = T0 + 15001;
+    for (uint64_t id = 1; id < 60; id++)
+        empty_page(bench, id); /* whatever is in flight */
+    tick_at(bench, T0 + 20000);
+    ck_assert_ptr_null(first(bench, ACTION_READ));
+    tick_at(bench, T0 + 20001);
+    ck_assert_ptr_nonnull(first(bench, ACTION_READ));
+    bench_close(bench);
+}
+END_TEST
+
+START_TEST(an_open_order_that_a_complete_scan_lacks_is_looked_up)
+{
+    struct bench *bench = bench_open(100, true);
+    uint64_t send_id = sent(bench, "a");
+    struct order_report report;
+    bool asked = false;
+
+    answer(bench, send_id, REPLY_OK, 0, "id-a");
+    order_seen(bench, "a", "id-a", STATUS_NEW, 0);
+    bench->now_ms = T0 + 1000;
+    happens(bench, EVENT_PRIVATE_DOWN);
+    bench->now_ms = T0 + 2000;
+    happens(bench, EVENT_PRIVATE_UP);
+    (void)answer_reads_empty(bench);
+    tick_at(bench, T0 + 2000);
+    for (int n = 0; nth(bench, ACTION_READ, n); n++)
+        asked |= nth(bench, ACTION_READ, n)->u.read.kind == READ_ORDER;
+    ck_assert(asked);
+    ck_assert_str_eq(first(bench, ACTION_READ)->u.read.order_id, "id-a");
+    report = report_of("a", "id-a", STATUS_CANCELLED, 0, T0 + 1500);
+    page(bench, first(bench, ACTION_READ)->u.read.read_id, true, &report, 1, NULL, 0, "");
+    ck_assert_int_eq(state_of(bench, "a"), ORDER_CLOSED);
+    bench_close(bench);
+}
+END_TEST
+
+START_TEST(without_keys_nothing_is_read)
+{
+    struct engine_config config = { .times = engine_times_default, .link_prefix = "t" };
+    struct bench *bench = bench_open(10, false);
+
+    engine_destroy(bench->engine);
+    ck_assert_int_eq(engine_create(&bench->engine, &config), ERR_NONE);
+    happens(bench, EVENT_START);
+    happens(bench, EVENT_CLOCK);
+    ck_assert_ptr_null(first(bench, ACTION_READ));
+    ck_assert(!status_of(bench).ready);
+    ck_assert_int_eq(engine_next_tick_ms(bench->engine), INT64_MAX);
+    bench_close(bench);
+}
+END_TEST
+
+/* --- the horizon --- */
+
+/* Ticks through `ms`, answering all look-ups with `ok` empty pages. Returns how many were complete.
+ */
+static int look_up_for(struct bench *bench, int64_t until_ms, bool ok)
+{
+    int looked = 0;
+
+    while (engine_next_tick_ms(bench->engine) <= until_ms) {
+        uint64_t ids[64];
+        enum read_kind kinds[64];
+        int asked = 0;
+        int answered = 0;
+
+        tick_at(bench, engine_next_tick_ms(bench->engine) > bench->now_ms
+                           ? engine_next_tick_ms(bench->engine)
+                           : bench->now_ms);
+        for (;;) {
+            for (int n = 0; nth(bench, ACTION_READ, n); n++) {
+                kinds[asked] = nth(bench, ACTION_READ, n)->u.read.kind;
+                ids[asked++] = nth(bench, ACTION_READ, n)->u.read.read_id;
+            }
+            if (answered == asked)
+                break;
+            looked += kinds[answered] == READ_ORDER_EXECUTIONS;
+            page(bench, ids[answered], ok || kinds[answered] < READ_ORDER, NULL, 0, NULL, 0, "");
+            answered++;
+        }
+    }
+    bench->now_ms = until_ms;
+    return looked;
+}
+
+START_TEST(what_never_arrived_is_proved_by_the_horizon)
+{
+    struct bench *bench = bench_open(100, true);
+    uint64_t send_id = sent(bench, "a");
+
+    answer(bench, send_id, REPLY_LOST, 0, "");
+    /* signed at T0 - 50: + 5000 + 1000 + 30000 + 20, but our own clock must agree: T0 + 36000 */
+    ck_assert_int_eq(look_up_for(bench, T0 + 35999, true), 4); /* 2, 5, 10, 20 s */
+    ck_assert_int_eq(state_of(bench, "a"), ORDER_UNKNOWN);
+    ck_assert_int_eq(look_up_for(bench, T0 + 36001, true), 1);
+    ck_assert_int_eq(state_of(bench, "a"), ORDER_NEVER_ACCEPTED);
+    ck_assert(engine_find(bench->engine, "a")->settled);
+    bench_close(bench);
+}
+END_TEST
+
+START_TEST(failed_look_ups_prove_nothing)
+{
+    struct bench *bench = bench_open(100, true);
+    uint64_t send_id = sent(bench, "a");
+
+    answer(bench, send_id, REPLY_LOST, 0, "");
+    (void)look_up_for(bench, T0 + 300000, false);
+    ck_assert_int_eq(state_of(bench, "a"), ORDER_UNKNOWN);
+    (void)look_up_for(bench, T0 + 340000, true);
+    ck_assert_int_eq(state_of(bench, "a"), ORDER_NEVER_ACCEPTED);
+    bench_close(bench);
+}
+END_TEST
+
+START_TEST(with_a_gap_six_look_ups_over_120_s_are_needed)
+{
+    struct bench *bench = bench_open(100, true);
+    uint64_t send_id = sent(bench, "a");
+
+    answer(bench, send_id, REPLY_LOST, 0, "");
+    happens(bench, EVENT_PRIVATE_DOWN);
+    happens(bench, EVENT_PRIVATE_UP);
+    (void)answer_reads_empty(bench);
+    (void)look_up_for(bench, T0 + 119000, true);
+    ck_assert_int_eq(state_of(bench, "a"), ORDER_UNKNOWN);
+    (void)look_up_for(bench, T0 + 121000, true);
+    ck_assert_int_eq(state_of(bench, "a"), ORDER_NEVER_ACCEPTED);
+    bench_close(bench);
+}
+END_TEST
+
+START_TEST(without_the_clock_of_the_exchange_there_is_no_horizon)
+{
+    struct bench *bench = bench_open(100, false);
+    struct order order;
+    struct engine_event event = { .kind = EVENT_RESTORE, .u.restore.order = &order };
+
+    memset(&order, 0, sizeof(order));
+    order.request = request_of("a");
+    order.state = ORDER_INTENT;
+    order.filled_qty = DECIMAL_ZERO;
+    order.created_ms = T0 - 1000;
+    order.deadline_ms = T0 + 4000;
+    feed(bench, &event);
+    happens(bench, EVENT_START);
+    (void)look_up_for(bench, T0 + 200000, true);
+    ck_assert_int_eq(state_of(bench, "a"), ORDER_UNKNOWN);
+    bench_close(bench);
+}
+END_TEST
+
+START_TEST(a_jump_of_the_exchanges_clock_does_not_bring_the_horizon_nearer)
+{
+    struct bench *bench = bench_open(100, true);
+    uint64_t send_id = sent(bench, "a");
+
+    answer(bench, send_id, REPLY_LOST, 0, "");
+    bench->skew_ms = 3600000;
+    happens(bench, EVENT_CLOCK);
+    (void)look_up_for(bench, T0 + 35000, true);
+    ck_assert_int_eq(state_of(bench, "a"), ORDER_UNKNOWN);
+    bench_close(bench);
+}
+END_TEST
+
+START_TEST(evidence_ends_the_doubt)
+{
+    struct bench *bench = bench_open(100, true);
+    uint64_t send_id = sent(bench, "a");
+
+    answer(bench, send_id, REPLY_LOST, 0, "");
+    (void)look_up_for(bench, T0 + 15000, true);
+    order_seen(bench, "a", "id-a", STATUS_NEW, 0);
+    (void)look_up_for(bench, T0 + 200000, true);
+    ck_assert_int_eq(state_of(bench, "a"), ORDER_LIVE);
+    bench_close(bench);
+}
+END_TEST
+
+START_TEST(a_refused_link_is_watched_until_the_horizon)
+{
+    struct bench *bench = bench_open(100, true);
+    uint64_t send_id = sent(bench, "a");
+
+    answer(bench, send_id, REPLY_REFUSED, 10006, "");
+    ck_assert_int_eq(look_up_for(bench, T0 + 60000, true), 5);
+    ck_assert_int_eq(look_up_for(bench, T0 + 590000, true), 0);
+    ck_assert_int_eq(state_of(bench, "a"), ORDER_NOT_SENT);
+    bench_close(bench);
+}
+END_TEST
+
+START_TEST(an_acked_order_that_nobody_sees_for_a_day_is_gone)
+{
+    struct bench *bench = bench_open(100, true);
+    uint64_t send_id = sent(bench, "a");
+
+    answer(bench, send_id, REPLY_OK, 0, "id-a");
+    (void)look_up_for(bench, T0 + 86399000, true);
+    ck_assert_int_eq(state_of(bench, "a"), ORDER_ACKED);
+    (void)look_up_for(bench, T0 + 86400000 + 600000, true);
+    ck_assert_ptr_null(engine_find(bench->engine, "nobody"));
+    ck_assert_int_eq(state_of(bench, "a"), ORDER_GONE);
+    bench_close(bench);
+}
+END_TEST
+
+/* --- finds --- */
+
+START_TEST(an_order_of_others_is_kept_as_external)
+{
+    struct bench *bench = bench_open(100, true);
+
+    order_seen(bench, "", "id-x", STATUS_NEW, 0);
+    ck_assert_str_eq(first(bench, ACTION_FIND)->u.find.order_id, "id-x");
+    ck_assert_ptr_null(first(bench, ACTION_ROW));
+    {
+        uint64_t find_id = first(bench, ACTION_FIND)->u.find.find_id;
+
+        order_seen(bench, "", "id-x", STATUS_PARTIALLY_FILLED, 3);
+        fill_seen(bench, "e1", "id-x", 3);
+        fill_seen(bench, "e1", "id-x", 3);
+        ck_assert_ptr_null(first(bench, ACTION_FIND)); /* one question for all */
+        found(bench, find_id, NULL, false);
+    }
+    ck_assert_int_eq(count(bench, ACTION_ROW), 3);
+    ck_assert(engine_find(bench->engine, "id-x")->external);
+    ck_assert_int_eq(decimal_sign(&engine_find(bench->engine, "id-x")->filled_qty), 1);
+    bench_close(bench);
+}
+END_TEST
+
+START_TEST(a_question_that_failed_is_asked_again)
+{
+    struct bench *bench = bench_open(100, true);
+    struct engine_event event = { .kind = EVENT_FOUND };
+
+    order_seen(bench, "", "id-x", STATUS_NEW, 0);
+    event.u.found.find_id = first(bench, ACTION_FIND)->u.find.find_id;
+    event.u.found.failed = true;
+    feed(bench, &event);
+    ck_assert_ptr_null(first(bench, ACTION_FIND));
+    tick_at(bench, T0 + 1000);
+    ck_assert_ptr_nonnull(first(bench, ACTION_FIND));
+    bench_close(bench);
+}
+END_TEST
+
+START_TEST(late_evidence_about_a_final_order_is_judged_by_the_stored_one)
+{
+    struct bench *bench = bench_open(100, true);
+    struct order order;
+    struct fill_key key = { "e1" };
+    struct engine_event event = { .kind = EVENT_FOUND };
+
+    memset(&order, 0, sizeof(order));
+    order.request = request_of("a");
+    memcpy(order.order_id, "id-a", 5);
+    order.state = ORDER_CLOSED;
+    order.status = STATUS_FILLED;
+    order.filled_qty = decimal_from_int(10);
+    order.settled = true;
+    fill_seen(bench, "e1", "id-a", 10);
+    event.u.found.find_id = first(bench, ACTION_FIND)->u.find.find_id;
+    event.u.found.order = &order;
+    event.u.found.fills = &key;
+    event.u.found.fills_count = 1;
+    feed(bench, &event);
+    ck_assert_ptr_null(first(bench, ACTION_ROW));
+    ck_assert_uint_eq(status_of(bench).anomalies, 0);
+    bench_close(bench);
+}
+END_TEST
+
+START_TEST(a_lone_fill_waits_for_a_look_up_of_its_order)
+{
+    struct bench *bench = bench_open(100, true);
+    struct order_report report = report_of("", "id-x", STATUS_FILLED, 3, T0);
+
+    fill_seen(bench, "e1", "id-x", 3);
+    found(bench, first(bench, ACTION_FIND)->u.find.find_id, NULL, false);
+    ck_assert_int_eq(first(bench, ACTION_READ)->u.read.kind, READ_ORDER);
+    ck_assert_ptr_null(first(bench, ACTION_ROW));
+    empty_page(bench, first(bench, ACTION_READ)->u.read.read_id);
+    ck_assert_int_eq(first(bench, ACTION_READ)->u.read.kind, READ_ORDER_HISTORY);
+    page(bench, first(bench, ACTION_READ)->u.read.read_id, true, &report, 1, NULL, 0, "");
+    ck_assert_int_eq(count(bench, ACTION_ROW), 3); /* the order, its fill, settled */
+    ck_assert(engine_find(bench->engine, "id-x")->settled);
+    bench_close(bench);
+}
+END_TEST
+
+START_TEST(a_fill_whose_order_is_nowhere_is_journaled_all_the_same)
+{
+    struct bench *bench = bench_open(100, true);
+
+    fill_seen(bench, "e1", "id-x", 3);
+    found(bench, first(bench, ACTION_FIND)->u.find.find_id, NULL, false);
+    for (int i = 0; i < 5; i++) {
+        if (!first(bench, ACTION_READ))
+            tick_at(bench, bench->now_ms + 1000);
+        empty_page(bench, first(bench, ACTION_READ)->u.read.read_id);
+        empty_page(bench, first(bench, ACTION_READ)->u.read.read_id);
+    }
+    ck_assert_int_eq(count(bench, ACTION_ROW), 2);
+    ck_assert_int_eq(nth(bench, ACTION_ROW, 0)->u.row.kind, ROW_ORDER);
+    ck_assert_int_eq(nth(bench, ACTION_ROW, 1)->u.row.kind, ROW_FILL);
+    fill_seen(bench, "e1", "id-x", 3);
+    ck_assert_ptr_null(first(bench, ACTION_ROW));
+    bench_close(bench);
+}
+END_TEST
+
+START_TEST(funding_is_journaled_once)
+{
+    struct bench *bench = bench_open(100, true);
+    struct fill fill = fill_of("f1", "", 1);
+    struct engine_event event = { .kind = EVENT_FILL, .u.fill = &fill };
+    uint64_t find_id;
+
+    fill.kind = FILL_FUNDING;
+    feed(bench, &event);
+    find_id = first(bench, ACTION_FIND)->u.find.find_id;
+    ck_assert_str_eq(first(bench, ACTION_FIND)->u.find.exec_id, "f1");
+    feed(bench, &event);
+    ck_assert_ptr_null(first(bench, ACTION_FIND));
+    found(bench, find_id, NULL, false);
+    ck_assert_int_eq(count(bench, ACTION_ROW), 1);
+    feed(bench, &event);
+    found(bench, first(bench, ACTION_FIND)->u.find.find_id, NULL, true);
+    ck_assert_ptr_null(first(bench, ACTION_ROW));
+    bench_close(bench);
+}
+END_TEST
+
+START_TEST(what_waits_is_bounded_and_what_is_dropped_is_owed)
+{
+    struct bench *bench = bench_open(100, true);
+    char id[32];
+
+    for (int i = 0; i < 4096; i++) {
+        (void)snprintf(id, sizeof(id), "id-%d", i);
+        order_seen(bench, "", id, STATUS_NEW, 0);
+    }
+    ck_assert(!status_of(bench).recovering);
+    order_seen(bench, "", "one-more", STATUS_NEW, 0);
+    ck_assert(status_of(bench).recovering);
+    bench_close(bench);
+}
+END_TEST
+
+static const TTest *const *all(size_t *tests_count)
+{
+    static const TTest *tests[64];
+    size_t at = 0;
+
+    tests[at++] = creates_wait_for_the_first_recovery;
+    tests[at++] = recovery_reads_all_lists_and_sets_the_watermark;
+    tests[at++] = long_spans_are_read_in_windows_of_seven_days;
+    tests[at++] = a_cursor_that_comes_again_is_noticed;
+    tests[at++] = a_void_window_is_read_again_from_its_first_page;
+    tests[at++] = a_fill_missed_while_dead_is_found_by_the_scan;
+    tests[at++] = a_restart_never_sends_an_intent_again;
+    tests[at++] = creates_go_on_through_a_short_gap;
+    tests[at++] = a_gap_during_recovery_begins_it_anew;
+    tests[at++] = scans_come_again_and_then_an_audit;
+    tests[at++] = news_starts_the_series_again;
+    tests[at++] = an_open_order_that_a_complete_scan_lacks_is_looked_up;
+    tests[at++] = without_keys_nothing_is_read;
+    tests[at++] = what_never_arrived_is_proved_by_the_horizon;
+    tests[at++] = failed_look_ups_prove_nothing;
+    tests[at++] = with_a_gap_six_look_ups_over_120_s_are_needed;
+    tests[at++] = without_the_clock_of_the_exchange_there_is_no_horizon;
+    tests[at++] = a_jump_of_the_exchanges_clock_does_not_bring_the_horizon_nearer;
+    tests[at++] = evidence_ends_the_doubt;
+    tests[at++] = a_refused_link_is_watched_until_the_horizon;
+    tests[at++] = an_acked_order_that_nobody_sees_for_a_day_is_gone;
+    tests[at++] = an_order_of_others_is_kept_as_external;
+    tests[at++] = a_question_that_failed_is_asked_again;
+    tests[at++] = late_evidence_about_a_final_order_is_judged_by_the_stored_one;
+    tests[at++] = a_lone_fill_waits_for_a_look_up_of_its_order;
+    tests[at++] = a_fill_whose_order_is_nowhere_is_journaled_all_the_same;
+    tests[at++] = funding_is_journaled_once;
+    tests[at++] = what_waits_is_bounded_and_what_is_dropped_is_owed;
+    *tests_count = at;
+    return tests;
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("engine recovery");
+    TCase *tcase = tcase_create("recovery");
+    SRunner *runner;
+    size_t tests_count;
+    const TTest *const *tests = all(&tests_count);
+    int failures;
+
+    for (size_t i = 0; i < tests_count; i++)
+        tcase_add_test(tcase, tests[i]);
+    suite_add_tcase(suite, tcase);
+    runner = srunner_create(suite);
+    srunner_set_fork_status(runner, CK_NOFORK);
+    srunner_run_all(runner, CK_NORMAL);
+    failures = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failures ? 1 : 0;
+}
