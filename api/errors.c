@@ -1,5 +1,6 @@
 #include "api/errors.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -175,7 +176,10 @@ static const struct api_problem *find_or_internal(const char *code)
 {
     const struct api_problem *problem = api_problem_find(code);
 
-    return problem ? problem : api_problem_find("internal");
+    if (!problem)
+        problem = api_problem_find("internal");
+    assert(problem); /* a row of the table */
+    return problem;
 }
 
 void api_problem_body(struct buffer *out, const char *code, const char *detail,

@@ -164,19 +164,27 @@ static bool json_type_fits(enum field_type type, enum json_type given)
     return false;
 }
 
+static const char *wanted_json(enum field_type type)
+{
+    switch (type) {
+    case FIELD_DECIMAL:
+        return "a number, or a string of one";
+    case FIELD_BOOL:
+        return "true or false, without quotes";
+    case FIELD_INT:
+        return "a whole number";
+    case FIELD_WORD:
+    case FIELD_TEXT:
+        return "a string";
+    }
+    return "something else";
+}
+
 static enum err wrong_json_type(struct reading *reading, const struct field *field)
 {
-    static const char *const wanted[] = {
-        [FIELD_DECIMAL] = "a number, or a string of one",
-        [FIELD_BOOL] = "true or false, without quotes",
-        [FIELD_INT] = "a whole number",
-        [FIELD_WORD] = "a string",
-        [FIELD_TEXT] = "a string",
-    };
-
     return api_refuse(reading->refusal,
                       field->type == FIELD_DECIMAL ? "invalid_number" : "invalid_value",
-                      "%s must be %s", field->name, wanted[field->type]);
+                      "%s must be %s", field->name, wanted_json(field->type));
 }
 
 static enum err take_json(struct reading *reading, const struct field *field,

@@ -108,6 +108,9 @@ def bench_orders(build, rounds, count, connections):
     folder = tempfile.mkdtemp(prefix="bench-", dir=os.getcwd())  # on the disk, not in memory
     sim, sim_port = start([build + "/bybit-bridge", "sim", "--listen", "127.0.0.1:0", "--no-limits", "--log-level", "warn"],
                           {"BYBIT_SIM_KEY": KEY, "BYBIT_SIM_SECRET": SECRET}, r"http://[^ ]*:(\d+)")
+    # The peers trade at an exchange of their own: the bridge would journal their orders as those of others.
+    peer_sim, peer_port = start([build + "/bybit-bridge", "sim", "--listen", "127.0.0.1:0", "--no-limits", "--log-level", "warn"],
+                                {"BYBIT_SIM_KEY": KEY, "BYBIT_SIM_SECRET": SECRET}, r"http://[^ ]*:(\d+)")
     origin = "127.0.0.1:%d" % sim_port
     bridge, port = start([build + "/bybit-bridge", "--env", "sim", "--rest-url", "http://" + origin, "--ws-url", "ws://" + origin,
                           "--listen", "127.0.0.1:0", "--journal", folder + "/bench.db", "--no-limits", "--log-level", "warn"],
@@ -117,11 +120,11 @@ def bench_orders(build, rounds, count, connections):
     node = ["node", HERE + "/peers/orders.mjs"]
     runs = {
         "bridge": [tool, "bridge", str(port), str(count), str(connections)],
-        "floor": [tool, "floor", str(sim_port), str(count), str(connections), KEY, SECRET],
+        "floor": [tool, "floor", str(peer_port), str(count), str(connections), KEY, SECRET],
     }
     if os.path.isdir(HERE + "/peers/node_modules"):
         for peer in ("bybit-api", "ccxt"):
-            runs[peer] = node + [peer, "http://" + origin, str(count), KEY, SECRET, str(connections)]
+            runs[peer] = node + [peer, "http://127.0.0.1:%d" % peer_port, str(count), KEY, SECRET, str(connections)]
     results = []
     for number in range(rounds + 1):
         row = {name: orders_json(args) for name, args in runs.items()}
@@ -129,6 +132,7 @@ def bench_orders(build, rounds, count, connections):
             results.append(row)
     stop(bridge)
     stop(sim)
+    stop(peer_sim)
     shutil.rmtree(folder, ignore_errors=True)
     table = median_rows(results)
     for name, row in table.items():

@@ -40,9 +40,9 @@ struct loop_config {
 MUST_CHECK enum err loop_start(struct loop **out, const struct loop_config *config,
                                struct error *error);
 /* Takes no more creates; what can be finished within `grace_ms` is; every waiter is answered; joins. The journal's callbacks may
- * still come: close the journal, stop the history, then destroy. NULL is fine. */
+ * still come: stop the history, close the journal, then destroy. NULL is fine. */
 void loop_stop(struct loop *loop, int grace_ms);
-/* Frees. After loop_stop, journal_close and history_stop. NULL is fine. */
+/* Frees. After loop_stop, history_stop and journal_close. NULL is fine. */
 void loop_destroy(struct loop *loop);
 
 /* What a waiter gets, once: the `reply` of ACTION_REPLY. */

@@ -496,8 +496,8 @@ void app_stop(struct app *app)
     stream_stop(app->stream);
     loop_stop(app->loop, LOOP_GRACE_MS);
     reads_stop(app->reads);
-    journal_close(app->journal);
     history_stop(app->history);
+    journal_close(app->journal);
     http_stop(app->http, HTTP_GRACE_MS);
     loop_destroy(app->loop);
     hub_destroy(app->hub);

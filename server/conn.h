@@ -73,6 +73,12 @@ struct conn {
     bool suspended;
     bool counted;     /* in http->waiting */
     int64_t since_ms; /* of the state, or of the last progress */
+    /* The last reply, without what differs each time: see reply.c. */
+    struct MHD_Response *kept;
+    bool kept_filled; /* what differs is in it */
+    const char *kept_data;
+    size_t kept_bytes;
+    const char *kept_type;
     /* What the reaper saw last. */
     bool marked;
     uint64_t mark_bytes; /* received when idle, acknowledged when replying */
@@ -126,12 +132,14 @@ void conn_set_state(struct conn *conn, enum conn_state state);
 
 /* Sends the call's reply. */
 enum MHD_Result reply_call(struct conn *conn);
+/* The reply is out, or lost. */
+void reply_end(struct conn *conn);
+void reply_forget(struct conn *conn);
 /* Sends a problem of the gate or the server. */
 enum MHD_Result reply_problem(struct conn *conn, int status, const char *code, const char *detail);
 enum MHD_Result reply_preflight(struct conn *conn);
-/* Headers of every answer; `cache`: also Cache-Control: no-store. False: out of memory. */
-bool reply_add_common(struct conn *conn, struct MHD_Response *response, const char *content_type,
-                      bool cache);
+/* Headers of every answer. False: out of memory. */
+bool reply_add_common(struct conn *conn, struct MHD_Response *response, const char *content_type);
 
 /* --- reaper.c --- */
 

@@ -1,4 +1,9 @@
-/* Answers: the call's reply or a problem, with the headers that all answers carry (G18, G19). */
+/* Answers: the call's reply or a problem, with the headers that all answers carry (G18, G19).
+ *
+ * MHD copies each header of each response. A client that polls a price gets replies of one size and
+ * type, so the response object of the last reply is kept on the connection, and only what differs
+ * (request id, the call's own headers) is taken out and put in again. The body is not copied at
+ * all: MHD sends it from the call's buffer. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,32 +29,65 @@ static bool add_cors(struct conn *conn, struct MHD_Response *response)
                        add(response, "Vary", "Origin"));
 }
 
-bool reply_add_common(struct conn *conn, struct MHD_Response *response, const char *content_type,
-                      bool cache)
+static bool add_constant(struct conn *conn, struct MHD_Response *response, const char *content_type,
+                         bool no_store)
 {
     return (!content_type || add(response, "Content-Type", content_type)) &&
            add(response, "Bridge-Env", conn->listener->http->gate.env) &&
-           add(response, "X-Request-Id", conn->request->call.request_id) &&
-           (!cache || add(response, "Cache-Control", "no-store")) &&
+           (!no_store || add(response, "Cache-Control", "no-store")) &&
            add(response, "X-Content-Type-Options", "nosniff") &&
            add(response, "Cross-Origin-Resource-Policy", "same-origin") &&
-           add(response, "X-Frame-Options", "DENY") && add_cors(conn, response) &&
+           add(response, "X-Frame-Options", "DENY");
+}
+
+static bool add_changing(struct conn *conn, struct MHD_Response *response)
+{
+    return add(response, "X-Request-Id", conn->request->call.request_id) &&
+           add_cors(conn, response) &&
            (!conn->listener->http->stopping || add(response, "Connection", "close"));
 }
 
-/* Queues and lets go. A connection that cannot be answered is closed. */
-static enum MHD_Result send_response(struct conn *conn, struct MHD_Response *response,
-                                     bool complete, int status)
+bool reply_add_common(struct conn *conn, struct MHD_Response *response, const char *content_type)
 {
-    enum MHD_Result result = MHD_NO;
+    return add_constant(conn, response, content_type, true) && add_changing(conn, response);
+}
 
+/* A connection that cannot be answered is closed. */
+static enum MHD_Result queue(struct conn *conn, struct MHD_Response *response, bool complete,
+                             int status)
+{
     conn->request->phase = PHASE_ANSWERED;
-    if (complete) {
-        conn_set_state(conn, CONN_REPLYING);
-        result = MHD_queue_response(conn->mhd, (unsigned)status, response);
-    }
-    MHD_destroy_response(response);
-    return result;
+    if (!complete)
+        return MHD_NO;
+    conn_set_state(conn, CONN_REPLYING);
+    return MHD_queue_response(conn->mhd, (unsigned)status, response);
+}
+
+/* --- the call's reply --- */
+
+void reply_forget(struct conn *conn)
+{
+    if (conn->kept)
+        MHD_destroy_response(conn->kept);
+    conn->kept = NULL;
+    conn->kept_filled = false;
+}
+
+void reply_end(struct conn *conn)
+{
+    const struct api_call *call = &conn->request->call;
+    bool clean = true;
+
+    if (!conn->kept_filled)
+        return;
+    conn->kept_filled = false;
+    clean = MHD_del_response_header(conn->kept, "X-Request-Id", call->request_id) == MHD_YES;
+    for (size_t i = 0; clean && i < call->headers_count; i++)
+        clean = call->headers[i].value[0] == '\0' ||
+                MHD_del_response_header(conn->kept, call->headers[i].name,
+                                        call->headers[i].value) == MHD_YES;
+    if (!clean)
+        reply_forget(conn);
 }
 
 static bool names_header(const struct api_call *call, const char *name)
@@ -61,10 +99,41 @@ static bool names_header(const struct api_call *call, const char *name)
     return false;
 }
 
+/* Whether the kept response serves for this reply too. */
+static bool fits_kept(const struct conn *conn, const struct api_call *call)
+{
+    return conn->kept && conn->kept_data == call->reply.data &&
+           conn->kept_bytes == call->reply.bytes && conn->kept_type == call->content_type;
+}
+
+/* A response with the constant headers; `keep`: for the next reply too. NULL: out of memory. */
+static struct MHD_Response *make_response(struct conn *conn, const struct api_call *call, bool keep)
+{
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        call->reply.bytes, call->reply.data, MHD_RESPMEM_PERSISTENT);
+
+    reply_forget(conn);
+    if (response && !add_constant(conn, response, call->reply.bytes ? call->content_type : NULL,
+                                  !names_header(call, "Cache-Control"))) {
+        MHD_destroy_response(response);
+        return NULL;
+    }
+    if (!keep)
+        return response;
+    conn->kept = response;
+    conn->kept_data = call->reply.data;
+    conn->kept_bytes = call->reply.bytes;
+    conn->kept_type = call->content_type;
+    return response;
+}
+
 enum MHD_Result reply_call(struct conn *conn)
 {
-    struct api_call *call = &conn->request->call;
+    const struct api_call *call = &conn->request->call;
+    bool keep = !conn->request->verdict.cors_origin && !conn->listener->http->stopping &&
+                !names_header(call, "Cache-Control");
     struct MHD_Response *response;
+    enum MHD_Result result;
     bool complete;
 
     if (buffer_check(&call->reply) || call->status < 200 || call->status > 599) {
@@ -72,23 +141,28 @@ enum MHD_Result reply_call(struct conn *conn)
                   call->endpoint->path, call->status);
         return reply_problem(conn, 500, "internal", "the reply could not be made");
     }
-    response = MHD_create_response_from_buffer(call->reply.bytes, call->reply.data,
-                                               MHD_RESPMEM_PERSISTENT);
+    response = keep && fits_kept(conn, call) ? conn->kept : make_response(conn, call, keep);
     if (!response)
         return MHD_NO;
-    complete = reply_add_common(conn, response, call->reply.bytes ? call->content_type : NULL,
-                                !names_header(call, "Cache-Control"));
+    complete = add_changing(conn, response);
     for (size_t i = 0; complete && i < call->headers_count; i++)
         complete = call->headers[i].value[0] == '\0' ||
                    add(response, call->headers[i].name, call->headers[i].value);
-    return send_response(conn, response, complete, call->status);
+    conn->kept_filled = keep;
+    result = queue(conn, response, complete, call->status);
+    if (!keep)
+        MHD_destroy_response(response);
+    return result;
 }
+
+/* --- problems and preflights --- */
 
 enum MHD_Result reply_problem(struct conn *conn, int status, const char *code, const char *detail)
 {
     struct request *request = conn->request;
     struct buffer body = buffer_of(PROBLEM_MAX);
     struct MHD_Response *response;
+    enum MHD_Result result;
     size_t bytes = 0;
     char *data;
     bool complete;
@@ -100,26 +174,31 @@ enum MHD_Result reply_problem(struct conn *conn, int status, const char *code, c
         free(data);
         return MHD_NO;
     }
-    complete = reply_add_common(conn, response, PROBLEM_TYPE, true) &&
+    complete = reply_add_common(conn, response, PROBLEM_TYPE) &&
                (status != 405 || !request->verdict.allow[0] ||
                 add(response, "Allow", request->verdict.allow)) &&
                (status != 503 || add(response, "Retry-After", "1"));
-    return send_response(conn, response, complete, status);
+    result = queue(conn, response, complete, status);
+    MHD_destroy_response(response);
+    return result;
 }
 
 enum MHD_Result reply_preflight(struct conn *conn)
 {
     struct MHD_Response *response =
         MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+    enum MHD_Result result;
     bool complete;
 
     if (!response)
         return MHD_NO;
     complete =
-        reply_add_common(conn, response, NULL, true) &&
+        reply_add_common(conn, response, NULL) &&
         add(response, "Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE") &&
         add(response, "Access-Control-Allow-Headers",
             "Content-Type, Idempotency-Key, X-Client, Bridge-Expect-Env, Last-Event-ID") &&
         add(response, "Access-Control-Max-Age", "600");
-    return send_response(conn, response, complete, 204);
+    result = queue(conn, response, complete, 204);
+    MHD_destroy_response(response);
+    return result;
 }

@@ -88,6 +88,7 @@ static void conn_end(struct conn *conn)
         conn->previous->next = conn->next;
     else
         http->conns = conn->next;
+    reply_forget(conn);
     request_free(conn->request);
     free(conn);
     atomic_fetch_sub_explicit(&http->connections_now, 1, memory_order_relaxed);
@@ -406,6 +407,7 @@ void request_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
     conn_set_state(conn, CONN_IDLE);
     if (!request)
         return;
+    reply_end(conn);
     free(request->body);
     request->body = NULL;
     if (request->call.reply.capacity > REPLY_KEPT_BYTES)

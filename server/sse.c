@@ -304,7 +304,7 @@ static enum MHD_Result answer(struct conn *conn, struct sse_reader *reader, cons
 
     conn->request->phase = PHASE_ANSWERED;
     conn_set_state(conn, reader ? CONN_STREAM : CONN_REPLYING);
-    if (response && reply_add_common(conn, response, type, true))
+    if (response && reply_add_common(conn, response, type))
         result = MHD_queue_response(conn->mhd, MHD_HTTP_OK, response);
     if (response)
         MHD_destroy_response(response);

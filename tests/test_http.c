@@ -285,6 +285,32 @@ START_TEST(ten_thousand_requests_go_over_one_connection)
 }
 END_TEST
 
+START_TEST(replies_on_one_connection_do_not_keep_each_others_headers)
+{
+    int fd = client_connect(port);
+    char last[24] = "";
+
+    for (int i = 0; i < 6; i++) {
+        const char *id;
+        const char *twin;
+
+        client_send(fd, i == 3 ? GET("/late") : GET("/livez"));
+        ck_assert_int_eq(client_reply(fd, reply, sizeof(reply)), 200);
+        id = strstr(reply, "X-Request-Id: ");
+        twin = strstr(reply, "X-Twin: ");
+        ck_assert_ptr_nonnull(id);
+        ck_assert_ptr_null(strstr(id + 1, "X-Request-Id: "));
+        ck_assert_ptr_null(strstr(strstr(reply, "nosniff") + 1, "nosniff"));
+        ck_assert_int_ne(strncmp(id + 14, last, 18), 0);
+        memcpy(last, id + 14, 18);
+        ck_assert(!twin == (i == 3));
+        if (twin)
+            ck_assert_int_eq(strncmp(twin + 8, last, 18), 0);
+    }
+    (void)close(fd);
+}
+END_TEST
+
 START_TEST(pipelined_requests_are_answered_in_order)
 {
     int fd = client_connect(port);
@@ -601,6 +627,7 @@ static TCase *running_case(void)
     tcase_add_test(tcase, problems_are_problem_json_and_a_405_has_allow);
     tcase_add_test(tcase, head_is_get_without_a_body);
     tcase_add_test(tcase, ten_thousand_requests_go_over_one_connection);
+    tcase_add_test(tcase, replies_on_one_connection_do_not_keep_each_others_headers);
     tcase_add_test(tcase, pipelined_requests_are_answered_in_order);
     tcase_add_test(tcase, a_large_reply_arrives_whole);
     tcase_add_test(tcase, two_hundred_connections_are_served_at_once);

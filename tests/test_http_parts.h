@@ -42,6 +42,9 @@ static void answer(struct api_call *call, int status, const char *text)
 static void handle_live(const struct api *api, struct api_call *call)
 {
     (void)api;
+    memcpy(call->headers[0].name, "X-Twin", sizeof("X-Twin"));
+    memcpy(call->headers[0].value, call->request_id, sizeof(call->request_id));
+    call->headers_count = 1;
     answer(call, 200, "ok\n");
 }
 
