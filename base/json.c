@@ -153,7 +153,7 @@ static uint64_t hash_more(uint64_t hash, const unsigned char *data, size_t bytes
     return hash;
 }
 
-/* Bytes that need no look inside a string: ASCII but for control characters, quote and backslash. */
+/* Bytes that need no look inside a string: ASCII, no control character, quote or backslash. */
 static const unsigned char *plain_end(const unsigned char *at, const unsigned char *end)
 {
     while (at < end && *at >= 0x20 && *at < 0x80 && *at != '"' && *at != '\\')
@@ -406,7 +406,8 @@ static const char *blanks(const char *at, const char *end)
     return at;
 }
 
-/* At an opening quote; returns the byte behind the closing one: the first with an even number of backslashes before it. */
+/* At an opening quote; returns the byte behind the closing one, which is the first quote with an
+ * even number of backslashes before it. */
 static const char *string_end(const char *at, const char *end)
 {
     const char *first = at + 1;
@@ -425,7 +426,9 @@ static const char *string_end(const char *at, const char *end)
 }
 
 /* The bytes that matter when a container is skipped: 1 opens, 2 closes, 3 quotes. */
-static const unsigned char skip_class[256] = { ['{'] = 1, ['['] = 1, ['}'] = 2, [']'] = 2, ['"'] = 3 };
+static const unsigned char skip_class[256] = {
+    ['{'] = 1, ['['] = 1, ['}'] = 2, [']'] = 2, ['"'] = 3
+};
 
 static const char *value_end(const char *at, const char *end)
 {

@@ -17,7 +17,8 @@ struct name_index {
 
 static size_t slot_of(const char *name, size_t bytes)
 {
-    return (bytes * 5 + (unsigned char)name[0] + 3U * (unsigned char)name[bytes - 1]) % SLOTS;
+    return (bytes * 5 + (unsigned char)name[0] + 3 * (size_t)(unsigned char)name[bytes - 1]) %
+           SLOTS;
 }
 
 static void index_names(struct name_index *index, const struct member_name *names, size_t count)

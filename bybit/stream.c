@@ -766,6 +766,10 @@ static enum err make_context(struct stream *stream, struct error *error)
         .fd_limit_per_thread = FD_LIMIT,
         .pt_serv_buf_size = 32768,
         .ssl_client_options_set = (long)(SSL_OP_NO_SSLv3 | SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1),
+        .http_proxy_address = "", /* else everything goes through $http_proxy */
+#ifdef LWS_WITH_SOCKS5
+        .socks_proxy_address = "", /* likewise */
+#endif
         .user = stream,
         .gid = -1,
         .uid = -1,
@@ -778,13 +782,9 @@ static enum err make_context(struct stream *stream, struct error *error)
         info.client_ssl_ca_filepath = stream->config.ca_file;
         info.options |= LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS;
     }
-    /* The library would send everything through these. */
-    if (getenv("http_proxy"))
-        unsetenv("http_proxy");
-    if (getenv("socks_proxy"))
-        unsetenv("socks_proxy");
-    lws_set_log_level(LLL_ERR | LLL_WARN, on_library_log);
+    lws_set_log_level(0, on_library_log); /* it would complain of the empty proxy */
     stream->context = lws_create_context(&info);
+    lws_set_log_level(LLL_ERR | LLL_WARN, on_library_log);
     if (!stream->context)
         return error_set(error, ERR_INTERNAL, "stream: cannot make the socket context");
     return ERR_NONE;

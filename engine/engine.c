@@ -499,7 +499,7 @@ static size_t actions_most(const struct engine *engine, const struct engine_even
     if (event->kind == EVENT_COMMITTED)
         most += 4 * engine->intents_count;
     if (event->kind == EVENT_TICK)
-        most += 6 * TICK_RECORDS_MAX;
+        most += (size_t)6 * TICK_RECORDS_MAX;
     if (engine->recovery.plan != PLAN_NONE)
         most += engine->states[ORDER_UNKNOWN]; /* compare() at its end */
     return most;

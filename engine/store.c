@@ -32,7 +32,7 @@ static enum err index_init(struct index *index, size_t items_max)
 
     while (count < items_max && count < ((size_t)1 << 20))
         count *= 2;
-    index->buckets = calloc(count, sizeof(*index->buckets));
+    index->buckets = calloc(count, sizeof(struct node *));
     index->mask = count - 1;
     return index->buckets ? ERR_NONE : ERR_NO_MEMORY;
 }
@@ -91,25 +91,42 @@ enum err store_init(struct engine *engine)
     return ERR_NONE;
 }
 
-#define FREE_LIST(type, first)                                                                     \
-    for (type *item_ = (first); item_;) {                                                          \
-        type *next_ = item_->next;                                                                 \
-        free(item_);                                                                               \
-        item_ = next_;                                                                             \
+/* Lists of four types, linked by a member `next` at different places. */
+static void *next_of(const void *item, size_t next_at)
+{
+    void *next;
+
+    memcpy(&next, (const char *)item + next_at, sizeof(next));
+    return next;
+}
+
+static void free_list(void *first, size_t next_at)
+{
+    while (first) {
+        void *next = next_of(first, next_at);
+
+        free(first);
+        first = next;
     }
+}
+
+#define NEXT_OF_RECORD   offsetof(struct record, next)
+#define NEXT_OF_FILL     offsetof(struct fill_node, next)
+#define NEXT_OF_FIND     offsetof(struct find, next)
+#define NEXT_OF_EVIDENCE offsetof(struct evidence, next)
 
 void store_deinit(struct engine *engine)
 {
     for (struct record *record = engine->records; record; record = record->next)
-        FREE_LIST(struct fill_node, record->fills)
+        free_list(record->fills, NEXT_OF_FILL);
     for (struct find *find = engine->finds_first; find; find = find->next)
-        FREE_LIST(struct evidence, find->first)
-    FREE_LIST(struct record, engine->records)
-    FREE_LIST(struct find, engine->finds_first)
-    FREE_LIST(struct record, engine->spare_records)
-    FREE_LIST(struct fill_node, engine->spare_fills)
-    FREE_LIST(struct find, engine->spare_finds)
-    FREE_LIST(struct evidence, engine->spare_evidence)
+        free_list(find->first, NEXT_OF_EVIDENCE);
+    free_list(engine->records, NEXT_OF_RECORD);
+    free_list(engine->finds_first, NEXT_OF_FIND);
+    free_list(engine->spare_records, NEXT_OF_RECORD);
+    free_list(engine->spare_fills, NEXT_OF_FILL);
+    free_list(engine->spare_finds, NEXT_OF_FIND);
+    free_list(engine->spare_evidence, NEXT_OF_EVIDENCE);
     free(engine->heap);
     free(engine->waiters);
     free(engine->links.buckets);
@@ -121,23 +138,71 @@ void store_deinit(struct engine *engine)
     free(engine->find_keys.buckets);
 }
 
-#define GROW_SPARE(type, list, count, wanted)                                                      \
-    while ((count) < (wanted)) {                                                                   \
-        type *item_ = malloc(sizeof(*item_));                                                      \
-        if (!item_)                                                                                \
-            return ERR_NO_MEMORY;                                                                  \
-        item_->next = (list);                                                                      \
-        (list) = item_;                                                                            \
-        (count)++;                                                                                 \
+/* A new item of `bytes`, linked before `first`; NULL: out of memory. */
+static void *prepend_new(void *first, size_t bytes, size_t next_at)
+{
+    void *item = malloc(bytes);
+
+    if (item)
+        memcpy((char *)item + next_at, &first, sizeof(first));
+    return item;
+}
+
+static enum err grow_records(struct engine *engine, size_t wanted)
+{
+    for (; engine->spare_records_count < wanted; engine->spare_records_count++) {
+        struct record *item = prepend_new(engine->spare_records, sizeof(*item), NEXT_OF_RECORD);
+
+        if (!item)
+            return ERR_NO_MEMORY;
+        engine->spare_records = item;
     }
+    return ERR_NONE;
+}
+
+static enum err grow_fills(struct engine *engine, size_t wanted)
+{
+    for (; engine->spare_fills_count < wanted; engine->spare_fills_count++) {
+        struct fill_node *item = prepend_new(engine->spare_fills, sizeof(*item), NEXT_OF_FILL);
+
+        if (!item)
+            return ERR_NO_MEMORY;
+        engine->spare_fills = item;
+    }
+    return ERR_NONE;
+}
+
+static enum err grow_finds(struct engine *engine, size_t wanted)
+{
+    for (; engine->spare_finds_count < wanted; engine->spare_finds_count++) {
+        struct find *item = prepend_new(engine->spare_finds, sizeof(*item), NEXT_OF_FIND);
+
+        if (!item)
+            return ERR_NO_MEMORY;
+        engine->spare_finds = item;
+    }
+    return ERR_NONE;
+}
+
+static enum err grow_evidence(struct engine *engine, size_t wanted)
+{
+    for (; engine->spare_evidence_count < wanted; engine->spare_evidence_count++) {
+        struct evidence *item =
+            prepend_new(engine->spare_evidence, sizeof(*item), NEXT_OF_EVIDENCE);
+
+        if (!item)
+            return ERR_NO_MEMORY;
+        engine->spare_evidence = item;
+    }
+    return ERR_NONE;
+}
 
 enum err store_reserve(struct engine *engine, size_t records, size_t fills, size_t finds,
                        size_t evidence)
 {
-    GROW_SPARE(struct record, engine->spare_records, engine->spare_records_count, records)
-    GROW_SPARE(struct fill_node, engine->spare_fills, engine->spare_fills_count, fills)
-    GROW_SPARE(struct find, engine->spare_finds, engine->spare_finds_count, finds)
-    GROW_SPARE(struct evidence, engine->spare_evidence, engine->spare_evidence_count, evidence)
+    if (grow_records(engine, records) || grow_fills(engine, fills) || grow_finds(engine, finds) ||
+        grow_evidence(engine, evidence))
+        return ERR_NO_MEMORY;
     return ERR_NONE;
 }
 

@@ -334,14 +334,15 @@ enum err http_start(struct http **out, const struct http_config *config, struct 
     err = prepare(&self->http, error);
     if (!err && config->hub)
         hub_set_wake(config->hub, on_hub_wake, self->http.bell);
+    *out = &self->http; /* before the thread: its first request may ask for /status */
     if (!err && pthread_create(&self->thread, NULL, run_thread, &self->http) != 0)
         err = error_set(error, ERR_INTERNAL, "http: cannot start its thread");
     if (err) {
+        *out = NULL;
         release(self);
         return err;
     }
     self->running = true;
-    *out = &self->http;
     return ERR_NONE;
 }
 

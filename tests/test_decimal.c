@@ -267,6 +267,13 @@ END_TEST
 
 /* --- algebra on random values --- */
 
+/* Without check's bookkeeping on each success: for loops that run often. */
+#define MUST(condition)                                                                            \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            ck_abort_msg("%s", #condition);                                                        \
+    } while (0)
+
 static uint64_t seed = 88172645463325252ULL;
 
 static uint64_t roll(uint64_t below)
@@ -289,7 +296,7 @@ static struct decimal random_decimal(void)
 
 START_TEST(algebra_holds_for_random_values)
 {
-    for (int i = 0; i < 200000; i++) {
+    for (int i = 0; i < 100000; i++) {
         struct decimal a = random_decimal();
         struct decimal b = random_decimal();
         struct decimal c = random_decimal();
@@ -298,43 +305,42 @@ START_TEST(algebra_holds_for_random_values)
         struct decimal z;
         char text[DECIMAL_TEXT_MAX];
 
-        ck_assert(!decimal_parse(&x, decimal_format(&a, text)));
-        ck_assert_int_eq(decimal_cmp(&a, &x), 0);
-        ck_assert_int_eq(x.scale, a.scale);
+        MUST(!decimal_parse(&x, decimal_format(&a, text)));
+        MUST(decimal_cmp(&a, &x) == 0);
+        MUST(x.scale == a.scale);
         x = decimal_trim(a);
-        ck_assert_int_eq(decimal_cmp(&a, &x), 0);
-        ck_assert(!decimal_add(&x, &a, &b) && !decimal_add(&y, &b, &a));
-        ck_assert_int_eq(decimal_cmp(&x, &y), 0);
-        ck_assert(!decimal_sub(&x, &x, &b));
-        ck_assert_int_eq(decimal_cmp(&x, &a), 0);
-        ck_assert(!decimal_sub(&x, &a, &b));
-        ck_assert_int_eq(decimal_sign(&x), decimal_cmp(&a, &b) < 0 ? -1 : decimal_cmp(&a, &b) > 0);
-        ck_assert(!decimal_mul(&x, &a, &b) && !decimal_mul(&y, &b, &a));
-        ck_assert_int_eq(decimal_cmp(&x, &y), 0);
+        MUST(decimal_cmp(&a, &x) == 0);
+        MUST(!decimal_add(&x, &a, &b) && !decimal_add(&y, &b, &a));
+        MUST(decimal_cmp(&x, &y) == 0);
+        MUST(!decimal_sub(&x, &x, &b));
+        MUST(decimal_cmp(&x, &a) == 0);
+        MUST(!decimal_sub(&x, &a, &b));
+        MUST(decimal_sign(&x) == (decimal_cmp(&a, &b) < 0 ? -1 : decimal_cmp(&a, &b) > 0));
+        MUST(!decimal_mul(&x, &a, &b) && !decimal_mul(&y, &b, &a));
+        MUST(decimal_cmp(&x, &y) == 0);
         /* a (b + c) = a b + a c, where it fits. */
         if (!decimal_add(&x, &b, &c) && !decimal_mul(&x, &a, &x) && !decimal_mul(&y, &a, &b) &&
             !decimal_mul(&z, &a, &c) && !decimal_add(&y, &y, &z))
-            ck_assert_int_eq(decimal_cmp(&x, &y), 0);
+            MUST(decimal_cmp(&x, &y) == 0);
         /* |a - (a / b) b| < |b| / 10^s and the quotient is cut toward zero. */
         if (decimal_sign(&b) != 0 && !decimal_div(&x, &a, &b, 4) && !decimal_mul(&y, &x, &b)) {
-            ck_assert(!decimal_sub(&z, &a, &y));
-            ck_assert(decimal_sign(&z) == 0 || decimal_sign(&z) == decimal_sign(&a));
+            MUST(!decimal_sub(&z, &a, &y));
+            MUST(decimal_sign(&z) == 0 || decimal_sign(&z) == decimal_sign(&a));
         }
         /* floor <= value < floor + step; nearest is within half a step. */
         b.mantissa = b.mantissa < 0 ? -b.mantissa : b.mantissa;
         a.mantissa = a.mantissa < 0 ? -a.mantissa : a.mantissa;
         if (decimal_sign(&b) > 0 && !decimal_floor_to(&x, &a, &b)) {
-            ck_assert_int_eq(x.scale, b.scale);
-            ck_assert(decimal_is_multiple(&x, &b));
-            ck_assert_int_le(decimal_cmp(&x, &a), 0);
-            ck_assert(!decimal_add(&y, &x, &b));
-            ck_assert_int_gt(decimal_cmp(&y, &a), 0);
-            ck_assert_int_eq(decimal_is_multiple(&a, &b), decimal_cmp(&x, &a) == 0);
-            ck_assert(!decimal_nearest_to(&z, &a, &b));
-            ck_assert(decimal_cmp(&z, &x) == 0 || decimal_cmp(&z, &y) == 0);
-            ck_assert(!decimal_sub(&x, &a, &x) && !decimal_sub(&y, &y, &a));
-            ck_assert_int_eq(decimal_cmp(&z, &a) > 0,
-                             decimal_cmp(&y, &x) <= 0 && decimal_sign(&x) > 0);
+            MUST(x.scale == b.scale);
+            MUST(decimal_is_multiple(&x, &b));
+            MUST(decimal_cmp(&x, &a) <= 0);
+            MUST(!decimal_add(&y, &x, &b));
+            MUST(decimal_cmp(&y, &a) > 0);
+            MUST(decimal_is_multiple(&a, &b) == (decimal_cmp(&x, &a) == 0));
+            MUST(!decimal_nearest_to(&z, &a, &b));
+            MUST(decimal_cmp(&z, &x) == 0 || decimal_cmp(&z, &y) == 0);
+            MUST(!decimal_sub(&x, &a, &x) && !decimal_sub(&y, &y, &a));
+            MUST((decimal_cmp(&z, &a) > 0) == (decimal_cmp(&y, &x) <= 0 && decimal_sign(&x) > 0));
         }
     }
 }

@@ -6,14 +6,14 @@ START_TEST(a_create_is_sent_only_after_its_intent_is_committed)
     struct bench *bench = bench_open(100, true);
 
     create(bench, "a");
-    ck_assert_int_eq(first(bench, ACTION_ROW)->u.row.kind, ROW_INTENT);
-    ck_assert_uint_eq(first(bench, ACTION_ROW)->u.row.seq, 0);
+    ck_assert_int_eq(must(bench, ACTION_ROW, 0)->u.row.kind, ROW_INTENT);
+    ck_assert_uint_eq(must(bench, ACTION_ROW, 0)->u.row.seq, 0);
     ck_assert_ptr_null(first(bench, ACTION_SEND_CREATE));
     tick_at(bench, T0 + 100);
     ck_assert_ptr_null(first(bench, ACTION_SEND_CREATE));
     commit(bench);
-    ck_assert_str_eq(first(bench, ACTION_SEND_CREATE)->u.send.request.link, "a");
-    ck_assert_int_eq(first(bench, ACTION_SEND_CREATE)->u.send.deadline_ms, T0 + 5000);
+    ck_assert_str_eq(must(bench, ACTION_SEND_CREATE, 0)->u.send.request.link, "a");
+    ck_assert_int_eq(must(bench, ACTION_SEND_CREATE, 0)->u.send.deadline_ms, T0 + 5000);
     ck_assert_int_eq(state_of(bench, "a"), ORDER_SENT);
     commit(bench);
     ck_assert_ptr_null(first(bench, ACTION_SEND_CREATE));
@@ -69,10 +69,10 @@ START_TEST(a_soft_refusal_needs_one_empty_look_up)
 
     answer(bench, send_id, REPLY_REFUSED, 10429, "");
     tick_at(bench, bench->now_ms);
-    empty_page(bench, first(bench, ACTION_READ)->u.read.read_id);
-    empty_page(bench, first(bench, ACTION_READ)->u.read.read_id);
+    empty_page(bench, must(bench, ACTION_READ, 0)->u.read.read_id);
+    empty_page(bench, must(bench, ACTION_READ, 0)->u.read.read_id);
     ck_assert_ptr_null(first(bench, ACTION_REPLY));
-    empty_page(bench, first(bench, ACTION_READ)->u.read.read_id);
+    empty_page(bench, must(bench, ACTION_READ, 0)->u.read.read_id);
     (void)replied(bench, OUTCOME_NOT_SENT);
     ck_assert_int_eq(state_of(bench, "a"), ORDER_NOT_SENT);
     bench_close(bench);
@@ -118,7 +118,7 @@ START_TEST(a_duplicate_is_adopted_only_if_it_matches)
 
     answer(bench, send_id, REPLY_DUPLICATE, 110072, "");
     tick_at(bench, bench->now_ms);
-    page(bench, first(bench, ACTION_READ)->u.read.read_id, true, &report, 1, NULL, 0, "");
+    page(bench, must(bench, ACTION_READ, 0)->u.read.read_id, true, &report, 1, NULL, 0, "");
     ck_assert_int_eq(state_of(bench, "a"), ORDER_LIVE);
 
     send_id = sent(bench, "b");
@@ -126,9 +126,9 @@ START_TEST(a_duplicate_is_adopted_only_if_it_matches)
     report.qty = decimal_from_int(7);
     answer(bench, send_id, REPLY_DUPLICATE, 110072, "");
     tick_at(bench, bench->now_ms);
-    page(bench, first(bench, ACTION_READ)->u.read.read_id, true, &report, 1, NULL, 0, "");
+    page(bench, must(bench, ACTION_READ, 0)->u.read.read_id, true, &report, 1, NULL, 0, "");
     ck_assert_int_eq(state_of(bench, "b"), ORDER_REJECTED);
-    found(bench, first(bench, ACTION_FIND)->u.find.find_id, NULL, false);
+    found(bench, must(bench, ACTION_FIND, 0)->u.find.find_id, NULL, false);
     ck_assert(engine_find(bench->engine, "id-b")->external);
     ck_assert_str_eq(engine_find(bench->engine, "id-b")->request.link, "");
     bench_close(bench);
@@ -145,7 +145,7 @@ START_TEST(the_same_key_and_body_is_one_order)
     create(bench, "a");
     (void)replied(bench, OUTCOME_IN_PROGRESS);
     commit(bench);
-    send_id = first(bench, ACTION_SEND_CREATE)->u.send.send_id;
+    send_id = must(bench, ACTION_SEND_CREATE, 0)->u.send.send_id;
     create(bench, "a");
     (void)replied(bench, OUTCOME_IN_PROGRESS);
     answer(bench, send_id, REPLY_OK, 0, "id-a");
@@ -182,8 +182,8 @@ START_TEST(what_was_not_sent_is_tried_again_as_another_attempt)
 
     answer(bench, send_id, REPLY_NOT_SENT, 0, "");
     create(bench, "a");
-    ck_assert_int_eq(first(bench, ACTION_ROW)->u.row.kind, ROW_RETRY);
-    ck_assert_int_eq(first(bench, ACTION_ROW)->u.row.order.attempt, 2);
+    ck_assert_int_eq(must(bench, ACTION_ROW, 0)->u.row.kind, ROW_RETRY);
+    ck_assert_int_eq(must(bench, ACTION_ROW, 0)->u.row.order.attempt, 2);
     ck_assert_ptr_null(first(bench, ACTION_SEND_CREATE));
     commit(bench);
     ck_assert_ptr_nonnull(first(bench, ACTION_SEND_CREATE));
@@ -232,7 +232,7 @@ START_TEST(a_link_that_the_journal_knows_is_judged_by_the_stored_order)
     order = stored(ORDER_NOT_SENT);
     create(bench, "a");
     commit_known(bench, &order);
-    ck_assert_int_eq(first(bench, ACTION_ROW)->u.row.kind, ROW_RETRY);
+    ck_assert_int_eq(must(bench, ACTION_ROW, 0)->u.row.kind, ROW_RETRY);
     ck_assert_ptr_null(first(bench, ACTION_SEND_CREATE));
     commit(bench);
     ck_assert_ptr_nonnull(first(bench, ACTION_SEND_CREATE));
@@ -272,7 +272,7 @@ START_TEST(an_intent_past_its_deadline_is_not_sent)
     (void)replied(bench, OUTCOME_NOT_SENT);
     commit(bench);
     ck_assert_ptr_null(first(bench, ACTION_SEND_CREATE));
-    ck_assert_int_eq(first(bench, ACTION_ROW)->u.row.order.state, ORDER_NOT_SENT);
+    ck_assert_int_eq(must(bench, ACTION_ROW, 0)->u.row.order.state, ORDER_NOT_SENT);
     bench_close(bench);
 }
 END_TEST
@@ -284,7 +284,7 @@ START_TEST(a_lost_create_with_a_wait_is_answered_when_it_is_found)
 
     create_request(bench, &request, WAIT_FILLED, 20000);
     commit(bench);
-    answer(bench, first(bench, ACTION_SEND_CREATE)->u.send.send_id, REPLY_LOST, 0, "");
+    answer(bench, must(bench, ACTION_SEND_CREATE, 0)->u.send.send_id, REPLY_LOST, 0, "");
     ck_assert_ptr_null(first(bench, ACTION_REPLY));
     order_seen(bench, "a", "id-a", STATUS_FILLED, 10);
     (void)replied(bench, OUTCOME_ACCEPTED);
@@ -292,7 +292,7 @@ START_TEST(a_lost_create_with_a_wait_is_answered_when_it_is_found)
     request = request_of("b");
     create_request(bench, &request, WAIT_FINAL, 8000);
     commit(bench);
-    answer(bench, first(bench, ACTION_SEND_CREATE)->u.send.send_id, REPLY_LOST, 0, "");
+    answer(bench, must(bench, ACTION_SEND_CREATE, 0)->u.send.send_id, REPLY_LOST, 0, "");
     tick_at(bench, T0 + 7999);
     ck_assert_ptr_null(first(bench, ACTION_REPLY));
     tick_at(bench, T0 + 8000);
@@ -327,9 +327,9 @@ START_TEST(a_cancel_leaves_at_once_and_again_while_the_order_is_seen_open)
     uint64_t cancel_id;
 
     ask(bench, EVENT_CANCEL, "a", WAIT_ACCEPTED, 0);
-    cancel_id = first(bench, ACTION_SEND_CANCEL)->u.send.send_id;
-    ck_assert(first(bench, ACTION_ROW)->u.row.order.cancel_wanted);
-    ck_assert_str_eq(first(bench, ACTION_SEND_CANCEL)->u.send.order_id, "");
+    cancel_id = must(bench, ACTION_SEND_CANCEL, 0)->u.send.send_id;
+    ck_assert(must(bench, ACTION_ROW, 0)->u.row.order.cancel_wanted);
+    ck_assert_str_eq(must(bench, ACTION_SEND_CANCEL, 0)->u.send.order_id, "");
     ck_assert_str_eq(engine_cancel_in_flight(bench->engine, engine_find(bench->engine, "a")),
                      "sent");
     answer(bench, send_id, REPLY_OK, 0, "id-a");
@@ -337,8 +337,8 @@ START_TEST(a_cancel_leaves_at_once_and_again_while_the_order_is_seen_open)
     ck_assert_ptr_null(first(bench, ACTION_REPLY));
     order_seen(bench, "a", "id-a", STATUS_NEW, 0);
     tick_at(bench, T0 + 2000);
-    cancel_id = first(bench, ACTION_SEND_CANCEL)->u.send.send_id;
-    ck_assert_str_eq(first(bench, ACTION_SEND_CANCEL)->u.send.order_id, "id-a");
+    cancel_id = must(bench, ACTION_SEND_CANCEL, 0)->u.send.send_id;
+    ck_assert_str_eq(must(bench, ACTION_SEND_CANCEL, 0)->u.send.order_id, "id-a");
     answer(bench, cancel_id, REPLY_OK, 0, "");
     (void)replied(bench, OUTCOME_OK);
     order_seen(bench, "a", "id-a", STATUS_CANCELLED, 0);
@@ -375,7 +375,7 @@ START_TEST(a_cancel_of_an_open_order_is_answered_by_its_answer)
     answer(bench, send_id, REPLY_OK, 0, "id-a");
     order_seen(bench, "a", "id-a", STATUS_NEW, 0);
     ask(bench, EVENT_CANCEL, "id-a", WAIT_ACCEPTED, 0);
-    answer(bench, first(bench, ACTION_SEND_CANCEL)->u.send.send_id, cancels[_i].kind, 1, "");
+    answer(bench, must(bench, ACTION_SEND_CANCEL, 0)->u.send.send_id, cancels[_i].kind, 1, "");
     if (cancels[_i].outcome >= 0)
         (void)replied(bench, (enum outcome)cancels[_i].outcome);
     else
@@ -394,9 +394,9 @@ START_TEST(fills_are_counted_once_and_settle_the_order)
 
     answer(bench, send_id, REPLY_OK, 0, "id-a");
     fill_seen(bench, "e1", "id-a", 4);
-    ck_assert_int_eq(first(bench, ACTION_ROW)->u.row.kind, ROW_FILL);
-    ck_assert_str_eq(first(bench, ACTION_ROW)->u.row.fill.tag, "grid");
-    ck_assert_str_eq(first(bench, ACTION_ROW)->u.row.fill.client_id, "a");
+    ck_assert_int_eq(must(bench, ACTION_ROW, 0)->u.row.kind, ROW_FILL);
+    ck_assert_str_eq(must(bench, ACTION_ROW, 0)->u.row.fill.tag, "grid");
+    ck_assert_str_eq(must(bench, ACTION_ROW, 0)->u.row.fill.client_id, "a");
     fill_seen(bench, "e1", "id-a", 4);
     ck_assert_ptr_null(first(bench, ACTION_ROW));
     order_seen(bench, "a", "id-a", STATUS_FILLED, 10);
@@ -409,7 +409,7 @@ START_TEST(fills_are_counted_once_and_settle_the_order)
     ck_assert_uint_eq(status_of(bench).anomalies, 1);
     ck_assert_ptr_null(first(bench, ACTION_ROW));
     fill_seen(bench, "e3", "id-a", 1); /* more than its end said */
-    ck_assert(first(bench, ACTION_ROW)->u.row.anomaly);
+    ck_assert(must(bench, ACTION_ROW, 0)->u.row.anomaly);
     ck_assert(!engine_find(bench->engine, "a")->settled);
     bench_close(bench);
 }
@@ -422,7 +422,7 @@ START_TEST(evidence_against_an_end_is_an_anomaly)
 
     answer(bench, send_id, REPLY_NOT_SENT, 0, "");
     order_seen(bench, "a", "id-a", STATUS_NEW, 0);
-    ck_assert(first(bench, ACTION_ROW)->u.row.anomaly);
+    ck_assert(must(bench, ACTION_ROW, 0)->u.row.anomaly);
     ck_assert_int_eq(state_of(bench, "a"), ORDER_LIVE);
     ck_assert_uint_eq(status_of(bench).anomalies, 1);
     bench_close(bench);
@@ -454,9 +454,9 @@ START_TEST(event_numbers_have_no_gap)
 
     ck_assert_uint_eq(status_of(bench).last_seq, seq);
     answer(bench, send_id, REPLY_OK, 0, "id-a");
-    ck_assert_uint_eq(first(bench, ACTION_ROW)->u.row.seq, seq + 1);
+    ck_assert_uint_eq(must(bench, ACTION_ROW, 0)->u.row.seq, seq + 1);
     order_seen(bench, "a", "id-a", STATUS_NEW, 0);
-    ck_assert_uint_eq(first(bench, ACTION_ROW)->u.row.seq, seq + 2);
+    ck_assert_uint_eq(must(bench, ACTION_ROW, 0)->u.row.seq, seq + 2);
     ck_assert_uint_eq(engine_find(bench->engine, "a")->seq, seq + 2);
     bench_close(bench);
 }
@@ -471,7 +471,7 @@ START_TEST(a_stop_sends_nothing_more_and_answers_everybody)
     happens(bench, EVENT_STOP);
     ck_assert_int_eq(count(bench, ACTION_REPLY), 2);
     for (int i = 0; i < 2; i++) {
-        const struct engine_action *reply = nth(bench, ACTION_REPLY, i);
+        const struct engine_action *reply = must(bench, ACTION_REPLY, i);
 
         ck_assert_int_eq(reply->u.reply.outcome, strcmp(reply->u.reply.order.request.link, "a") == 0
                                                      ? OUTCOME_UNKNOWN
@@ -479,7 +479,7 @@ START_TEST(a_stop_sends_nothing_more_and_answers_everybody)
     }
     commit(bench);
     ck_assert_ptr_null(first(bench, ACTION_SEND_CREATE));
-    ck_assert_int_eq(first(bench, ACTION_ROW)->u.row.order.state, ORDER_NOT_SENT);
+    ck_assert_int_eq(must(bench, ACTION_ROW, 0)->u.row.order.state, ORDER_NOT_SENT);
     create(bench, "c");
     (void)replied(bench, OUTCOME_NOT_READY);
     bench_close(bench);
@@ -518,11 +518,11 @@ START_TEST(links_made_here_grow)
     char before[ORDER_LINK_MAX];
 
     create_request(bench, &request, WAIT_ACCEPTED, 0);
-    memcpy(before, first(bench, ACTION_ROW)->u.row.order.request.link, ORDER_LINK_MAX);
+    memcpy(before, must(bench, ACTION_ROW, 0)->u.row.order.request.link, ORDER_LINK_MAX);
     ck_assert(link_is_valid(before));
-    ck_assert_str_eq(first(bench, ACTION_ROW)->u.row.order.request.client_id, before);
+    ck_assert_str_eq(must(bench, ACTION_ROW, 0)->u.row.order.request.client_id, before);
     create_request(bench, &request, WAIT_ACCEPTED, 0);
-    ck_assert_int_gt(strcmp(first(bench, ACTION_ROW)->u.row.order.request.link, before), 0);
+    ck_assert_int_gt(strcmp(must(bench, ACTION_ROW, 0)->u.row.order.request.link, before), 0);
     bench_close(bench);
 }
 END_TEST

@@ -54,6 +54,17 @@ UNUSED_OK static const struct engine_action *first(const struct bench *bench, en
     return nth(bench, kind, 0);
 }
 
+UNUSED_OK static const struct engine_action *must(const struct bench *bench, enum action_kind kind,
+                                                  int n)
+{
+    const struct engine_action *action = nth(bench, kind, n);
+
+    ck_assert_msg(action != NULL, "no such action");
+    if (!action)
+        abort(); /* for the compiler: the assertion does not return */
+    return action;
+}
+
 UNUSED_OK static int count(const struct bench *bench, enum action_kind kind)
 {
     int n = 0;
@@ -67,9 +78,8 @@ UNUSED_OK static int count(const struct bench *bench, enum action_kind kind)
 UNUSED_OK static const struct engine_action *replied(const struct bench *bench,
                                                      enum outcome outcome)
 {
-    const struct engine_action *reply = first(bench, ACTION_REPLY);
+    const struct engine_action *reply = must(bench, ACTION_REPLY, 0);
 
-    ck_assert_msg(reply != NULL, "no reply");
     ck_assert_int_eq(reply->u.reply.outcome, outcome);
     ck_assert_int_eq(count(bench, ACTION_REPLY), 1);
     return reply;
@@ -186,7 +196,7 @@ UNUSED_OK static uint64_t sent(struct bench *bench, const char *link)
     ck_assert_int_eq(count(bench, ACTION_SEND_CREATE), 0);
     commit(bench);
     ck_assert_int_eq(count(bench, ACTION_SEND_CREATE), 1);
-    return first(bench, ACTION_SEND_CREATE)->u.send.send_id;
+    return must(bench, ACTION_SEND_CREATE, 0)->u.send.send_id;
 }
 
 UNUSED_OK static struct order_report report_of(const char *link, const char *order_id,
@@ -294,7 +304,7 @@ UNUSED_OK static int answer_reads_empty(struct bench *bench)
     while (first(bench, ACTION_READ) || answered < asked) {
         for (int n = 0; nth(bench, ACTION_READ, n); n++) {
             ck_assert_int_lt(asked, 64);
-            ids[asked++] = nth(bench, ACTION_READ, n)->u.read.read_id;
+            ids[asked++] = must(bench, ACTION_READ, n)->u.read.read_id;
         }
         empty_page(bench, ids[answered++]);
     }
@@ -310,7 +320,8 @@ UNUSED_OK static struct bench *bench_open(size_t orders_max, bool ready)
                                     .link_prefix = "t-1-",
                                     .orders_max = orders_max };
 
-    ck_assert_ptr_nonnull(bench);
+    if (!bench)
+        abort();
     bench->now_ms = T0;
     bench->skew_ms = 300;
     ck_assert_int_eq(engine_create(&bench->engine, &config), ERR_NONE);
@@ -335,7 +346,7 @@ UNUSED_OK static enum order_state state_of(const struct bench *bench, const char
     const struct order *order = engine_find(bench->engine, id);
 
     ck_assert_ptr_nonnull(order);
-    return order->state;
+    return order ? order->state : ORDER_INTENT;
 }
 
 UNUSED_OK static struct engine_status status_of(const struct bench *bench)
