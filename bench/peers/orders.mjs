@@ -1,5 +1,8 @@
 // A peer: market orders one after the other, straight to the exchange, without any journal.
 //   node orders.mjs bybit-api|ccxt URL N KEY SECRET CONNECTIONS
+import { webcrypto } from 'node:crypto';
+
+globalThis.crypto ??= webcrypto; // Node 18 has it, but not as a global
 const [peer, url, count, key, secret, connections] = process.argv.slice(2);
 const each = Math.floor(Number(count) / Number(connections));
 const place = await (peer === 'ccxt' ? viaCcxt() : viaBybitApi());

@@ -4,10 +4,12 @@
 //   bybit-bridge sim --listen 127.0.0.1:8899 ...
 //   SIM_URL=http://127.0.0.1:8899 SIM_KEY=... SIM_SECRET=... node --test
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
+import { randomUUID, webcrypto } from 'node:crypto';
 import { after, before, test } from 'node:test';
 
 import { RestClientV5, WebsocketClient } from 'bybit-api';
+
+globalThis.crypto ??= webcrypto; // Debian 12's Node 18 has it, but not as a global
 
 const url = process.env.SIM_URL;
 const key = process.env.SIM_KEY;
