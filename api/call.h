@@ -44,8 +44,10 @@ struct api_call {
     size_t body_bytes;
     bool body_is_form; /* labelled application/x-www-form-urlencoded (it may be JSON all the same:
                           "{" or "[" first) */
-    const char *idempotency_key; /* headers; NULL: absent */
-    const char *client;          /* X-Client */
+    /* Headers, NULL where absent; until the handler returns: their connection may go earlier than
+     * the call. */
+    const char *idempotency_key;
+    const char *client; /* X-Client */
     const char *accept;
     char request_id[24];
     int64_t received_us; /* monotonic */

@@ -153,6 +153,10 @@ static void serve_known(const struct api *api, struct api_call *call, enum order
         api_fail_refusal(call, &refusal, NULL, NULL);
         return;
     }
+    if (strlen(call->param) >= CLIENT_ID_MAX) {
+        api_fail(call, NULL, "order_not_found", "the id is longer than any order's");
+        return;
+    }
     job = job_create(api, call, kind);
     if (!job)
         err = ERR_NO_MEMORY;

@@ -291,57 +291,87 @@ static bool check_name(struct checker *checker, struct names *names, size_t firs
     return true;
 }
 
-static bool check_value(struct checker *checker)
-{
+/* The containers that are open, and where the names of each begin. */
+struct nesting {
     char open[JSON_DEPTH_MAX];
     size_t first_name[JSON_DEPTH_MAX];
+    size_t depth;
     struct names names;
-    size_t depth = 0;
-    bool closed;
+};
 
-    names.count = 0;
-    for (;;) {
+static bool in_object(const struct nesting *nesting)
+{
+    return nesting->open[nesting->depth - 1] == '{';
+}
+
+static bool check_next_name(struct checker *checker, struct nesting *nesting)
+{
+    return !in_object(nesting) ||
+           check_name(checker, &nesting->names, nesting->first_name[nesting->depth - 1]);
+}
+
+static bool at_close(const struct checker *checker, const struct nesting *nesting)
+{
+    return checker->at < checker->end && *checker->at == (in_object(nesting) ? '}' : ']');
+}
+
+/* At an opening bracket. An empty container is left at its closing one. */
+static bool enter(struct checker *checker, struct nesting *nesting, bool *empty)
+{
+    if (nesting->depth == JSON_DEPTH_MAX)
+        return fail(checker, "nested too deep");
+    nesting->open[nesting->depth] = (char)*checker->at;
+    nesting->first_name[nesting->depth++] = nesting->names.count;
+    checker->at++;
+    skip_blanks(checker);
+    *empty = at_close(checker, nesting);
+    return *empty || check_next_name(checker, nesting);
+}
+
+/* Behind a value: closes what ends here. `*done`: all of it, else the next value begins. */
+static bool check_behind(struct checker *checker, struct nesting *nesting, bool *done)
+{
+    *done = false;
+    while (nesting->depth > 0) {
         skip_blanks(checker);
         if (checker->at == checker->end)
             return fail(checker, "text ends too early");
-        closed = true;
-        if (*checker->at == '{' || *checker->at == '[') {
-            if (depth == JSON_DEPTH_MAX)
-                return fail(checker, "nested too deep");
-            open[depth] = (char)*checker->at;
-            first_name[depth++] = names.count;
+        if (*checker->at == ',') {
             checker->at++;
-            skip_blanks(checker);
-            closed =
-                checker->at < checker->end && *checker->at == (open[depth - 1] == '{' ? '}' : ']');
-            if (!closed && open[depth - 1] == '{' &&
-                !check_name(checker, &names, first_name[depth - 1]))
+            return check_next_name(checker, nesting);
+        }
+        if (!at_close(checker, nesting))
+            return fail(checker, "expected ',' or a closing bracket");
+        checker->at++;
+        nesting->names.count = nesting->first_name[--nesting->depth];
+    }
+    *done = true;
+    return true;
+}
+
+static bool check_value(struct checker *checker)
+{
+    struct nesting nesting;
+    bool done = false;
+
+    nesting.depth = 0;
+    nesting.names.count = 0;
+    while (!done) {
+        bool empty = true;
+
+        skip_blanks(checker);
+        if (checker->at == checker->end)
+            return fail(checker, "text ends too early");
+        if (*checker->at == '{' || *checker->at == '[') {
+            if (!enter(checker, &nesting, &empty))
                 return false;
         } else if (!check_scalar(checker)) {
             return false;
-        } else if (depth == 0) {
-            return true;
         }
-        /* Behind a complete value, or at the closing bracket of an empty container. */
-        while (closed) {
-            skip_blanks(checker);
-            if (checker->at == checker->end)
-                return fail(checker, "text ends too early");
-            if (*checker->at == ',') {
-                checker->at++;
-                if (open[depth - 1] == '{' && !check_name(checker, &names, first_name[depth - 1]))
-                    return false;
-                closed = false;
-            } else if (*checker->at == (open[depth - 1] == '{' ? '}' : ']')) {
-                checker->at++;
-                names.count = first_name[--depth];
-                if (depth == 0)
-                    return true;
-            } else {
-                return fail(checker, "expected ',' or a closing bracket");
-            }
-        }
+        if (empty && !check_behind(checker, &nesting, &done))
+            return false;
     }
+    return true;
 }
 
 static enum json_type type_of(char first)

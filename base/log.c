@@ -49,7 +49,7 @@ const char *log_safe(const char *text, char out[LOG_SAFE_MAX])
     size_t used = 0;
 
     for (; *text && used < LOG_SAFE_MAX - 1; text++)
-        out[used++] = *text >= 0x20 && *text < 0x7f ? *text : '?';
+        out[used++] = (char)(*text >= 0x20 && *text < 0x7f ? *text : '?');
     out[used] = '\0';
     return out;
 }

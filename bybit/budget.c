@@ -6,6 +6,7 @@
  */
 #include "bybit/budget.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -49,6 +50,7 @@ static bool window_init(struct window *window, int64_t span_ms)
 
 static unsigned *window_slot(struct window *window, int64_t at_ms)
 {
+    assert(window->span_ms > 0);
     return &window->counts[at_ms % window->span_ms];
 }
 

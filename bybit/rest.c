@@ -12,12 +12,14 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <curl/curl.h>
@@ -53,6 +55,7 @@
 #define LEFT_VALID_US       500000 /* a slower answer's X-Bapi-Limit-Status is history */
 #define TIME_CALL_MS        5000
 #define EVENTS_MAX          64
+#define SOCKETS_MAX         ((size_t)2 * CONNECTIONS_MAX)
 #define ROUNDS_MAX          8
 #define NEVER               INT64_MAX
 #define TIMESTAMP_DIGITS    13
@@ -118,6 +121,12 @@ struct slot {
     int64_t reset_ms;
 };
 
+/* One of curl's sockets. */
+struct peer {
+    int fd;
+    bool in_use; /* a transfer waits for it */
+};
+
 struct rest {
     struct rest_config config;
     char *url;
@@ -138,6 +147,9 @@ struct rest {
     struct slot *slots;
     size_t slots_count;
     size_t under_way;
+    struct peer peers[SOCKETS_MAX];
+    size_t peers_count;
+    bool distrusted; /* by the on_done that runs */
     int time_calls;
     int64_t time_answer_us; /* last answer that fed the clock */
 };
@@ -226,6 +238,70 @@ static void call_end_late(struct rest *rest, struct call *call)
     error_set(&answer.error, answer.throttled ? ERR_BUSY : ERR_UNAVAILABLE, "%s: %s",
               call->info->path, why);
     call_end(rest, call, &answer);
+}
+
+/* --- sockets --- */
+
+static curl_socket_t on_open(void *userdata, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct rest *rest = userdata;
+    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+
+    (void)purpose;
+    if (fd >= 0 && rest->peers_count < SOCKETS_MAX)
+        rest->peers[rest->peers_count++] = (struct peer){ .fd = fd, .in_use = true };
+    return fd < 0 ? CURL_SOCKET_BAD : fd;
+}
+
+static struct peer *peer_find(struct rest *rest, int fd)
+{
+    for (size_t i = 0; i < rest->peers_count; i++) {
+        if (rest->peers[i].fd == fd)
+            return &rest->peers[i];
+    }
+    return NULL;
+}
+
+static int on_close(void *userdata, curl_socket_t fd)
+{
+    struct rest *rest = userdata;
+    struct peer *peer = peer_find(rest, fd);
+
+    if (peer)
+        *peer = rest->peers[--rest->peers_count];
+    return close(fd);
+}
+
+/* curl takes an idle connection for dead only when it reads its end at once: so what was sent
+ * unasked is thrown away, and then there is the end. */
+static void spoil(int fd)
+{
+    char rest_of_it[4096];
+
+    for (int i = 0; i < 256; i++) {
+        if (recv(fd, rest_of_it, sizeof(rest_of_it), MSG_DONTWAIT) <= 0)
+            break;
+    }
+    (void)shutdown(fd, SHUT_RDWR);
+}
+
+/* What comes on an idle connection is no answer to what we ask next: a late or second answer to an
+ * earlier request, an HTTP 408, the end of TLS. Such a connection is not used again. */
+static void spoil_talkers(struct rest *rest)
+{
+    struct pollfd idle[SOCKETS_MAX];
+    nfds_t count = 0;
+
+    for (size_t i = 0; i < rest->peers_count; i++) {
+        if (!rest->peers[i].in_use)
+            idle[count++] = (struct pollfd){ .fd = rest->peers[i].fd, .events = POLLIN };
+    }
+    if (count == 0 || poll(idle, count, 0) <= 0)
+        return;
+    for (nfds_t i = 0; i < count; i++) {
+        if (idle[i].revents)
+            spoil(idle[i].fd);
+    }
 }
 
 /* --- curl's callbacks --- */
@@ -393,8 +469,11 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *userdata, voi
 {
     struct rest *rest = userdata;
     struct epoll_event event = { .data.fd = fd };
+    struct peer *peer = peer_find(rest, fd);
 
     (void)easy;
+    if (peer)
+        peer->in_use = what != CURL_POLL_REMOVE;
     if (what == CURL_POLL_REMOVE) {
         (void)epoll_ctl(rest->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
         return 0;
@@ -510,6 +589,10 @@ static CURLcode slot_options_callbacks(struct slot *slot)
     bad |= curl_easy_setopt(slot->easy, CURLOPT_WRITEDATA, slot);
     bad |= curl_easy_setopt(slot->easy, CURLOPT_HEADERFUNCTION, on_header);
     bad |= curl_easy_setopt(slot->easy, CURLOPT_HEADERDATA, slot);
+    bad |= curl_easy_setopt(slot->easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
+    bad |= curl_easy_setopt(slot->easy, CURLOPT_OPENSOCKETDATA, slot->rest);
+    bad |= curl_easy_setopt(slot->easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+    bad |= curl_easy_setopt(slot->easy, CURLOPT_CLOSESOCKETDATA, slot->rest);
     return bad;
 }
 
@@ -708,6 +791,7 @@ static void pump(struct rest *rest)
 
     rest->pump_due = false;
     rest->wake_ms = NEVER;
+    spoil_talkers(rest);
     lane_pump(rest, &rest->urgent, &waits, rest->slots_count);
     lane_pump(rest, &rest->others, &waits, rest->slots_count - rest->slots_count / 4);
 }
@@ -769,7 +853,7 @@ static int64_t hold_ms(struct rest *rest, const struct slot *slot)
 
 /* What an answer says beyond its own request: limits, the ban, the time. Returns its retCode, 0
  * when there is none. */
-static int learn(struct rest *rest, const struct slot *slot, const struct rest_answer *answer)
+static int learn(struct rest *rest, const struct slot *slot, struct rest_answer *answer)
 {
     const struct call *call = slot->call;
     int64_t now_ms = answer->finished_us / 1000;
@@ -784,11 +868,16 @@ static int learn(struct rest *rest, const struct slot *slot, const struct rest_a
     if (answer_is_ban(answer->http_status, answer->body)) {
         log_error("rest: the exchange has banned this IP, all calls pause for %d s", BAN_MS / 1000);
         budget_ban(rest->config.budget, now_ms, BAN_MS);
+        answer->retry_after_ms = BAN_MS;
+    } else if (answer->http_status == 429) {
+        answer->retry_after_ms = HOLD_DEFAULT_MS;
+    } else if (ret_code == RET_TOO_MANY) {
+        answer->retry_after_ms = hold_ms(rest, slot);
     }
     /* Over the limit, the hold until its reset says all. */
     if (ret_code == RET_TOO_MANY)
         budget_correct(rest->config.budget, call->request.route, call->request.category,
-                       slot->limit, -1, hold_ms(rest, slot), now_ms);
+                       slot->limit, -1, answer->retry_after_ms, now_ms);
     else if (slot->limit >= 0)
         budget_correct(rest->config.budget, call->request.route, call->request.category,
                        slot->limit, fresh ? slot->left : -1, 0, now_ms);
@@ -839,9 +928,11 @@ static void slot_finish(struct rest *rest, struct slot *slot, CURLcode code)
 {
     struct call *call = slot->call;
     struct rest_answer answer = { .finished_us = clock_mono_us() };
+    curl_socket_t fd = CURL_SOCKET_BAD;
     int ret_code = 0;
 
     curl_easy_getinfo(slot->easy, CURLINFO_RESPONSE_CODE, &answer.http_status);
+    curl_easy_getinfo(slot->easy, CURLINFO_ACTIVESOCKET, &fd);
     curl_multi_remove_handle(rest->multi, slot->easy);
     answer.answered = code == CURLE_OK && answer.http_status > 0;
     rest->pump_due = true;
@@ -859,9 +950,17 @@ static void slot_finish(struct rest *rest, struct slot *slot, CURLcode code)
         call->wait = WAIT_RETRY;
         lane_add(lane_of(rest, call), call);
     } else {
+        rest->distrusted = false;
         call_end(rest, call, &answer);
+        if (rest->distrusted && fd != CURL_SOCKET_BAD && peer_find(rest, fd))
+            spoil(fd);
     }
     slot_release(slot);
+}
+
+void rest_distrust(struct rest *rest)
+{
+    rest->distrusted = true;
 }
 
 /* --- the loop's side --- */

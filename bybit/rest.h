@@ -47,7 +47,7 @@ struct rest_answer {
     int64_t finished_us;
     bool throttled;      /* the budget, the breaker or busy connections did not let it go before its deadline (sent is
                           * REST_NOT_SENT) */
-    int64_t retry_after_ms; /* with throttled; 0: not known */
+    int64_t retry_after_ms; /* with throttled, and with an answer that says "too many"; 0: not known */
     struct error error;  /* why there is no answer */
 };
 
@@ -87,6 +87,10 @@ int rest_timeout_ms(struct rest *rest);
 void rest_run(struct rest *rest);
 /* Transfers under way and waiting. */
 size_t rest_pending(const struct rest *rest);
+
+/* From inside on_done: the answer belongs to another request. Its connection is not used again, so that the next request
+ * does not get the answer to this one. */
+void rest_distrust(struct rest *rest);
 
 /* The envelope's retCode; false: the answer is none, or its body is no envelope. */
 bool rest_ret_code(const struct rest_answer *answer, int *out);

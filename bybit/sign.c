@@ -2,6 +2,7 @@
  * digest context. */
 #include "bybit/sign.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -52,13 +53,16 @@ static bool key_is_valid(const char *key)
 
 static enum err signer_create(struct signer **out, const char *key, struct error *error)
 {
+    struct signer *signer;
+
     if (!key_is_valid(key))
         return error_set(error, ERR_INVALID,
                          "the API key is empty, too long or has odd characters");
-    *out = calloc(1, sizeof(**out));
-    if (!*out)
+    signer = calloc(1, sizeof(*signer));
+    if (!signer)
         return error_set(error, ERR_NO_MEMORY, "signer: out of memory");
-    (*out)->key = key;
+    signer->key = key;
+    *out = signer;
     return ERR_NONE;
 }
 
@@ -73,6 +77,7 @@ enum err signer_create_hmac(struct signer **out, const char *key, const char *se
     err = signer_create(&signer, key, error);
     if (err)
         return err;
+    assert(signer);
     signer->secret = secret;
     *out = signer;
     return ERR_NONE;
@@ -120,6 +125,7 @@ enum err signer_create_rsa(struct signer **out, const char *key, const char *pem
 
     if (err)
         return err;
+    assert(signer);
     err = rsa_read(&signer->rsa, pem, error);
     if (err) {
         signer_destroy(signer);

@@ -388,12 +388,20 @@ static void answer_alone(struct engine *engine, struct find *find, const struct 
     find_end(engine, find);
 }
 
-/* Found by a link that names another order. */
-static bool is_other(const struct find *find, const struct order *order)
+/* Found by a link that names another order: one with its own order id, or one that the exchange
+ * refused, because the link was taken. */
+static bool is_other(const struct engine *engine, const struct order *order,
+                     const struct order_report *report)
 {
-    return order && ((order->order_id[0] && strcmp(order->order_id, find->order_id) != 0) ||
-                     order->request.category != find->category ||
-                     strcmp(order->request.symbol, find->symbol) != 0);
+    bool refused = order->state == ORDER_REJECTED && order->status == STATUS_NONE;
+    int64_t made_ms = order->created_ms + engine->offset_ms;
+
+    if (order->order_id[0] || order->request.category != report->category ||
+        strcmp(order->request.symbol, report->symbol) != 0)
+        return true;
+    if (order_matches(order, report))
+        return false;
+    return refused || (report->created_ms > 0 && report->created_ms < made_ms);
 }
 
 static void forget_link(struct engine *engine, struct find *find)
@@ -428,11 +436,17 @@ static void resolve_answer(struct engine *engine, struct find *find,
     bool same_id = order && strcmp(order->order_id, find->order_id) == 0;
     struct record *record = same_id ? NULL : by_link_only(engine, find);
 
+    if (!order && find->link[0] && !find->link_asked) {
+        set_stage(engine, find,
+                  FIND_READY); /* the link came meanwhile, and the journal may know it */
+        return;
+    }
     if (record) {
         apply_all(engine, find, record);
     } else if (!order || (!same_id && !first_report(find))) {
         resolve_absent(engine, find); /* a fill's link alone does not tell whose it is */
-    } else if (is_other(find, order) || record_by_link(engine, order->request.link)) {
+    } else if (record_by_link(engine, order->request.link) ||
+               (!same_id && is_other(engine, order, &first_report(find)->u.report))) {
         forget_link(engine, find);
         resolve_absent(engine, find);
     } else {
@@ -520,6 +534,7 @@ static void ask_journal(struct engine *engine, struct find *find)
     memcpy(action->u.find.order_id, find->order_id, sizeof(find->order_id));
     memcpy(action->u.find.link, find->link, sizeof(find->link));
     memcpy(action->u.find.exec_id, find->exec_id, sizeof(find->exec_id));
+    find->link_asked = find->link[0] != '\0';
     set_stage(engine, find, FIND_ASKED);
 }
 

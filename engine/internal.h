@@ -181,6 +181,7 @@ struct find {
     enum find_stage stage;
     enum read_kind look;
     enum category category;
+    bool link_asked; /* the last question to the journal named the link */
     char order_id[ORDER_ID_MAX];
     char link[ORDER_LINK_MAX];
     char symbol[SYMBOL_MAX];

@@ -108,6 +108,7 @@ struct loop {
     struct journal_row *rows_last;
     bool journal_down; /* as the journal says */
     bool journal_full; /* as its bound says */
+    bool private_up;   /* as the private stream says */
     atomic_bool evidence_lost;
     atomic_ullong position;
 
@@ -130,6 +131,8 @@ struct send {
     bool is_cancel;
     enum read_kind read;
     enum category category;
+    char link[ORDER_LINK_MAX]; /* what an answer about one order must name, when it names one */
+    char order_id[ORDER_ID_MAX];
 };
 
 static int64_t loop_now_ms(const struct loop *loop)
@@ -215,7 +218,8 @@ static void feed(struct loop *loop, struct engine_event *event)
      * out. */
     if (engine_step(loop->engine, event, &loop->actions) != ERR_NONE) {
         log_error("loop: out of memory, event kind=%d dropped", (int)event->kind);
-        if (event->kind == EVENT_ORDER || event->kind == EVENT_FILL)
+        if (event->kind == EVENT_ORDER || event->kind == EVENT_FILL ||
+            event->kind == EVENT_PRIVATE_UP || event->kind == EVENT_PRIVATE_DOWN)
             atomic_store(&loop->evidence_lost, true);
         return;
     }
@@ -340,12 +344,28 @@ static bool is_no_such_order(int ret_code)
            ret_code == 110010 || ret_code == 170139 || ret_code == 170142;
 }
 
-static void read_answer(const struct rest_answer *answer, bool is_cancel,
+/* Whether it names another order than was asked for: an answer that came twice, or late. */
+static bool is_of_another(const struct send *send, const char *order_id, const char *link)
+{
+    if (send->order_id[0])
+        return order_id[0] && strcmp(order_id, send->order_id) != 0;
+    return send->link[0] && link[0] && strcmp(link, send->link) != 0;
+}
+
+static void distrust(const struct send *send, struct engine_event *event)
+{
+    log_warn("loop: the answer to %s is about another order, its connection is closed",
+             send->link[0] ? send->link : send->order_id);
+    rest_distrust(send->loop->rest);
+    event->u.answer.kind = REPLY_AMBIGUOUS;
+}
+
+static void read_answer(const struct rest_answer *answer, const struct send *send,
                         struct engine_event *event, char ret_msg[MESSAGE_MAX],
                         char order_id[ORDER_ID_MAX])
 {
     struct envelope envelope;
-    char link[ORDER_LINK_MAX];
+    char link[ORDER_LINK_MAX] = "";
     bool has_envelope =
         message_envelope(&envelope, answer->body, answer->body_bytes, NULL) == ERR_NONE;
 
@@ -357,14 +377,22 @@ static void read_answer(const struct rest_answer *answer, bool is_cancel,
         struct text text = text_in(ret_msg, MESSAGE_MAX);
 
         text_addf(&text, "HTTP %ld without a readable body", answer->http_status);
+        /* The ban is no overload, of which the engine would want more proof than it can get now. */
+        if (answer_is_ban(answer->http_status, answer->body))
+            event->u.answer.ret_code = (int)answer->http_status;
     }
     event->u.answer.kind = kind_of(
         answer_classify(answer->http_status, has_envelope, event->u.answer.ret_code, answer->body));
-    if (is_cancel && has_envelope && is_no_such_order(envelope.ret_code))
-        event->u.answer.kind = REPLY_NO_SUCH_ORDER;
+    /* To a create these answer nothing that was asked. */
+    if (has_envelope && is_no_such_order(envelope.ret_code))
+        event->u.answer.kind = send->is_cancel ? REPLY_NO_SUCH_ORDER : REPLY_AMBIGUOUS;
     /* Accepted, but without an order id it cannot be told which: look it up. */
-    if (!is_cancel && event->u.answer.kind == REPLY_OK && !order_id[0])
+    if (!send->is_cancel && event->u.answer.kind == REPLY_OK && !order_id[0])
         event->u.answer.kind = REPLY_AMBIGUOUS;
+    if (has_envelope && is_of_another(send, order_id, link)) {
+        distrust(send, event);
+        order_id[0] = '\0';
+    }
 }
 
 static void on_sent_done(const struct rest_answer *answer, void *userdata)
@@ -380,7 +408,7 @@ static void on_sent_done(const struct rest_answer *answer, void *userdata)
     event.u.answer.signed_ms = answer->signed_ms;
     event.u.answer.retry_after_ms = answer->retry_after_ms;
     if (answer->answered) {
-        read_answer(answer, send->is_cancel, &event, ret_msg, order_id);
+        read_answer(answer, send, &event, ret_msg, order_id);
     } else {
         struct text text = text_in(ret_msg, sizeof(ret_msg));
 
@@ -406,6 +434,12 @@ static void answer_not_sent(struct loop *loop, uint64_t send_id, const char *why
     feed(loop, &event);
 }
 
+/* What the journal and its readers say last, behind the transport's end, can still ask for more. */
+static enum err submit(struct loop *loop, const struct rest_request *request)
+{
+    return loop->rest ? rest_submit(loop->rest, request) : ERR_UNAVAILABLE;
+}
+
 static void send_write(struct loop *loop, const struct engine_action *action, bool is_cancel)
 {
     struct buffer body = buffer_of((size_t)16 * 1024);
@@ -420,13 +454,16 @@ static void send_write(struct loop *loop, const struct engine_action *action, bo
         request_create(&body, &action->u.send.request);
     if (send && buffer_check(&body) == ERR_NONE) {
         *send = (struct send){ .loop = loop, .id = send_id, .is_cancel = is_cancel };
+        memcpy(send->link, action->u.send.request.link, sizeof(send->link));
+        if (is_cancel)
+            memcpy(send->order_id, action->u.send.order_id, sizeof(send->order_id));
         request.category = action->u.send.request.category;
         request.body = body.data;
         request.deadline_ms = clock_mono_ms() + (action->u.send.deadline_ms - loop_now_ms(loop));
         request.urgent = is_cancel || action->u.send.request.reduce_only;
         request.on_done = on_sent_done;
         request.userdata = send;
-        err = rest_submit(loop->rest, &request);
+        err = submit(loop, &request);
     }
     buffer_deinit(&body);
     if (err == ERR_NONE)
@@ -466,6 +503,13 @@ static enum err read_items(const struct send *send, const struct json *list, str
             err = message_order(&page->reports[page->count], &item, send->category, error);
         if (err)
             return err;
+        if (is_fill_list(send->read) ? is_of_another(send, page->fills[page->count].order_id,
+                                                     page->fills[page->count].link)
+                                     : is_of_another(send, page->reports[page->count].order_id,
+                                                     page->reports[page->count].link)) {
+            rest_distrust(send->loop->rest);
+            return error_set(error, ERR_INVALID, "the answer is about another order");
+        }
         page->count++;
     }
     return ERR_NONE;
@@ -573,8 +617,10 @@ static void send_read(struct loop *loop, const struct engine_action *action)
                                .id = action->u.read.read_id,
                                .read = action->u.read.kind,
                                .category = list.category };
+        memcpy(send->link, action->u.read.link, sizeof(send->link));
+        memcpy(send->order_id, action->u.read.order_id, sizeof(send->order_id));
         request.userdata = send;
-        err = rest_submit(loop->rest, &request);
+        err = submit(loop, &request);
     }
     if (err != ERR_NONE) {
         struct engine_event event = { .kind = EVENT_PAGE };
@@ -764,7 +810,7 @@ static void feed_committed(struct loop *loop, const struct item *item)
     event.u.committed.position = item->u.committed.position;
     if (count) {
         orders = calloc(count, sizeof(*orders));
-        fills = calloc(count, sizeof(*fills));
+        fills = calloc(count, sizeof(const struct fill_key *));
         fills_count = calloc(count, sizeof(*fills_count));
         if (!orders || !fills || !fills_count) {
             log_error("loop: out of memory for known links, stopping");
@@ -860,10 +906,9 @@ static void take_item(struct loop *loop, struct item *item)
         feed(loop, &event);
         break;
     case ITEM_PRIVATE_UP:
-        feed_simple(loop, EVENT_PRIVATE_UP);
-        break;
     case ITEM_PRIVATE_DOWN:
-        feed_simple(loop, EVENT_PRIVATE_DOWN);
+        loop->private_up = item->kind == ITEM_PRIVATE_UP;
+        feed_simple(loop, loop->private_up ? EVENT_PRIVATE_UP : EVENT_PRIVATE_DOWN);
         break;
     case ITEM_COMMITTED:
         feed_committed(loop, item);
@@ -954,7 +999,8 @@ static void take_time(struct loop *loop)
     if (atomic_exchange(&loop->evidence_lost, false)) {
         log_error("loop: evidence from the private stream was lost, recovering over REST");
         feed_simple(loop, EVENT_PRIVATE_DOWN);
-        feed_simple(loop, EVENT_PRIVATE_UP);
+        if (loop->private_up) /* else its return will be told */
+            feed_simple(loop, EVENT_PRIVATE_UP);
     }
     if (engine_next_tick_ms(loop->engine) <= loop_now_ms(loop))
         feed_simple(loop, EVENT_TICK);
@@ -1000,10 +1046,7 @@ static void *run(void *userdata)
     struct epoll_event ready[8];
 
     while (!is_finished(loop)) {
-        int wait_ms = sleep_ms(loop);
-
-        if (epoll_wait(loop->epoll, ready, ARRAY_LEN(ready), wait_ms) < 0)
-            wait_ms = 0;
+        (void)epoll_wait(loop->epoll, ready, ARRAY_LEN(ready), sleep_ms(loop));
         drain(loop, loop->internal, 1024);
         rest_run(loop->rest);
         drain(loop, loop->evidence, 256);

@@ -164,6 +164,8 @@ static bool is_same_order(const struct order *order, const struct order_report *
 
     if (order->order_id[0] && report->order_id[0] && strcmp(order->order_id, report->order_id) != 0)
         return false;
+    if (request->link[0] && report->link[0] && strcmp(request->link, report->link) != 0)
+        return false;
     return request->category == report->category && strcmp(request->symbol, report->symbol) == 0 &&
            (report->side == SIDE_NONE || request->side == SIDE_NONE ||
             request->side == report->side);

@@ -191,7 +191,8 @@ static void begin_what_is_due(struct engine *engine)
         begin_recovery(engine);
     } else if (engine->now_ms >= rescan_due_ms(engine)) {
         recovery->rescan_step++;
-        begin(engine, PLAN_RESCAN, server_ms - engine->times->rescan_back_ms, false, true);
+        /* Open orders too: one that ends between two pages may shift another out of sight. */
+        begin(engine, PLAN_RESCAN, server_ms - engine->times->rescan_back_ms, true, true);
     } else if (engine->now_ms >= recovery->audit_due_ms) {
         recovery->audit_due_ms = engine->now_ms + engine->times->audit_every_ms;
         begin(engine, PLAN_AUDIT, server_ms - engine->times->audit_back_ms, true, false);

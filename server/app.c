@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <openssl/rand.h>
 
@@ -24,8 +25,13 @@
 #define HTTP_GRACE_MS    200
 #define CONNECTIONS_MAX  96 /* 64 creates and 32 cancels in flight */
 #define READ_CONNECTIONS 16
-#define HISTORY_WORKERS  2
-#define URL_MAX          128
+/* Open files that are not local connections: those to the exchange, and, when it is embedded, its
+ * ends of them; the journal and its readers; what the libraries need. */
+#define FILES_RESERVED    320
+#define LOCAL_MIN         16
+#define OTHER_CONNECTIONS 2096 /* local ones that are no streams */
+#define HISTORY_WORKERS   2
+#define URL_MAX           128
 
 struct app {
     const struct config *config;
@@ -379,19 +385,47 @@ static void fill_api(struct app *app, uint64_t epoch)
     };
 }
 
+/* Raises the limit of open files as far as needed and allowed. Returns how many local connections a
+ * listener may have, so that they never take the files that the journal and the exchange need. */
+static size_t local_connections(size_t wanted, size_t listeners)
+{
+    struct rlimit limit;
+    rlim_t need = wanted * listeners + FILES_RESERVED;
+    size_t left;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return wanted;
+    if (limit.rlim_cur < need) {
+        limit.rlim_cur = limit.rlim_max < need ? limit.rlim_max : need;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+        (void)getrlimit(RLIMIT_NOFILE, &limit);
+    }
+    if (limit.rlim_cur >= need)
+        return wanted;
+    left = limit.rlim_cur > FILES_RESERVED ? (limit.rlim_cur - FILES_RESERVED) / listeners : 0;
+    if (left < LOCAL_MIN)
+        left = LOCAL_MIN;
+    log_warn("app: at most %zu local connections in place of %zu: raise the limit of open files to "
+             "%" PRIu64 " (ulimit -n, or LimitNOFILE= of systemd)",
+             left, wanted, (uint64_t)need);
+    return left;
+}
+
 static enum err start_http(struct app *app, struct error *error)
 {
     const struct config *config = app->config;
+    bool both = strcmp(config->listen_host, "127.0.0.1") == 0;
     struct http_config http = {
         .host = config->listen_host,
         .port = config->listen_port,
-        .also_ipv6_loopback = strcmp(config->listen_host, "127.0.0.1") == 0,
+        .also_ipv6_loopback = both,
         .allow_hosts = app->allow_hosts,
         .allow_hosts_count = config->allow_hosts_count,
         .allow_origins = app->allow_origins,
         .allow_origins_count = config->allow_origins_count,
         .max_streams = (size_t)config->max_streams,
-        .max_connections = (size_t)config->max_streams + 2096,
+        .max_connections =
+            local_connections((size_t)config->max_streams + OTHER_CONNECTIONS, both ? 2 : 1),
         .max_in_flight = 1024,
         .times = http_times_default,
         .api = &app->api,

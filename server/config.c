@@ -2,10 +2,12 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <openssl/sha.h>
@@ -13,6 +15,7 @@
 #include "base/text.h"
 
 #define NO_LIMIT 1000000 /* requests in 5 s */
+#define HINT_MAX 96
 
 struct option {
     const char *name;  /* without dashes */
@@ -153,8 +156,17 @@ static enum err set_allow_host(struct config *config, const char *value, struct 
 
 static enum err set_allow_origin(struct config *config, const char *value, struct error *error)
 {
-    if (strncmp(value, "http://", 7) != 0 && strncmp(value, "https://", 8) != 0)
-        return error_set(error, ERR_INVALID, "use an origin, for example http://localhost:3000");
+    size_t scheme = strncmp(value, "http://", 7) == 0    ? 7
+                    : strncmp(value, "https://", 8) == 0 ? 8
+                                                         : 0;
+    const char *host = value + scheme;
+
+    /* As a browser writes it, or it would never match. */
+    if (!scheme || !*host ||
+        host[strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]")])
+        return error_set(error, ERR_INVALID,
+                         "use scheme, host and port, no path and no slash at the end, for example "
+                         "http://localhost:3000");
     return add_to_list(config->allow_origins, &config->allow_origins_count, value, error);
 }
 
@@ -374,6 +386,19 @@ static const char *nearest_option(const char *name)
     return text_nearest(name, names, count);
 }
 
+/* What to say behind "there is no option". */
+static const char *instead_of(const char *name, const char *nearest_is, char out[HINT_MAX])
+{
+    const char *nearest = nearest_option(name);
+    struct text text = text_in(out, HINT_MAX);
+
+    if (strcasestr(name, "key") || strcasestr(name, "secret"))
+        text_add(&text, "; keys come from the environment, never from options");
+    else if (nearest)
+        text_addf(&text, "%s%s", nearest_is, nearest);
+    return out;
+}
+
 static enum err apply(struct config *config, const struct option *option, const char *value,
                       const char *where, struct error *error)
 {
@@ -382,7 +407,7 @@ static enum err apply(struct config *config, const struct option *option, const 
 
     if (!err)
         return ERR_NONE;
-    return error_set(error, ERR_INVALID, "%s%s %s: %s", where, option->name, value, why.text);
+    return error_set(error, ERR_INVALID, "%s%s %.100s: %s", where, option->name, value, why.text);
 }
 
 /* --- the file --- */
@@ -402,6 +427,7 @@ static enum err read_line(struct config *config, char *line, const char *path, i
                           struct error *error)
 {
     char where[CONFIG_TEXT_MAX + 32];
+    char hint[HINT_MAX];
     const struct option *option;
     char *name = trim(line);
     char *equals = strchr(name, '=');
@@ -413,12 +439,30 @@ static enum err read_line(struct config *config, char *line, const char *path, i
     *equals = '\0';
     name = trim(name);
     option = find_option(name);
-    if (!option || !option->value || option->set == set_config)
-        return error_set(error, ERR_INVALID, "%s line %d: there is no option '%s'%s%s", path,
-                         number, name, nearest_option(name) ? "; nearest: " : "",
-                         nearest_option(name) ? nearest_option(name) : "");
+    if (option && (!option->value || option->set == set_config))
+        return error_set(error, ERR_INVALID, "%s line %d: %s is for the command line only", path,
+                         number, name);
+    if (!option)
+        return error_set(error, ERR_INVALID, "%s line %d: there is no option '%.40s'%s", path,
+                         number, name, instead_of(name, "; nearest: ", hint));
     (void)snprintf(where, sizeof(where), "%s line %d: ", path, number);
     return apply(config, option, trim(equals + 1), where, error);
+}
+
+/* NULL: errno says why; 0: it is a folder, a pipe or a device. */
+static FILE *open_regular(const char *path)
+{
+    struct stat info;
+    FILE *file;
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+    if (fd < 0)
+        return NULL;
+    if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && (file = fdopen(fd, "r")))
+        return file;
+    (void)close(fd);
+    errno = 0;
+    return NULL;
 }
 
 static enum err read_file(struct config *config, const char *path, struct error *error)
@@ -426,17 +470,22 @@ static enum err read_file(struct config *config, const char *path, struct error 
     char line[CONFIG_TEXT_MAX * 2];
     enum err err = ERR_NONE;
     int number = 0;
-    FILE *file = fopen(path, "re");
+    FILE *file = open_regular(path);
 
     if (!file)
-        return error_set(error, ERR_INVALID, "--config %s: %s", path, strerror(errno));
+        return error_set(error, ERR_INVALID, "--config %s: %s", path,
+                         errno ? strerror(errno) : "give a regular file");
     while (!err && fgets(line, sizeof(line), file)) {
         number++;
         if (!strchr(line, '\n') && !feof(file))
-            err = error_set(error, ERR_INVALID, "%s line %d: too long", path, number);
+            err = error_set(error, ERR_INVALID,
+                            "%s line %d: longer than %zu bytes, or with a NUL byte", path, number,
+                            sizeof(line) - 2);
         else
             err = read_line(config, line, path, number, error);
     }
+    if (!err && ferror(file))
+        err = error_set(error, ERR_INVALID, "--config %s: it can't be read to its end", path);
     fclose(file);
     return err;
 }
@@ -473,7 +522,7 @@ static enum err read_flag(int argc, char **argv, int *at, const struct option **
     char name[64];
     const char *given = argv[*at];
     const char *equals = strchr(given, '=');
-    const char *nearest;
+    char hint[HINT_MAX];
 
     if (strcmp(given, "-h") == 0)
         given = "--help";
@@ -482,12 +531,12 @@ static enum err read_flag(int argc, char **argv, int *at, const struct option **
                          "what is '%s'? Options begin with --; see bybit-bridge --help", given);
     if (text_copy_n(name, sizeof(name), given + 2,
                     equals ? (size_t)(equals - given - 2) : strlen(given + 2)))
-        name[0] = '\0';
+        text_cut(name, sizeof(name), "...");
     *option = find_option(name);
     if (!*option) {
-        nearest = nearest_option(name);
-        return error_set(error, ERR_INVALID, "there is no option %s%s%s; see bybit-bridge --help",
-                         given, nearest ? "; did you mean --" : "", nearest ? nearest : "");
+        /* Without its value: it may be a secret, and this goes to the log. */
+        return error_set(error, ERR_INVALID, "there is no option --%s%s; see bybit-bridge --help",
+                         name, instead_of(name, "; did you mean --", hint));
     }
     if (!(*option)->value) {
         *value = "";
@@ -603,7 +652,9 @@ static enum err check(struct config *config, struct error *error)
     if ((config->rest_url[0] == '\0') != (config->ws_url[0] == '\0'))
         return error_set(error, ERR_INVALID, "--rest-url and --ws-url belong together: give both");
     if (config->no_limits && config->env != ENV_SIM)
-        return error_set(error, ERR_INVALID, "--no-limits is for the simulated exchange: add --env sim, or leave it out");
+        return error_set(
+            error, ERR_INVALID,
+            "--no-limits is for the simulated exchange: add --env sim, or leave it out");
     if (config->no_limits)
         config->ip_limit = NO_LIMIT;
     if (!config->env_given && config_has_keys(config))

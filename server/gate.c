@@ -109,13 +109,18 @@ static bool note_known(const struct gate_header *header, struct found *found,
  * before its value in what sane clients send, and some leave it out. */
 static bool check_swallowed(const struct gate_head *head, struct gate_verdict *out)
 {
-    size_t least = strlen(head->method) + head->target_bytes + strlen(head->version) + 4 + 2;
+    size_t found = strlen(head->method) + head->target_bytes + strlen(head->version) + 4 + 2;
+    bool sane = true;
 
     if (head->head_bytes == 0)
         return true;
-    for (size_t i = 0; i < head->headers_count; i++)
-        least += head->headers[i].name_bytes + head->headers[i].value_bytes + 3;
-    if (head->head_bytes < least || head->head_bytes > least + head->headers_count)
+    for (size_t i = 0; i < head->headers_count; i++) {
+        const struct gate_header *header = &head->headers[i];
+
+        found += header->name_bytes + header->blank_bytes + header->value_bytes + 3;
+        sane = sane && header->blank_bytes <= 1;
+    }
+    if (!sane || head->head_bytes != found)
         return gate_refuse(out, 400, "bad_request",
                            "folded header lines, lines without CRLF, NUL bytes and superfluous "
                            "blanks are not taken");

@@ -35,6 +35,7 @@ struct gate_header {
     size_t name_bytes;
     const char *value;
     size_t value_bytes;
+    size_t blank_bytes; /* between the colon and the value */
 };
 
 struct gate_head {

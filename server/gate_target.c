@@ -54,7 +54,7 @@ bool gate_path(struct gate_head *head, struct gate_verdict *out, char **query)
 
     *query = NULL;
     if (head->target_bytes > GATE_TARGET_MAX)
-        return gate_refuse(out, 431, "headers_too_large", "the target is longer than 8 KiB");
+        return gate_refuse(out, 414, "uri_too_long", "the target is longer than 8 KiB");
     if (at) {
         *at = '\0';
         *query = at + 1;

@@ -27,7 +27,7 @@
     ((size_t)32 * 1024) /* a connection's memory in MHD: head, reply head, stream chunk */
 #define EVENTS_MAX       8
 #define STOP_FLUSH_TURNS 3
-#define QUIESCE_MS       500
+#define QUIESCE_MS       300
 
 struct http_thread {
     struct http http;

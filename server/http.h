@@ -39,7 +39,7 @@ struct http_config {
     size_t trade_origins_count;
     bool dashboard_trading; /* our own origin may trade too */
     size_t max_streams;     /* 2000 */
-    size_t max_connections; /* 4096 */
+    size_t max_connections; /* 4096, of each listener */
     size_t max_in_flight;   /* 1024 requests that wait for a reply */
     struct http_times times;
     const struct api *api;

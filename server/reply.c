@@ -160,6 +160,11 @@ enum MHD_Result reply_call(struct conn *conn)
 enum MHD_Result reply_problem(struct conn *conn, int status, const char *code, const char *detail)
 {
     struct request *request = conn->request;
+    const struct api_endpoint *endpoint = request->verdict.endpoint;
+    const struct api_problem_more later = {
+        .outcome = endpoint && endpoint->access != ACCESS_READ ? "not_sent" : NULL,
+        .retry_after_ms = 1000,
+    };
     struct buffer body = buffer_of(PROBLEM_MAX);
     struct MHD_Response *response;
     enum MHD_Result result;
@@ -167,7 +172,7 @@ enum MHD_Result reply_problem(struct conn *conn, int status, const char *code, c
     char *data;
     bool complete;
 
-    api_problem_body(&body, code, detail, request->call.request_id, NULL);
+    api_problem_body(&body, code, detail, request->call.request_id, status == 503 ? &later : NULL);
     data = buffer_take(&body, &bytes);
     response = data ? MHD_create_response_from_buffer(bytes, data, MHD_RESPMEM_MUST_FREE) : NULL;
     if (!response) {

@@ -15,7 +15,8 @@
 #include "server/conn.h"
 #include "server/sse.h"
 
-#define EXTRA_IN_FLIGHT   64 /* reads and cancels, above max_in_flight */
+#define EXTRA_READS       64 /* above max_in_flight */
+#define EXTRA_CANCELS     128
 #define TARGET_KEPT_BYTES 512
 #define REPLY_KEPT_BYTES  ((size_t)64 * 1024)
 
@@ -162,12 +163,19 @@ static enum MHD_Result collect(void *cls, enum MHD_ValueKind kind, const char *n
                                size_t name_bytes, const char *value, size_t value_bytes)
 {
     struct collected *collected = cls;
+    struct gate_header *header = &collected->headers[collected->count];
 
     (void)kind;
-    if (collected->count < GATE_HEADERS_MAX)
-        collected->headers[collected->count] =
-            (struct gate_header){ name, name_bytes, value ? value : "", value ? value_bytes : 0 };
-    collected->count++;
+    if (collected->count++ >= GATE_HEADERS_MAX)
+        return MHD_YES;
+    *header = (struct gate_header){ name, name_bytes, "", 0, 0 };
+    if (value) {
+        header->value = value;
+        header->value_bytes = value_bytes;
+        /* Both stand where they were received, but for a folded value: that one is somewhere else,
+         * and the gate refuses the absurd distance. */
+        header->blank_bytes = (size_t)(value - name) - name_bytes - 1;
+    }
     return MHD_YES;
 }
 
@@ -322,11 +330,16 @@ static void fill_call(struct request *request)
     call->owner = request;
 }
 
+/* Creates leave room for reads, and both for cancels. */
 static bool is_full(const struct http *http, const struct api_endpoint *endpoint)
 {
-    bool creates = endpoint->access != ACCESS_READ && strcmp(endpoint->method, "DELETE") != 0;
+    size_t max = http->config.max_in_flight;
 
-    return http->waiting >= http->config.max_in_flight + (creates ? 0 : EXTRA_IN_FLIGHT);
+    if (strcmp(endpoint->method, "DELETE") == 0)
+        max += EXTRA_CANCELS;
+    else if (endpoint->access == ACCESS_READ)
+        max += EXTRA_READS;
+    return http->waiting >= max;
 }
 
 static enum MHD_Result work(struct conn *conn)

@@ -277,6 +277,55 @@ START_TEST(an_intent_past_its_deadline_is_not_sent)
 }
 END_TEST
 
+START_TEST(a_commit_after_the_deadline_sends_nothing)
+{
+    struct bench *bench = bench_open(100, true);
+
+    create(bench, "a");
+    bench->now_ms = T0 + 5001; /* no tick came: the machine slept */
+    commit(bench);
+    ck_assert_ptr_null(first(bench, ACTION_SEND_CREATE));
+    (void)replied(bench, OUTCOME_NOT_SENT);
+    bench_close(bench);
+}
+END_TEST
+
+START_TEST(an_older_order_with_our_link_is_not_ours)
+{
+    struct bench *bench = bench_open(100, true);
+    struct order_report report = report_of("a", "id-x", STATUS_NEW, 0, T0 - 60000);
+    struct engine_event event = { .kind = EVENT_ORDER, .u.order = &report };
+    uint64_t send_id = sent(bench, "a");
+
+    feed(bench, &event);
+    ck_assert_int_eq(state_of(bench, "a"), ORDER_SENT);
+    found(bench, must(bench, ACTION_FIND, 0)->u.find.find_id, NULL, false);
+    ck_assert(engine_find(bench->engine, "id-x")->external);
+    ck_assert_str_eq(engine_find(bench->engine, "id-x")->request.link, "");
+    answer(bench, send_id, REPLY_OK, 0, "id-a");
+    ck_assert_int_eq(state_of(bench, "a"), ORDER_ACKED);
+    bench_close(bench);
+}
+END_TEST
+
+START_TEST(a_closed_order_without_its_fills_is_looked_up)
+{
+    struct bench *bench = bench_open(100, true);
+    struct fill fill = fill_of("e1", "id-a", 10);
+    uint64_t send_id = sent(bench, "a");
+
+    answer(bench, send_id, REPLY_OK, 0, "id-a");
+    order_seen(bench, "a", "id-a", STATUS_FILLED, 10);
+    tick_at(bench, T0 + 2000);
+    ck_assert_int_eq(must(bench, ACTION_READ, 0)->u.read.kind, READ_ORDER_EXECUTIONS);
+    page(bench, must(bench, ACTION_READ, 0)->u.read.read_id, true, NULL, 0, &fill, 1, "");
+    ck_assert(engine_find(bench->engine, "a")->settled);
+    tick_at(bench, T0 + 4000);
+    ck_assert_ptr_null(first(bench, ACTION_READ));
+    bench_close(bench);
+}
+END_TEST
+
 START_TEST(a_lost_create_with_a_wait_is_answered_when_it_is_found)
 {
     struct bench *bench = bench_open(100, true);
@@ -580,6 +629,9 @@ int main(void)
     tcase_add_test(tcase, a_link_that_the_journal_knows_is_judged_by_the_stored_order);
     tcase_add_test(tcase, a_cancelled_intent_writes_nothing_before_its_link_is_known_to_be_new);
     tcase_add_test(tcase, an_intent_past_its_deadline_is_not_sent);
+    tcase_add_test(tcase, a_commit_after_the_deadline_sends_nothing);
+    tcase_add_test(tcase, an_older_order_with_our_link_is_not_ours);
+    tcase_add_test(tcase, a_closed_order_without_its_fills_is_looked_up);
     tcase_add_test(tcase, a_lost_create_with_a_wait_is_answered_when_it_is_found);
     tcase_add_test(tcase, the_watch_is_answered_by_the_change_or_by_time);
     tcase_add_test(tcase, a_cancel_leaves_at_once_and_again_while_the_order_is_seen_open);

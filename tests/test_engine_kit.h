@@ -297,7 +297,7 @@ UNUSED_OK static void empty_page(struct bench *bench, uint64_t read_id)
 /* Answers every read that is asked, and those asked then, with an empty page. Returns how many. */
 UNUSED_OK static int answer_reads_empty(struct bench *bench)
 {
-    uint64_t ids[64];
+    uint64_t ids[64] = { 0 };
     int asked = 0;
     int answered = 0;
 

@@ -215,10 +215,26 @@ START_TEST(scans_come_again_and_then_an_audit)
     (void)answer_reads_empty(bench);
     tick_at(bench, T0 + 300000);
     ck_assert_int_eq(must(bench, ACTION_READ, 0)->u.read.start_ms, T0 + 300300 - 300000);
-    ck_assert_int_eq(answer_reads_empty(bench), 6);
+    ck_assert_int_eq(answer_reads_empty(bench), 10);
     tick_at(bench, engine_next_tick_ms(bench->engine));
     ck_assert_int_eq(answer_reads_empty(bench), 7); /* the audit */
     ck_assert_int_eq(status_of(bench).watermark_ms, T0 + 300300 - 300000);
+    bench_close(bench);
+}
+END_TEST
+
+START_TEST(the_watermark_stays_while_evidence_waits)
+{
+    struct bench *bench = bench_open(100, true);
+    uint64_t find_id;
+
+    order_seen(bench, "", "id-x", STATUS_NEW, 0);
+    find_id = must(bench, ACTION_FIND, 0)->u.find.find_id;
+    tick_at(bench, T0 + 400000);
+    ck_assert_ptr_null(first(bench, ACTION_ROW));
+    found(bench, find_id, NULL, false);
+    tick_at(bench, T0 + 401000);
+    ck_assert_int_eq(must(bench, ACTION_ROW, 0)->u.row.kind, ROW_WATERMARK);
     bench_close(bench);
 }
 END_TEST
@@ -351,6 +367,24 @@ START_TEST(failed_look_ups_prove_nothing)
 }
 END_TEST
 
+START_TEST(one_complete_look_up_is_not_enough_however_late)
+{
+    struct bench *bench = bench_open(100, true);
+    uint64_t send_id = sent(bench, "a");
+
+    answer(bench, send_id, REPLY_LOST, 0, "");
+    (void)look_up_for(bench, T0 + 100000, false);
+    while (look_up_for(bench, bench->now_ms + 1000, true) == 0)
+        ;
+    ck_assert_int_eq(state_of(bench, "a"), ORDER_UNKNOWN);
+    (void)look_up_for(bench, bench->now_ms + 18000, true);
+    ck_assert_int_eq(state_of(bench, "a"), ORDER_UNKNOWN);
+    (void)look_up_for(bench, bench->now_ms + 4000, true);
+    ck_assert_int_eq(state_of(bench, "a"), ORDER_NEVER_ACCEPTED);
+    bench_close(bench);
+}
+END_TEST
+
 START_TEST(with_a_gap_six_look_ups_over_120_s_are_needed)
 {
     struct bench *bench = bench_open(100, true);
@@ -465,6 +499,54 @@ START_TEST(an_order_of_others_is_kept_as_external)
     ck_assert_int_eq(count(bench, ACTION_ROW), 3);
     ck_assert(engine_find(bench->engine, "id-x")->external);
     ck_assert_int_eq(decimal_sign(&engine_find(bench->engine, "id-x")->filled_qty), 1);
+    bench_close(bench);
+}
+END_TEST
+
+START_TEST(a_link_of_an_earlier_run_is_adopted_only_when_the_journal_knows_no_other_order)
+{
+    struct bench *bench = bench_open(100, false);
+    struct order order;
+    struct order other;
+    struct engine_event event = { .kind = EVENT_RESTORE, .u.restore.order = &order };
+
+    memset(&order, 0, sizeof(order));
+    order.request = request_of("a");
+    order.state = ORDER_INTENT;
+    order.filled_qty = DECIMAL_ZERO;
+    order.created_ms = T0 - 1000;
+    order.deadline_ms = T0 + 4000;
+    feed(bench, &event);
+    happens(bench, EVENT_START);
+    other = order;
+    other.external = true;
+    other.state = ORDER_LIVE;
+    other.status = STATUS_NEW;
+    memcpy(other.order_id, "id-x", 5);
+    other.request.link[0] = '\0';
+    order_seen(bench, "a", "id-x", STATUS_NEW, 0);
+    found(bench, must(bench, ACTION_FIND, 0)->u.find.find_id, &other, false);
+    ck_assert_int_eq(state_of(bench, "a"), ORDER_UNKNOWN);
+    order_seen(bench, "a", "id-a", STATUS_NEW, 0);
+    found(bench, must(bench, ACTION_FIND, 0)->u.find.find_id, NULL, false);
+    ck_assert_int_eq(state_of(bench, "a"), ORDER_LIVE);
+    bench_close(bench);
+}
+END_TEST
+
+START_TEST(a_link_that_comes_while_the_journal_is_asked_is_asked_too)
+{
+    struct bench *bench = bench_open(100, true);
+    uint64_t find_id;
+
+    fill_seen(bench, "e1", "id-x", 3);
+    find_id = must(bench, ACTION_FIND, 0)->u.find.find_id;
+    order_seen(bench, "b", "id-x", STATUS_FILLED, 3);
+    found(bench, find_id, NULL, false);
+    ck_assert_ptr_null(first(bench, ACTION_ROW));
+    ck_assert_str_eq(must(bench, ACTION_FIND, 0)->u.find.link, "b");
+    found(bench, must(bench, ACTION_FIND, 0)->u.find.find_id, NULL, false);
+    ck_assert(engine_find(bench->engine, "b")->external);
     bench_close(bench);
 }
 END_TEST
@@ -608,6 +690,8 @@ static const TTest *const *all(size_t *tests_count)
     tests[at++] = without_keys_nothing_is_read;
     tests[at++] = what_never_arrived_is_proved_by_the_horizon;
     tests[at++] = failed_look_ups_prove_nothing;
+    tests[at++] = one_complete_look_up_is_not_enough_however_late;
+    tests[at++] = the_watermark_stays_while_evidence_waits;
     tests[at++] = with_a_gap_six_look_ups_over_120_s_are_needed;
     tests[at++] = without_the_clock_of_the_exchange_there_is_no_horizon;
     tests[at++] = a_jump_of_the_exchanges_clock_does_not_bring_the_horizon_nearer;
@@ -615,6 +699,8 @@ static const TTest *const *all(size_t *tests_count)
     tests[at++] = a_refused_link_is_watched_until_the_horizon;
     tests[at++] = an_acked_order_that_nobody_sees_for_a_day_is_gone;
     tests[at++] = an_order_of_others_is_kept_as_external;
+    tests[at++] = a_link_of_an_earlier_run_is_adopted_only_when_the_journal_knows_no_other_order;
+    tests[at++] = a_link_that_comes_while_the_journal_is_asked_is_asked_too;
     tests[at++] = a_question_that_failed_is_asked_again;
     tests[at++] = late_evidence_about_a_final_order_is_judged_by_the_stored_one;
     tests[at++] = a_lone_fill_waits_for_a_look_up_of_its_order;

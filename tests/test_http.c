@@ -455,6 +455,8 @@ START_TEST(g16_above_max_in_flight_creates_are_503_and_cancels_still_go)
     ck_assert_int_eq(ask(POST_JSON "Content-Length: 2\r\n\r\n{}"), 503);
     ck_assert_ptr_nonnull(strstr(reply, "\"code\":\"busy\""));
     ck_assert_ptr_nonnull(strstr(reply, "Retry-After: 1\r\n"));
+    ck_assert_ptr_nonnull(strstr(reply, "\"outcome\":\"not_sent\""));
+    ck_assert_ptr_nonnull(strstr(reply, "\"retry\":{\"safe\":true,\"after_ms\":1000}"));
     ck_assert_int_eq(atomic_load(&orders_calls), 0);
     ck_assert_int_eq(ask("DELETE /orders HTTP/1.1\r\nHost: localhost\r\n\r\n"), 201);
     release_held(0);
@@ -463,6 +465,29 @@ START_TEST(g16_above_max_in_flight_creates_are_503_and_cancels_still_go)
     ck_assert_int_eq(ask(POST_JSON "Content-Length: 2\r\n\r\n{}"), 201);
     (void)close(first);
     (void)close(second);
+    stop();
+}
+END_TEST
+
+#define EXTRA_READS 64
+
+START_TEST(g16_reads_that_wait_leave_room_for_cancels)
+{
+    static int fds[EXTRA_READS + 1];
+
+    start_with(&http_times_default, 1);
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+        fds[i] = client_connect(port);
+        client_send(fds[i], GET("/held"));
+    }
+    wait_held((int)ARRAY_LEN(fds));
+    ck_assert_int_eq(ask(GET("/held")), 503);
+    ck_assert_int_eq(ask("DELETE /orders HTTP/1.1\r\nHost: localhost\r\n\r\n"), 201);
+    release_held(0);
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+        ck_assert_int_eq(client_reply(fds[i], reply, sizeof(reply)), 200);
+        (void)close(fds[i]);
+    }
     stop();
 }
 END_TEST
@@ -644,6 +669,7 @@ static TCase *own_case(void)
 
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, g16_above_max_in_flight_creates_are_503_and_cancels_still_go);
+    tcase_add_test(tcase, g16_reads_that_wait_leave_room_for_cancels);
     tcase_add_loop_test(tcase, g17_a_head_or_body_that_drips_is_cut_off, 0, 3);
     tcase_add_test(tcase, g17_an_idle_connection_is_closed_later_than_a_slow_one);
     tcase_add_test(tcase, g17_a_reader_that_takes_no_byte_is_closed_and_a_handler_has_time);

@@ -17,10 +17,11 @@
 #define LINKS_MAX    48
 #define ORDERS_MAX   96
 #define FILLS_MAX    256
-#define ROWS_MAX     1024
+#define ROWS_MAX     512
 #define QUEUE_MAX    4096
 #define WAITERS_MAX_ 2048
 #define STEPS        200
+#define SOON_MS      80000
 #define QUIET_MS     900000
 #define PAGE_ITEMS   3
 
@@ -42,7 +43,8 @@ struct there { /* an order at the exchange */
     char reject_reason[REASON_MAX];
     int64_t created_ms; /* server clock */
     int64_t updated_ms;
-    int64_t listed_ms; /* in the history from then on, our clock */
+    int64_t listed_ms;  /* in the history from then on, our clock */
+    int64_t visible_ms; /* in no list and on no stream before, our clock */
     bool realtime_forgets;
 };
 
@@ -84,6 +86,7 @@ struct thing { /* what will happen at a time */
     int64_t signed_ms;
     uint64_t send_id;
     int fate;
+    int run; /* of the bridge that sent it */
     uint64_t position;
 };
 
@@ -325,16 +328,26 @@ static void fill_of(const struct world *world, const struct filled *filled, stru
     fill->at_ms = filled->at_ms;
 }
 
+/* How long an order stays unseen: the lists and the stream may lag behind the engine of the
+ * exchange. */
+static int64_t hidden_ms(const struct world *world, const struct there *there)
+{
+    return there && there->visible_ms > world->now_ms ? there->visible_ms - world->now_ms : 0;
+}
+
 /* A message of the private stream, sometimes twice; lost with a gap. */
 static void publish(struct world *world, const struct there *there, const struct filled *filled)
 {
+    const struct there *of = there                ? there
+                             : filled->order >= 0 ? &world->there[filled->order]
+                                                  : NULL;
     int copies = fault(world, 10) ? 2 : 1;
 
     if (!world->stream_up)
         return;
     for (int i = 0; i < copies; i++) {
-        struct thing *thing =
-            thing_new(world, THING_EVENT, 1 + roll(world, fault(world, 20) ? 3000 : 60));
+        int64_t delay = 1 + roll(world, fault(world, 20) ? 3000 : 60);
+        struct thing *thing = thing_new(world, THING_EVENT, delay + hidden_ms(world, of));
 
         thing->private_stream = true;
         if (there) {
@@ -522,80 +535,110 @@ static void commit_fill(struct world *world, const struct fill *fill)
     world->fills[world->fills_count++].fill = *fill;
 }
 
-/* One transaction: the rows up to `position`, in order. */
-static void commit(struct world *world, uint64_t position)
+/* Intents of one transaction whose links were there. */
+struct known_list {
+    struct order orders[ROWS_MAX];
+    const struct fill_key *keys[ROWS_MAX];
+    size_t keys_count[ROWS_MAX];
+    size_t count;
+    struct fill_key pool[4 * FILLS_MAX];
+    size_t pool_count;
+};
+
+static size_t keys_of(const struct world *world, const struct order *order, struct fill_key *keys)
 {
-    static struct order known[ROWS_MAX];
-    size_t known_count = 0;
-    size_t done = 0;
-    struct engine_event event = { .kind = EVENT_COMMITTED, .now_ms = world->now_ms };
-    static struct fill_key keys[FILLS_MAX];
-    static const struct fill_key *key_lists[ROWS_MAX];
-    static size_t key_counts[ROWS_MAX];
-    size_t keys_count = 0;
+    size_t count = 0;
 
-    for (; done < world->rows_count && world->rows[done].u.row.position <= position; done++) {
-        const struct engine_action *row = &world->rows[done];
-        struct stored *stored;
-
-        if (row->u.row.position != world->committed + 1)
-            broken(world, "position %" PRIu64 " after %" PRIu64, row->u.row.position,
-                   world->committed);
-        world->committed = row->u.row.position;
-        if (row->u.row.seq && row->u.row.seq != world->last_seq + 1)
-            broken(world, "I6: event %" PRIu64 " after %" PRIu64, row->u.row.seq, world->last_seq);
-        if (row->u.row.seq)
-            world->last_seq = row->u.row.seq;
-        switch (row->u.row.kind) {
-        case ROW_INTENT:
-            stored = stored_by_link(world, row->u.row.order.request.link);
-            if (stored) {
-                size_t first = keys_count;
-
-                for (int i = 0; i < world->fills_count; i++) {
-                    if (stored->order.order_id[0] && keys_count < FILLS_MAX &&
-                        strcmp(world->fills[i].fill.order_id, stored->order.order_id) == 0)
-                        memcpy(keys[keys_count++].exec_id, world->fills[i].fill.exec_id,
-                               sizeof(keys[0].exec_id));
-                }
-                key_lists[known_count] = &keys[first];
-                key_counts[known_count] = keys_count - first;
-                known[known_count++] = stored->order;
-                break;
-            }
-            commit_order(world, row);
-            break;
-        case ROW_RETRY:
-            stored = stored_by_link(world, row->u.row.order.request.link);
-            if (!stored || stored->order.state != ORDER_NOT_SENT ||
-                stored->order.attempt + 1 != row->u.row.order.attempt)
-                broken(world, "a retry of what is not NOT_SENT");
-            commit_order(world, row);
-            break;
-        case ROW_ORDER:
-            commit_order(world, row);
-            break;
-        case ROW_FILL:
-            commit_fill(world, &row->u.row.fill);
-            break;
-        case ROW_WATERMARK:
-            if (row->u.row.watermark_ms < world->watermark_ms)
-                broken(world, "the watermark falls");
-            world->watermark_ms = row->u.row.watermark_ms;
-            break;
-        }
+    for (int i = 0; i < world->fills_count && order->order_id[0]; i++) {
+        if (strcmp(world->fills[i].fill.order_id, order->order_id) == 0)
+            memcpy(keys[count++].exec_id, world->fills[i].fill.exec_id, sizeof(keys[0].exec_id));
     }
+    return count;
+}
+
+static void commit_intent(struct world *world, const struct engine_action *row,
+                          struct known_list *known)
+{
+    const struct stored *stored = stored_by_link(world, row->u.row.order.request.link);
+    size_t at = known->count;
+
+    if (!stored) {
+        commit_order(world, row);
+        return;
+    }
+    assert(known->pool_count + FILLS_MAX <= sizeof(known->pool) / sizeof(known->pool[0]));
+    known->keys[at] = &known->pool[known->pool_count];
+    known->keys_count[at] = keys_of(world, &stored->order, &known->pool[known->pool_count]);
+    known->pool_count += known->keys_count[at];
+    known->orders[at] = stored->order;
+    known->count++;
+}
+
+static void commit_retry(struct world *world, const struct engine_action *row)
+{
+    const struct stored *stored = stored_by_link(world, row->u.row.order.request.link);
+
+    if (!stored || stored->order.state != ORDER_NOT_SENT ||
+        stored->order.attempt + 1 != row->u.row.order.attempt)
+        broken(world, "a retry of what is not NOT_SENT");
+    commit_order(world, row);
+}
+
+static void commit_row(struct world *world, const struct engine_action *row,
+                       struct known_list *known)
+{
+    if (row->u.row.position != world->committed + 1)
+        broken(world, "position %" PRIu64 " after %" PRIu64, row->u.row.position, world->committed);
+    world->committed = row->u.row.position;
+    if (row->u.row.seq && row->u.row.seq != world->last_seq + 1)
+        broken(world, "I6: event %" PRIu64 " after %" PRIu64, row->u.row.seq, world->last_seq);
+    if (row->u.row.seq)
+        world->last_seq = row->u.row.seq;
+    switch (row->u.row.kind) {
+    case ROW_INTENT:
+        commit_intent(world, row, known);
+        return;
+    case ROW_RETRY:
+        commit_retry(world, row);
+        return;
+    case ROW_ORDER:
+        commit_order(world, row);
+        return;
+    case ROW_FILL:
+        commit_fill(world, &row->u.row.fill);
+        return;
+    case ROW_WATERMARK:
+        if (row->u.row.watermark_ms < world->watermark_ms)
+            broken(world, "the watermark falls");
+        world->watermark_ms = row->u.row.watermark_ms;
+        return;
+    }
+}
+
+/* One transaction: the rows up to `position`, in order. False: the bridge died before the news of
+ * it. */
+static bool commit(struct world *world, uint64_t position)
+{
+    static struct known_list known;
+    struct engine_event event = { .kind = EVENT_COMMITTED, .now_ms = world->now_ms };
+    size_t done = 0;
+
+    known.count = 0;
+    known.pool_count = 0;
+    for (; done < world->rows_count && world->rows[done].u.row.position <= position; done++)
+        commit_row(world, &world->rows[done], &known);
     world->rows_count -= done;
     memmove(world->rows, world->rows + done, world->rows_count * sizeof(world->rows[0]));
     event.u.committed.position = position;
-    event.u.committed.known = known;
-    event.u.committed.known_count = known_count;
-    event.u.committed.known_fills = key_lists;
-    event.u.committed.known_fills_count = key_counts;
+    event.u.committed.known = known.orders;
+    event.u.committed.known_count = known.count;
+    event.u.committed.known_fills = known.keys;
+    event.u.committed.known_fills_count = known.keys_count;
     if (fault(world, 2))
-        return; /* the bridge dies between the commit and its news: see crash() below */
+        return false;
     ck_assert_int_eq(engine_step(world->engine, &event, &world->actions), ERR_NONE);
     events_run++;
+    return true;
 }
 
 /* --- what the actions do --- */
@@ -624,11 +667,15 @@ static void reply_taken(struct world *world, const struct engine_action *action)
     broken(world, "a reply to nobody: %" PRIu64, id);
 }
 
-static void answer(struct world *world, uint64_t send_id, enum answer_kind kind, int ret_code,
-                   const char *order_id, int64_t signed_ms, int64_t after_ms)
+/* The answer to what a dead bridge sent reaches nobody. */
+static void answer(struct world *world, int run, uint64_t send_id, enum answer_kind kind,
+                   int ret_code, const char *order_id, int64_t signed_ms, int64_t after_ms)
 {
-    struct thing *thing = thing_new(world, THING_EVENT, after_ms);
+    struct thing *thing;
 
+    if (run != world->run)
+        return;
+    thing = thing_new(world, THING_EVENT, after_ms);
     thing->event.kind = EVENT_ANSWER;
     thing->event.u.answer.send_id = send_id;
     thing->event.u.answer.kind = kind;
@@ -667,13 +714,14 @@ static void send_create(struct world *world, const struct engine_action *action)
         broken(world, "I1: %s attempt %d is sent twice", request->link, attempt);
     tell(world, "  send create %s attempt %d", request->link, attempt);
     if (fault(world, 6)) {
-        answer(world, action->u.send.send_id, fault(world, 50) ? REPLY_NOT_SENT : REPLY_THROTTLED,
-               0, "", 0, roll(world, 200));
+        answer(world, world->run, action->u.send.send_id,
+               fault(world, 50) ? REPLY_NOT_SENT : REPLY_THROTTLED, 0, "", 0, roll(world, 200));
         return;
     }
     thing = thing_new(world, THING_ARRIVE, roll(world, fault(world, 10) ? 9000 : 50));
     thing->survives = true;
     thing->send_id = action->u.send.send_id;
+    thing->run = world->run;
     thing->sent = *request;
     thing->attempt = attempt;
     thing->signed_ms = server_ms(world) - 50;
@@ -685,47 +733,38 @@ static int decimal_int_of(const struct decimal *value)
     return (int)value->mantissa;
 }
 
-static void arrive(struct world *world, const struct thing *thing)
+/* What the exchange says instead of taking it. True: it has said so. */
+static bool turned_away(struct world *world, const struct thing *thing, int64_t delay)
 {
-    const struct order_request *request = &thing->sent;
-    struct there *there = there_by_link(world, request->link);
-    int delay = roll(world, 60);
-    const struct stored *stored = stored_by_link(world, request->link);
+    int64_t signed_ms = thing->signed_ms;
 
     if (thing->fate == FATE_LOST_BEFORE) {
-        answer(world, thing->send_id, REPLY_LOST, 0, "", thing->signed_ms * roll(world, 2), delay);
-        return;
+        answer(world, thing->run, thing->send_id, REPLY_LOST, 0, "", signed_ms * roll(world, 2),
+               delay);
+        return true;
     }
-    if (server_ms(world) > thing->signed_ms + 5000) { /* I10: refused by its time stamp */
+    if (server_ms(world) > signed_ms + 5000) { /* I10: refused by its time stamp */
         if (thing->fate == FATE_FINE)
-            answer(world, thing->send_id, REPLY_REFUSED, 10002, "", thing->signed_ms, delay);
+            answer(world, thing->run, thing->send_id, REPLY_REFUSED, 10002, "", signed_ms, delay);
         else if (thing->fate != FATE_SILENT)
-            answer(world, thing->send_id, REPLY_LOST, 0, "", thing->signed_ms, delay);
-        return;
+            answer(world, thing->run, thing->send_id, REPLY_LOST, 0, "", signed_ms, delay);
+        return true;
     }
-    if (there) {
-        answer(world, thing->send_id, REPLY_DUPLICATE, 110072, "", thing->signed_ms, delay);
-        return;
-    }
-    if (thing->fate == FATE_REJECTED || thing->fate == FATE_REFUSED || thing->fate == FATE_SOFT) {
-        answer(world, thing->send_id, thing->fate == FATE_REJECTED ? REPLY_REJECT : REPLY_REFUSED,
-               thing->fate == FATE_REJECTED ? 110007
-               : thing->fate == FATE_SOFT   ? 10429
-                                            : 10006,
-               "", thing->signed_ms, delay);
-        return;
-    }
-    if (stored && stored->doomed_attempt[thing->attempt] && stored->order.attempt == thing->attempt)
-        broken(world, "I3: %s attempt %d arrives after its end here", request->link,
-               thing->attempt);
-    there = there_new(world, request->link, request->category, request->symbol,
-                      decimal_int_of(&request->qty), decimal_int_of(&request->price));
-    if (!there) {
-        answer(world, thing->send_id, REPLY_REJECT, 110020, "", thing->signed_ms, delay);
-        return;
-    }
-    there->ours = true;
-    there->attempt = thing->attempt;
+    if (there_by_link(world, thing->sent.link))
+        answer(world, thing->run, thing->send_id, REPLY_DUPLICATE, 110072, "", signed_ms, delay);
+    else if (thing->fate == FATE_REJECTED || world->there_count == ORDERS_MAX)
+        answer(world, thing->run, thing->send_id, REPLY_REJECT, 110007, "", signed_ms, delay);
+    else if (thing->fate == FATE_REFUSED)
+        answer(world, thing->run, thing->send_id, REPLY_REFUSED, 10006, "", signed_ms, delay);
+    else if (thing->fate == FATE_SOFT)
+        answer(world, thing->run, thing->send_id, REPLY_REFUSED, 10429, "", signed_ms, delay);
+    else
+        return false;
+    return true;
+}
+
+static void take_order(struct world *world, struct there *there)
+{
     tell(world, "  exchange: takes %s as %s", there->link, there->order_id);
     if (fault(world, 8)) {
         memcpy(there->reject_reason, "EC_PostOnlyWillTakeLiquidity", 29);
@@ -735,12 +774,35 @@ static void arrive(struct world *world, const struct thing *thing)
     }
     if (is_open(there) && roll(world, 4) == 0)
         there_fill(world, there, 1 + roll(world, there->qty));
+}
+
+static void arrive(struct world *world, const struct thing *thing)
+{
+    const struct order_request *request = &thing->sent;
+    const struct stored *stored = stored_by_link(world, request->link);
+    int64_t delay = roll(world, 60);
+    struct there *there;
+
+    if (turned_away(world, thing, delay))
+        return;
+    if (stored && stored->doomed_attempt[thing->attempt] && stored->order.attempt == thing->attempt)
+        broken(world, "I3: %s attempt %d arrives after its end here", request->link,
+               thing->attempt);
+    there = there_new(world, request->link, request->category, request->symbol,
+                      decimal_int_of(&request->qty), decimal_int_of(&request->price));
+    assert(there);
+    there->ours = true;
+    there->attempt = thing->attempt;
+    if (thing->fate != FATE_FINE && fault(world, 30))
+        there->visible_ms = world->now_ms + 5000 + roll(world, 20000);
+    take_order(world, there);
     if (thing->fate == FATE_LOST_AFTER)
-        answer(world, thing->send_id, REPLY_LOST, 0, "", thing->signed_ms, delay);
+        answer(world, thing->run, thing->send_id, REPLY_LOST, 0, "", thing->signed_ms, delay);
     else if (thing->fate == FATE_AMBIGUOUS)
-        answer(world, thing->send_id, REPLY_AMBIGUOUS, 10016, "", thing->signed_ms, delay);
+        answer(world, thing->run, thing->send_id, REPLY_AMBIGUOUS, 10016, "", thing->signed_ms,
+               delay);
     else if (thing->fate != FATE_SILENT)
-        answer(world, thing->send_id, REPLY_OK, 0, there->order_id, thing->signed_ms,
+        answer(world, thing->run, thing->send_id, REPLY_OK, 0, there->order_id, thing->signed_ms,
                fault(world, 10) ? 16000 : delay);
 }
 
@@ -750,12 +812,14 @@ static void send_cancel(struct world *world, const struct engine_action *action)
 
     tell(world, "  send cancel %s %s", action->u.send.request.link, action->u.send.order_id);
     if (fault(world, 8)) {
-        answer(world, action->u.send.send_id, REPLY_NOT_SENT, 0, "", 0, roll(world, 200));
+        answer(world, world->run, action->u.send.send_id, REPLY_NOT_SENT, 0, "", 0,
+               roll(world, 200));
         return;
     }
     thing = thing_new(world, THING_CANCEL_ARRIVES, roll(world, 60));
     thing->survives = true;
     thing->send_id = action->u.send.send_id;
+    thing->run = world->run;
     thing->sent = action->u.send.request;
     memcpy(thing->order_id, action->u.send.order_id, sizeof(thing->order_id));
     thing->fate = fault(world, 30) ? 1 + roll(world, 3) : FATE_FINE;
@@ -768,36 +832,111 @@ static void cancel_arrives(struct world *world, const struct thing *thing)
     int delay = roll(world, 60);
 
     if (thing->fate == FATE_LOST_BEFORE) {
-        answer(world, thing->send_id, REPLY_LOST, 0, "", 0, delay);
+        answer(world, thing->run, thing->send_id, REPLY_LOST, 0, "", 0, delay);
         return;
     }
     if (!there || !is_open(there) || fault(world, 5)) {
-        answer(world, thing->send_id, REPLY_NO_SUCH_ORDER, 110001, "", 0, delay);
+        answer(world, thing->run, thing->send_id, REPLY_NO_SUCH_ORDER, 110001, "", 0, delay);
         return;
     }
     there_close(world, there,
                 there->filled && there->category == CATEGORY_SPOT ? STATUS_PARTIALLY_FILLED_CANCELED
                                                                   : STATUS_CANCELLED);
     if (thing->fate == FATE_LOST_AFTER)
-        answer(world, thing->send_id, REPLY_LOST, 0, "", 0, delay);
+        answer(world, thing->run, thing->send_id, REPLY_LOST, 0, "", 0, delay);
     else if (thing->fate != FATE_SILENT)
-        answer(world, thing->send_id, REPLY_OK, 0, "", 0, delay);
+        answer(world, thing->run, thing->send_id, REPLY_OK, 0, "", 0, delay);
 }
 
-/* One page of a list: the cursor counts what was given (open orders) or names the next (all others
- * never change place). */
+static bool is_named(const struct engine_action *action, const struct there *there)
+{
+    if (action->u.read.order_id[0])
+        return strcmp(there->order_id, action->u.read.order_id) == 0;
+    return strcmp(there->link, action->u.read.link) == 0;
+}
+
+static bool in_window(const struct engine_action *action, int64_t at_ms)
+{
+    return at_ms >= action->u.read.start_ms && at_ms <= action->u.read.end_ms;
+}
+
+/* Whether an order is in the list that is read. */
+static bool order_listed(const struct world *world, const struct engine_action *action,
+                         const struct there *there)
+{
+    bool ended = !is_open(there) && there->listed_ms <= world->now_ms;
+
+    if (there->category != action->u.read.category || hidden_ms(world, there) > 0)
+        return false;
+    switch (action->u.read.kind) {
+    case READ_OPEN_ORDERS:
+        return is_open(there) && (there->category != CATEGORY_LINEAR ||
+                                  strcmp(action->u.read.settle_coin, "USDT") == 0);
+    case READ_HISTORY:
+        return ended && in_window(action, there->updated_ms);
+    case READ_ORDER:
+        return is_named(action, there) && (is_open(there) || !there->realtime_forgets);
+    case READ_ORDER_HISTORY:
+        return is_named(action, there) && ended;
+    case READ_EXECUTIONS:
+    case READ_ORDER_EXECUTIONS:
+        break;
+    }
+    return false;
+}
+
+static bool fill_listed(const struct world *world, const struct engine_action *action,
+                        const struct filled *filled)
+{
+    int64_t now_ms = world->now_ms;
+    const struct there *there = filled->order >= 0 ? &world->there[filled->order] : NULL;
+    enum category category = there ? there->category : CATEGORY_LINEAR;
+
+    if (category != action->u.read.category || filled->listed_ms > now_ms ||
+        (there && there->visible_ms > now_ms))
+        return false;
+    if (action->u.read.kind == READ_EXECUTIONS)
+        return in_window(action, filled->at_ms);
+    return there && is_named(action, there);
+}
+
+static size_t page_items(const struct thing *thing)
+{
+    return thing->event.u.page.reports_count + thing->event.u.page.fills_count;
+}
+
+/* Puts the items after the first `skip` on the page. True: there are more. */
+static bool fill_page(const struct world *world, const struct engine_action *action, int skip,
+                      struct thing *thing)
+{
+    bool executions =
+        action->u.read.kind == READ_EXECUTIONS || action->u.read.kind == READ_ORDER_EXECUTIONS;
+    int total = executions ? world->filled_count : world->there_count;
+
+    for (int i = 0; i < total; i++) {
+        bool listed = executions ? fill_listed(world, action, &world->filled[i])
+                                 : order_listed(world, action, &world->there[i]);
+
+        if (!listed || skip-- > 0)
+            continue;
+        if (page_items(thing) == PAGE_ITEMS)
+            return true;
+        if (executions)
+            fill_of(world, &world->filled[i], &thing->fills[thing->event.u.page.fills_count++]);
+        else
+            report_of(&world->there[i], &thing->reports[thing->event.u.page.reports_count++]);
+    }
+    return false;
+}
+
+/* The cursor counts what was given: so open orders that end between two pages shift the others past
+ * it. */
 static void read_page(struct world *world, const struct engine_action *action)
 {
-    enum read_kind kind = action->u.read.kind;
-    bool one = kind >= READ_ORDER;
-    int skip = action->u.read.cursor[0] ? atoi(action->u.read.cursor + 1) : 0;
-    bool executions = kind == READ_EXECUTIONS || kind == READ_ORDER_EXECUTIONS;
-    int total = executions ? world->filled_count : world->there_count;
-    int seen = 0;
-    bool more = false;
+    int skip = action->u.read.cursor[0] ? (int)strtol(action->u.read.cursor + 1, NULL, 10) : 0;
     struct thing *thing;
 
-    if (!one && action->u.read.end_ms - action->u.read.start_ms > 7LL * 24 * 3600 * 1000)
+    if (action->u.read.end_ms - action->u.read.start_ms > 7LL * 24 * 3600 * 1000)
         broken(world, "a window of more than 7 days");
     if (fault(world, 1))
         return; /* never answered */
@@ -805,44 +944,7 @@ static void read_page(struct world *world, const struct engine_action *action)
     thing->event.kind = EVENT_PAGE;
     thing->event.u.page.read_id = action->u.read.read_id;
     thing->event.u.page.ok = !fault(world, 12);
-    for (int i = 0; i < total && thing->event.u.page.ok; i++) {
-        const struct filled *filled = &world->filled[i];
-        const struct there *there = executions
-                                        ? (filled->order >= 0 ? &world->there[filled->order] : NULL)
-                                        : &world->there[i];
-        enum category category = there ? there->category : CATEGORY_LINEAR;
-        bool named = there && (action->u.read.order_id[0]
-                                   ? strcmp(there->order_id, action->u.read.order_id) == 0
-                                   : strcmp(there->link, action->u.read.link) == 0);
-        int64_t at_ms = executions ? filled->at_ms : there ? there->updated_ms : 0;
-        bool taken = category == action->u.read.category;
-
-        if (one)
-            taken = taken && named;
-        if (executions)
-            taken = taken && filled->listed_ms <= world->now_ms;
-        if (kind == READ_OPEN_ORDERS)
-            taken =
-                taken && there && is_open(there) &&
-                (category != CATEGORY_LINEAR || strcmp(action->u.read.settle_coin, "USDT") == 0);
-        if (kind == READ_ORDER)
-            taken = taken && there && (is_open(there) || !there->realtime_forgets);
-        if (kind == READ_HISTORY || kind == READ_ORDER_HISTORY)
-            taken = taken && there && !is_open(there) && there->listed_ms <= world->now_ms;
-        if (kind == READ_HISTORY || kind == READ_EXECUTIONS)
-            taken = taken && at_ms >= action->u.read.start_ms && at_ms <= action->u.read.end_ms;
-        if (!taken || seen++ < skip)
-            continue;
-        if (thing->event.u.page.reports_count + thing->event.u.page.fills_count == PAGE_ITEMS) {
-            more = true;
-            break;
-        }
-        if (executions)
-            fill_of(world, filled, &thing->fills[thing->event.u.page.fills_count++]);
-        else
-            report_of(there, &thing->reports[thing->event.u.page.reports_count++]);
-    }
-    if (more)
+    if (thing->event.u.page.ok && fill_page(world, action, skip, thing))
         (void)snprintf(thing->cursor, sizeof(thing->cursor), "c%d",
                        fault(world, 5) ? skip : skip + PAGE_ITEMS);
 }
@@ -932,17 +1034,6 @@ static bool survives_crash(const struct thing *thing)
 static bool survives_gap(const struct thing *thing)
 {
     return !thing->private_stream;
-}
-
-static size_t keys_of(const struct world *world, const struct order *order, struct fill_key *keys)
-{
-    size_t count = 0;
-
-    for (int i = 0; i < world->fills_count && order->order_id[0]; i++) {
-        if (strcmp(world->fills[i].fill.order_id, order->order_id) == 0)
-            memcpy(keys[count++].exec_id, world->fills[i].fill.exec_id, sizeof(keys[0].exec_id));
-    }
-    return count;
 }
 
 static void stream_up_soon(struct world *world)
@@ -1097,15 +1188,12 @@ static void happen(struct world *world, struct thing *thing)
     case THING_COMMIT:
         world->commit_due = false;
         position = world->handed;
-        if (position > world->committed) {
-            uint64_t before_events = events_run;
-
-            commit(world, position);
-            if (events_run == before_events)
-                crash(world);
-            else
-                act(world);
-        }
+        if (position <= world->committed)
+            break;
+        if (commit(world, position))
+            act(world);
+        else
+            crash(world);
         break;
     }
 }
@@ -1341,6 +1429,13 @@ static void check_end(struct world *world)
         broken(world, "%" PRIu64 " anomalies in an honest world", status.anomalies);
 }
 
+/* Soon after the faults end all that is there is right here. */
+static void check_soon(struct world *world)
+{
+    for (int i = 0; i < world->there_count; i++)
+        check_order(world, &world->there[i]);
+}
+
 static void world_end(struct world *world)
 {
     engine_destroy(world->engine);
@@ -1362,7 +1457,7 @@ static bool live(uint64_t seed, bool loud)
     world->now_ms = 1700000000000;
     world->skew_ms = roll(world, 1000) - 500;
     world->faults = roll(world, 10) > 0;
-    world->foreign = roll(world, 8) == 0;
+    world->foreign = roll(world, 4) == 0;
     world->loud = loud;
     start(world);
     for (int i = 0; i < STEPS && !world->failure[0]; i++) {
@@ -1371,6 +1466,8 @@ static bool live(uint64_t seed, bool loud)
     }
     world->faults = false;
     tell(world, "the faults end");
+    run_until(world, world->now_ms + SOON_MS);
+    check_soon(world);
     run_until(world, world->now_ms + QUIET_MS);
     check_waiters(world);
     check_end(world);

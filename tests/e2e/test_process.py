@@ -40,6 +40,32 @@ class EmbeddedExchange(Case):
             self.assertEqual(code, 64, (args, stderr))
             self.assertTrue(stderr)
         self.assertIn("--listen", run("--lisen", "x")[2][-1])
+        for args in (["--api-secret=canary"], ["--api-key", "canary"], ["--" + "a" * 200]):
+            code, out, stderr = run(*args)
+            self.assertEqual(code, 64, stderr)
+            self.assertNotIn("canary", out + "".join(stderr))
+        self.assertIn("environment", run("--api-secret=canary")[2][-1])
+
+    def test_config_files_of_every_wrong_kind(self):
+        path = os.path.join(self.folder, "bridge.conf")
+        fifo = os.path.join(self.folder, "fifo.conf")
+        os.mkfifo(fifo, 0o600)
+        for file in (self.folder, fifo, "/dev/zero", "/nonexistent", ""):
+            code, _, stderr = run("--config", file)
+            self.assertEqual(code, 78, (file, stderr))
+            self.assertIn("--config", stderr[-1])
+        for content, said in ((b"env sim", "NAME = VALUE"), (b"envv = sim", "nearest: env"), (b"env = moon", "mainnet"),
+                              (b"a" * 5000, "longer than"), (b"listen = 127.0.0.1:0\0\nenv = x\n", "NUL"),
+                              (b"api-secret = canary", "environment"), (b"BYBIT_API_SECRET = canary", "environment"),
+                              (b"no-limits = true", "command line"), (b"config = x", "command line"),
+                              (b"allow-origin = http://localhost:3000/", "slash"), (b"allow-origin = null", "http://"),
+                              (b"journal = " + b"a" * 600, "characters"), (bytes(range(1, 255)), "line 1")):
+            with open(path, "wb") as file:
+                file.write(b"\n# a comment\n" * (b"line 1" not in said.encode()) + content)
+            code, _, stderr = run("--config", path)
+            self.assertEqual(code, 78, (content[:40], stderr))
+            self.assertIn(said, stderr[-1])
+            self.assertNotIn("canary", stderr[-1])
 
     def test_wrong_configuration_exits_78_and_says_what_to_do(self):
         secret = os.path.join(self.folder, "secret")
