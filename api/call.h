@@ -48,6 +48,7 @@ struct api_call {
      * the call. */
     const char *idempotency_key;
     const char *client; /* X-Client */
+    const char *host;   /* checked by the gate; NULL: none */
     const char *accept;
     char request_id[24];
     int64_t received_us; /* monotonic */

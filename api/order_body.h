@@ -14,8 +14,8 @@
 #include "base/trade.h"
 #include "bybit/instruments.h"
 
-/* ORDER_LINK_MAX of base/trade.h is also a name of <limits.h>, with another value: the array itself says
- * how long it is. */
+/* ORDER_LINK_MAX of base/trade.h is also a name of <limits.h>, with another value: the array itself
+ * says how long it is. */
 enum { ORDER_LINK_BYTES = sizeof(((struct order_request *)0)->link) };
 
 struct order_input {

@@ -11,8 +11,6 @@
 #include "base/json.h"
 
 static const char *const sheet[] = {
-    "bybit-bridge: Bybit V5 as plain HTTP/JSON on localhost.   B=http://127.0.0.1:8787",
-    "",
     "Market",
     "  curl $B/price/BTCUSDT                    one number",
     "  curl \"$B/price/BTCUSDT?of=mid\"           of=last|mark|index|bid|ask|mid",
@@ -60,6 +58,14 @@ static void add_escaped(struct buffer *out, const char *text)
     }
 }
 
+/* The address is the one that the caller has used. */
+static void add_title(struct buffer *out, const struct api_call *call)
+{
+    buffer_add_text(out, "bybit-bridge: Bybit V5 as plain HTTP/JSON on localhost.   B=http://");
+    add_escaped(out, call->host ? call->host : "localhost:8787");
+    buffer_add_text(out, "\n\n");
+}
+
 static void answer_page(const struct api *api, struct api_call *call)
 {
     struct buffer *out = api_reply_begin(call);
@@ -73,6 +79,7 @@ static void answer_page(const struct api *api, struct api_call *call)
                          "<a href=\"/fills\">fills</a> <a href=\"/symbols\">symbols</a> "
                          "<a href=\"/errors\">errors</a> <a href=\"/openapi.yaml\">openapi.yaml</a>"
                          "</p>\n<pre>\n");
+    add_title(out, call);
     for (size_t i = 0; i < ARRAY_LEN(sheet); i++) {
         add_escaped(out, sheet[i]);
         buffer_add_text(out, "\n");
@@ -94,6 +101,7 @@ void handle_root(const struct api *api, struct api_call *call)
         return;
     }
     out = api_reply_begin(call);
+    add_title(out, call);
     for (size_t i = 0; i < ARRAY_LEN(sheet); i++) {
         buffer_add_text(out, sheet[i]);
         buffer_add_text(out, "\n");

@@ -48,15 +48,15 @@ enum exchange_status {
     STATUS_OTHER, /* a word that is not documented: treated as open */
 };
 
-#define ORDER_LINK_MAX      37 /* orderLinkId: at most 36 of A-Za-z0-9-_ */
-#define CLIENT_ID_MAX 129
-#define ORDER_ID_MAX  48
-#define SYMBOL_MAX    40
-#define COIN_MAX      16
-#define TAG_MAX       65
-#define REASON_MAX    80
-#define MESSAGE_MAX   160
-#define FEES_MAX      4
+#define ORDER_LINK_MAX 37 /* orderLinkId: at most 36 of A-Za-z0-9-_ */
+#define CLIENT_ID_MAX  129
+#define ORDER_ID_MAX   48
+#define SYMBOL_MAX     40
+#define COIN_MAX       16
+#define TAG_MAX        65
+#define REASON_MAX     80
+#define MESSAGE_MAX    160
+#define FEES_MAX       4
 
 struct fee {
     char coin[COIN_MAX];
@@ -65,7 +65,7 @@ struct fee {
 
 /* What a user asked for, after translation and checks. */
 struct order_request {
-    char link[ORDER_LINK_MAX];           /* made before sending; never "" */
+    char link[ORDER_LINK_MAX];     /* made before sending; never "" */
     char client_id[CLIENT_ID_MAX]; /* the user's key as given; equals link when it fits the
                                       exchange's grammar */
     bool client_key;               /* the user gave the key (so a repeat may come) */

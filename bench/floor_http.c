@@ -1,4 +1,5 @@
-/* The floor of a GET from memory: one thread, epoll, one fixed answer, nothing parsed but the end of the head. */
+/* The floor of a GET from memory: one thread, epoll, one fixed answer, nothing parsed but the end
+ * of the head. */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <stdint.h>
@@ -9,11 +10,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 9\r\n\r\n93000.10\n";
+static const char answer[] =
+    "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 9\r\n\r\n93000.10\n";
 
 static int listen_on_free_port(void)
 {
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     socklen_t bytes = sizeof(address);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -37,7 +40,8 @@ static void serve(int epoll, int fd)
         close(fd);
         return;
     }
-    for (char *at = request; (at = memmem(at, (size_t)(request + got - at), "\r\n\r\n", 4)); at += 4)
+    for (char *at = request; (at = memmem(at, (size_t)(request + got - at), "\r\n\r\n", 4));
+         at += 4)
         (void)!write(fd, answer, sizeof(answer) - 1);
 }
 

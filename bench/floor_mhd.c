@@ -1,4 +1,5 @@
-/* The library's own floor of a GET from memory: libmicrohttpd with one thread and one shared response. */
+/* The library's own floor of a GET from memory: libmicrohttpd with one thread and one shared
+ * response. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,8 +8,9 @@
 
 static struct MHD_Response *response;
 
-static enum MHD_Result answer(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
-                              const char *version, const char *upload, size_t *upload_bytes, void **state)
+static enum MHD_Result answer(void *cls, struct MHD_Connection *connection, const char *url,
+                              const char *method, const char *version, const char *upload,
+                              size_t *upload_bytes, void **state)
 {
     (void)cls;
     (void)url;

@@ -1,7 +1,8 @@
 /* Places market orders one after the other on each of C connections and prints what one took.
  *
  *   orders bridge PORT N C            POST /orders to the bridge
- *   orders floor PORT N C KEY SECRET  the floor: a line in a log file with fdatasync, sign, POST to the exchange, one thread each
+ *   orders floor PORT N C KEY SECRET  the floor: a line in a log file with fdatasync, sign, POST to
+ * the exchange, one thread each
  */
 #include <arpa/inet.h>
 #include <inttypes.h>
@@ -50,7 +51,8 @@ static int connect_to(int port)
     return fd;
 }
 
-/* Sends one request and reads one answer by its Content-Length. True: status 200 or 201, and "retCode":0 where there is one. */
+/* Sends one request and reads one answer by its Content-Length. True: status 200 or 201, and
+ * "retCode":0 where there is one. */
 static bool exchange(int fd, const char *request, size_t request_bytes)
 {
     char answer[16384];
@@ -83,7 +85,8 @@ static bool exchange(int fd, const char *request, size_t request_bytes)
 static size_t bridge_request(const struct job *job, int number, char *out)
 {
     char body[256];
-    int bytes = snprintf(body, sizeof(body), "symbol=BTCUSDT&side=%s&qty=0.001&type=market", number % 2 ? "buy" : "sell");
+    int bytes = snprintf(body, sizeof(body), "symbol=BTCUSDT&side=%s&qty=0.001&type=market",
+                         number % 2 ? "buy" : "sell");
 
     return (size_t)snprintf(out, TEXT_MAX,
                             "POST /orders HTTP/1.1\r\nHost: localhost:%d\r\nContent-Type: "
@@ -99,21 +102,23 @@ static size_t floor_request(const struct job *job, int number, char *out)
     unsigned char hash[32];
     unsigned hash_bytes = sizeof(hash);
     int64_t now_ms = clock_wall_ms() - 50;
-    int bytes = snprintf(body, sizeof(body),
-                         "{\"category\":\"linear\",\"symbol\":\"BTCUSDT\",\"side\":\"%s\",\"orderType\":\"Market\","
-                         "\"qty\":\"0.001\",\"orderLinkId\":\"floor-%d-%d-%" PRId64 "\"}",
-                         number % 2 ? "Buy" : "Sell", job->number, number, now_ms);
+    int bytes = snprintf(
+        body, sizeof(body),
+        "{\"category\":\"linear\",\"symbol\":\"BTCUSDT\",\"side\":\"%s\",\"orderType\":\"Market\","
+        "\"qty\":\"0.001\",\"orderLinkId\":\"floor-%d-%d-%" PRId64 "\"}",
+        number % 2 ? "Buy" : "Sell", job->number, number, now_ms);
     int plain_bytes = snprintf(plain, sizeof(plain), "%" PRId64 "%s5000%s", now_ms, job->key, body);
 
-    HMAC(EVP_sha256(), job->secret, (int)strlen(job->secret), (unsigned char *)plain, (size_t)plain_bytes, hash,
-         &hash_bytes);
+    HMAC(EVP_sha256(), job->secret, (int)strlen(job->secret), (unsigned char *)plain,
+         (size_t)plain_bytes, hash, &hash_bytes);
     for (unsigned i = 0; i < hash_bytes; i++)
         (void)snprintf(hex + 2 * i, 3, "%02x", (unsigned)hash[i]);
-    return (size_t)snprintf(out, TEXT_MAX,
-                            "POST /v5/order/create HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nX-BAPI-API-KEY: %s\r\n"
-                            "X-BAPI-TIMESTAMP: %" PRId64 "\r\nX-BAPI-RECV-WINDOW: 5000\r\nX-BAPI-SIGN: %s\r\n"
-                            "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-                            job->port, job->key, now_ms, hex, bytes, body);
+    return (size_t)snprintf(
+        out, TEXT_MAX,
+        "POST /v5/order/create HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nX-BAPI-API-KEY: %s\r\n"
+        "X-BAPI-TIMESTAMP: %" PRId64 "\r\nX-BAPI-RECV-WINDOW: 5000\r\nX-BAPI-SIGN: %s\r\n"
+        "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+        job->port, job->key, now_ms, hex, bytes, body);
 }
 
 static void *work(void *argument)
@@ -126,7 +131,8 @@ static void *work(void *argument)
 
     for (int i = 0; i < job->count; i++) {
         int64_t start_us = clock_mono_us();
-        size_t bytes = job->floor ? floor_request(job, i, request) : bridge_request(job, i, request);
+        size_t bytes =
+            job->floor ? floor_request(job, i, request) : bridge_request(job, i, request);
 
         if (job->floor && (write(log, request, bytes) != (ssize_t)bytes || fdatasync(log)))
             job->failures++;
@@ -195,8 +201,10 @@ int main(int argc, char **argv)
     took_us = clock_mono_us() - start_us;
     count *= connections;
     qsort(all, (size_t)count, sizeof(*all), by_size);
-    printf("{\"n\": %d, \"failures\": %d, \"p50_us\": %" PRId64 ", \"p99_us\": %" PRId64 ", \"rate\": %" PRId64 "}\n", count,
-           failures, all[count / 2], all[count * 99 / 100], (int64_t)count * 1000000 / took_us);
+    printf("{\"n\": %d, \"failures\": %d, \"p50_us\": %" PRId64 ", \"p99_us\": %" PRId64
+           ", \"rate\": %" PRId64 "}\n",
+           count, failures, all[count / 2], all[count * 99 / 100],
+           (int64_t)count * 1000000 / took_us);
     free(all);
     return 0;
 }

@@ -1,4 +1,5 @@
-/* bybit/book.h - one order book from snapshots and deltas (PROTOCOL section 15). Pure; preallocated for its depth. */
+/* bybit/book.h - one order book from snapshots and deltas (PROTOCOL section 15). Pure; preallocated
+ * for its depth. */
 #pragma once
 
 #include <stdbool.h>
@@ -31,7 +32,8 @@ enum book_result {
 };
 /* Applies the `data` of a frame. u = 1 is a restart of the service: replaces all. */
 enum book_result book_apply(struct book *book, const struct json *data, bool is_snapshot);
-/* For a topic whose u is seen to jump all the time on a healthy link: apply over jumps while synced (crossing still shows). */
+/* For a topic whose u is seen to jump all the time on a healthy link: apply over jumps while synced
+ * (crossing still shows). */
 void book_let_jumps_pass(struct book *book);
 void book_set_state(struct book *book, enum book_state state);
 enum book_state book_state(const struct book *book);

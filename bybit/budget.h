@@ -1,7 +1,7 @@
 /* bybit/budget.h - how much of the exchange's rate limits is left (PROTOCOL section 7).
  *
- * Rolling windows as the exchange counts them: per route and category in a second, and the IP limit in 5 s. A breaker
- * stops all REST after HTTP 403 "too frequent".
+ * Rolling windows as the exchange counts them: per route and category in a second, and the IP limit
+ * in 5 s. A breaker stops all REST after HTTP 403 "too frequent".
  *
  * Threads: any; a short lock inside. Times are monotonic ms.
  */
@@ -18,11 +18,12 @@ struct budget;
 struct budget *budget_create(int ip_limit);
 void budget_destroy(struct budget *budget);
 
-/* Takes one request's worth. Returns 0 when it may go now, else ms to wait before asking again (nothing is taken
- * then). Writes may use the whole IP window, reads all but a tenth of it. */
+/* Takes one request's worth. Returns 0 when it may go now, else ms to wait before asking again
+ * (nothing is taken then). Writes may use the whole IP window, reads all but a tenth of it. */
 int64_t budget_take(struct budget *budget, enum bybit_route route, enum category category,
                     int64_t now_ms);
-/* What the answer's headers said: X-Bapi-Limit, -Status; -1 where absent. `hold_ms`: for how long to hold (10006). */
+/* What the answer's headers said: X-Bapi-Limit, -Status; -1 where absent. `hold_ms`: for how long
+ * to hold (10006). */
 void budget_correct(struct budget *budget, enum bybit_route route, enum category category,
                     int limit, int left, int64_t hold_ms, int64_t now_ms);
 /* HTTP 403 too frequent: nothing goes for `pause_ms` (10 minutes). */

@@ -1,7 +1,7 @@
 /* bybit/clock_sync.h - our clock against theirs (PROTOCOL section 5, RELIABILITY section 2 "Time").
  *
- * offset = server clock - CLOCK_BOOTTIME, from the sample with the least round trip of the recent ones; the
- * uncertainty is half of that round trip, and grows with the sample's age (100 ppm).
+ * offset = server clock - CLOCK_BOOTTIME, from the sample with the least round trip of the recent
+ * ones; the uncertainty is half of that round trip, and grows with the sample's age (100 ppm).
  *
  * Threads: any; a short lock inside.
  */
@@ -17,7 +17,8 @@ struct clock_sync;
 struct clock_sync *clock_sync_create(void);
 void clock_sync_destroy(struct clock_sync *clock);
 
-/* One answer of /v5/market/time (`server_ms`): sent and received at these monotonic microseconds. */
+/* One answer of /v5/market/time (`server_ms`): sent and received at these monotonic microseconds.
+ */
 void clock_sync_sample(struct clock_sync *clock, int64_t sent_us, int64_t received_us,
                        int64_t server_ms);
 /* Forgets all samples (after 10002, after a suspend). */

@@ -9,14 +9,14 @@ const char *env_word(enum bybit_env env);
 /* ERR_INVALID: not a known word. */
 MUST_CHECK enum err env_parse(const char *word, enum bybit_env *out);
 
-/* Origins without a path: "https://api.bybit.com", "wss://stream.bybit.com". ENV_SIM has none (NULL). Demo: public
- * streams come from mainnet. */
+/* Origins without a path: "https://api.bybit.com", "wss://stream.bybit.com". ENV_SIM has none
+ * (NULL). Demo: public streams come from mainnet. */
 const char *env_rest_url(enum bybit_env env);
 const char *env_public_ws_url(enum bybit_env env);
 const char *env_private_ws_url(enum bybit_env env);
 
-/* A URL of scheme, host and optional port, nothing else. `plain_scheme`/`tls_scheme` are "http"/"https" or
- * "ws"/"wss"; the plain one only to a loopback literal. */
+/* A URL of scheme, host and optional port, nothing else. `plain_scheme`/`tls_scheme` are
+ * "http"/"https" or "ws"/"wss"; the plain one only to a loopback literal. */
 struct origin {
     int tls;
     char host[128]; /* brackets of IPv6 removed */

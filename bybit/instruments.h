@@ -19,13 +19,13 @@ struct instrument {
     char settle[COIN_MAX]; /* "" for spot */
     char status[24];       /* "Trading", "PreLaunch", ... */
     struct decimal tick_size;
-    struct decimal qty_step;       /* spot: basePrecision */
-    struct decimal quote_step;     /* spot: quotePrecision; else none */
-    struct decimal min_qty;        /* spot: not checked (retired), shown */
+    struct decimal qty_step;   /* spot: basePrecision */
+    struct decimal quote_step; /* spot: quotePrecision; else none */
+    struct decimal min_qty;    /* spot: not checked (retired), shown */
     struct decimal max_limit_qty;
     struct decimal max_market_qty;
     struct decimal max_post_only_qty; /* none: same as max_limit_qty */
-    struct decimal min_notional;   /* spot: minOrderAmt */
+    struct decimal min_notional;      /* spot: minOrderAmt */
     struct decimal min_price;
     struct decimal max_price;
     struct decimal min_leverage;
@@ -40,8 +40,10 @@ struct instruments; /* a snapshot */
 MUST_CHECK enum err instrument_read(struct instrument *out, const struct json *item,
                                     enum category category, struct error *error);
 
-/* Builds a snapshot (one reference) from an array, which is copied and sorted. NULL: out of memory. */
-struct instruments *instruments_create(const struct instrument *list, size_t count, int64_t as_of_ms);
+/* Builds a snapshot (one reference) from an array, which is copied and sorted. NULL: out of memory.
+ */
+struct instruments *instruments_create(const struct instrument *list, size_t count,
+                                       int64_t as_of_ms);
 const struct instruments *instruments_ref(const struct instruments *instruments);
 /* Drops a reference; frees with the last. NULL is fine. */
 void instruments_unref(const struct instruments *instruments);

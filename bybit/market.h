@@ -21,17 +21,18 @@ void market_destroy(struct market *market);
 
 /* --- stream thread --- */
 
-/* Finds or makes the ticker's place, merges, stamps it (`recv_ms`: wall clock, `recv_mono_ms`). On ERR_NONE `*out` is the merged
- * state. ERR_BUSY: MARKET_SYMBOLS_MAX reached. */
+/* Finds or makes the ticker's place, merges, stamps it (`recv_ms`: wall clock, `recv_mono_ms`). On
+ * ERR_NONE `*out` is the merged state. ERR_BUSY: MARKET_SYMBOLS_MAX reached. */
 MUST_CHECK enum err market_merge_ticker(struct market *market, enum category category,
                                         const char *symbol, const struct json *data,
                                         bool is_snapshot, int64_t ts_ms, int64_t recv_ms,
                                         struct ticker *out);
-/* Applies a book frame to (category, symbol, depth). A spot book of depth 1 also fills bid and ask of the symbol's ticker.
- * BOOK_BROKEN too when MARKET_SYMBOLS_MAX or the memory is reached. */
-enum book_result market_apply_book(struct market *market, enum category category, const char *symbol,
-                                   int depth, const struct json *data, bool is_snapshot,
-                                   int64_t ts_ms, int64_t cts_ms, int64_t recv_ms);
+/* Applies a book frame to (category, symbol, depth). A spot book of depth 1 also fills bid and ask
+ * of the symbol's ticker. BOOK_BROKEN too when MARKET_SYMBOLS_MAX or the memory is reached. */
+enum book_result market_apply_book(struct market *market, enum category category,
+                                   const char *symbol, int depth, const struct json *data,
+                                   bool is_snapshot, int64_t ts_ms, int64_t cts_ms,
+                                   int64_t recv_ms);
 /* See book_let_jumps_pass. */
 void market_let_jumps_pass(struct market *market, enum category category, const char *symbol,
                            int depth);
@@ -39,7 +40,8 @@ void market_let_jumps_pass(struct market *market, enum category category, const 
 void market_set_stale(struct market *market, enum category category);
 /* Nobody wants it any more. */
 void market_forget_ticker(struct market *market, enum category category, const char *symbol);
-void market_forget_book(struct market *market, enum category category, const char *symbol, int depth);
+void market_forget_book(struct market *market, enum category category, const char *symbol,
+                        int depth);
 
 /* --- any thread --- */
 
@@ -65,7 +67,8 @@ struct market_book {
     size_t bids_count;
     size_t asks_count;
 };
-/* Copies up to `levels_max` levels of the shallowest kept book that has at least `levels_max` levels, or the deepest. */
+/* Copies up to `levels_max` levels of the shallowest kept book that has at least `levels_max`
+ * levels, or the deepest. */
 bool market_book(struct market *market, enum category category, const char *symbol,
                  size_t levels_max, struct market_book *out, struct book_level *bids,
                  struct book_level *asks);

@@ -1,5 +1,6 @@
-/* bybit/reads.h - the thread for market reads over REST: a second curl multi, so that a large answer stalls neither orders
- * nor streams. Keeps the instruments fresh, and shares one upstream read among all who ask for the same at once.
+/* bybit/reads.h - the thread for market reads over REST: a second curl multi, so that a large
+ * answer stalls neither orders nor streams. Keeps the instruments fresh, and shares one upstream
+ * read among all who ask for the same at once.
  */
 #pragma once
 
@@ -23,10 +24,11 @@ MUST_CHECK enum err reads_start(struct reads **out, const struct reads_config *c
                                 struct error *error);
 void reads_stop(struct reads *reads);
 
-/* GETs `route` with `query`. `on_done` is called exactly once, from the reads thread or from inside reads_stop; the answer's
- * body is borrowed for the call. An equal query that is under way, or was answered within `cache_ms`, is shared (of a
- * signed route only when `cache_ms` > 0: an answer asked for earlier may lack what the asker has just done);
- * `as_of_ms` is the wall clock of the answer. ERR_BUSY: 256 wait. ERR_INVALID: a write, or a query above 8 KiB. */
+/* GETs `route` with `query`. `on_done` is called exactly once, from the reads thread or from inside
+ * reads_stop; the answer's body is borrowed for the call. An equal query that is under way, or was
+ * answered within `cache_ms`, is shared (of a signed route only when `cache_ms` > 0: an answer
+ * asked for earlier may lack what the asker has just done); `as_of_ms` is the wall clock of the
+ * answer. ERR_BUSY: 256 wait. ERR_INVALID: a write, or a query above 8 KiB. */
 MUST_CHECK enum err reads_get(struct reads *reads, enum bybit_route route, enum category category,
                               const char *query, int timeout_ms, int cache_ms,
                               void (*on_done)(const struct rest_answer *answer, int64_t as_of_ms,

@@ -1,4 +1,5 @@
-/* bybit/requests.h - our structs -> the exchange's bodies and queries (PROTOCOL sections 8 to 11). Pure.
+/* bybit/requests.h - our structs -> the exchange's bodies and queries (PROTOCOL sections 8 to 11).
+ * Pure.
  *
  * Each function appends; whether it fitted is asked of the buffer or text at the end.
  */

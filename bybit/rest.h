@@ -1,9 +1,11 @@
-/* bybit/rest.h - signed REST calls on kept-alive connections (libcurl multi), with the POST-sent-twice trap closed.
+/* bybit/rest.h - signed REST calls on kept-alive connections (libcurl multi), with the
+ * POST-sent-twice trap closed.
  *
- * A `rest` belongs to one thread, which waits on rest_fd (an epoll descriptor) and calls rest_run; callbacks come from
- * inside rest_run or rest_submit's thread only. Time stamp and signature are made in PREREQFUNCTION, as the head is
- * built; a second attempt of a write is aborted there (RELIABILITY section 6). Reads (routes that are no write) are tried twice
- * more within their deadline: connect failure, 5xx, 10002, 10006. The process ignores SIGPIPE.
+ * A `rest` belongs to one thread, which waits on rest_fd (an epoll descriptor) and calls rest_run;
+ * callbacks come from inside rest_run or rest_submit's thread only. Time stamp and signature are
+ * made in PREREQFUNCTION, as the head is built; a second attempt of a write is aborted there
+ * (RELIABILITY section 6). Reads (routes that are no write) are tried twice more within their
+ * deadline: connect failure, 5xx, 10002, 10006. The process ignores SIGPIPE.
  */
 #pragma once
 
@@ -20,8 +22,8 @@
 struct rest;
 
 struct rest_config {
-    const char *url;     /* origin, e.g. "https://api.bybit.com"; borrowed for life */
-    const char *ca_file; /* NULL: the system's */
+    const char *url;             /* origin, e.g. "https://api.bybit.com"; borrowed for life */
+    const char *ca_file;         /* NULL: the system's */
     const struct signer *signer; /* NULL: no keys, only public routes */
     struct budget *budget;
     struct clock_sync *clock;
@@ -32,7 +34,7 @@ struct rest_config {
 };
 
 enum rest_sent {
-    REST_NOT_SENT,   /* provably: no byte of the request's body (GET: of its head) left */
+    REST_NOT_SENT, /* provably: no byte of the request's body (GET: of its head) left */
     REST_MAYBE_SENT,
 };
 
@@ -40,31 +42,33 @@ struct rest_answer {
     bool answered;       /* a complete HTTP answer came */
     enum rest_sent sent; /* matters when there is none */
     long http_status;
-    const char *body;    /* borrowed for the callback; NUL-terminated; "" when none */
+    const char *body; /* borrowed for the callback; NUL-terminated; "" when none */
     size_t body_bytes;
-    int64_t signed_ms;   /* timestamp that was signed, 0: none */
-    int64_t started_us;  /* monotonic: handed to the transport */
+    int64_t signed_ms;  /* timestamp that was signed, 0: none */
+    int64_t started_us; /* monotonic: handed to the transport */
     int64_t finished_us;
-    bool throttled;      /* the budget, the breaker or busy connections did not let it go before its deadline (sent is
-                          * REST_NOT_SENT) */
-    int64_t retry_after_ms; /* with throttled, and with an answer that says "too many"; 0: not known */
-    struct error error;  /* why there is no answer */
+    bool throttled; /* the budget, the breaker or busy connections did not let it go before its
+                     * deadline (sent is REST_NOT_SENT) */
+    int64_t
+        retry_after_ms; /* with throttled, and with an answer that says "too many"; 0: not known */
+    struct error error; /* why there is no answer */
 };
 
 struct rest_request {
     enum bybit_route route;
     enum category category; /* for the budget */
-    const char *query; /* raw query without '?', or NULL; copied */
-    const char *body;  /* raw JSON for POST, NULL means "{}"; copied */
-    int64_t deadline_ms;    /* monotonic; not begun after it, and ended at deadline + 10 s at the latest for writes,
-                             * at the deadline for reads */
+    const char *query;      /* raw query without '?', or NULL; copied */
+    const char *body;       /* raw JSON for POST, NULL means "{}"; copied */
+    int64_t deadline_ms;    /* monotonic; not begun after it, and ended at deadline + 10 s at the
+                             * latest for writes,    at the deadline for reads */
     bool urgent;            /* cancels: before everything that waits */
     /* The first body byte may leave now (writes only, at most once). May be NULL. */
     void (*on_sent)(int64_t signed_ms, void *userdata);
     /* Exactly once for each accepted request, from rest_run. */
     void (*on_done)(const struct rest_answer *answer, void *userdata);
     void *userdata;
-    /* Asked right before on_sent (writes only). False: nothing is sent, REST_NOT_SENT. NULL: always. */
+    /* Asked right before on_sent (writes only). False: nothing is sent, REST_NOT_SENT. NULL:
+     * always. */
     bool (*may_send)(void *userdata);
 };
 
@@ -73,9 +77,10 @@ MUST_CHECK enum err rest_create(struct rest **out, const struct rest_config *con
 /* Ends all transfers (their on_done is called, unanswered), then frees. NULL is fine. */
 void rest_destroy(struct rest *rest);
 
-/* ERR_BUSY: too many wait (256 urgent, 1,024 others). ERR_INVALID: the query has a byte that may not stand in a request
- * line, or is too long, or query or body do not fit the method. ERR_UNAVAILABLE: a signed route without keys, or closing.
- * On any error on_done is not called. Begins nothing by itself: rest_timeout_ms is 0 then, and rest_run begins it. */
+/* ERR_BUSY: too many wait (256 urgent, 1,024 others). ERR_INVALID: the query has a byte that may
+ * not stand in a request line, or is too long, or query or body do not fit the method.
+ * ERR_UNAVAILABLE: a signed route without keys, or closing. On any error on_done is not called.
+ * Begins nothing by itself: rest_timeout_ms is 0 then, and rest_run begins it. */
 MUST_CHECK enum err rest_submit(struct rest *rest, const struct rest_request *request);
 /* Opens up to `count` connections by ROUTE_TIME calls, which also feed clock_sync. */
 void rest_warm(struct rest *rest, int count);
@@ -88,8 +93,8 @@ void rest_run(struct rest *rest);
 /* Transfers under way and waiting. */
 size_t rest_pending(const struct rest *rest);
 
-/* From inside on_done: the answer belongs to another request. Its connection is not used again, so that the next request
- * does not get the answer to this one. */
+/* From inside on_done: the answer belongs to another request. Its connection is not used again, so
+ * that the next request does not get the answer to this one. */
 void rest_distrust(struct rest *rest);
 
 /* The envelope's retCode; false: the answer is none, or its body is no envelope. */

@@ -1,4 +1,5 @@
-/* bybit/routes.h - the V5 REST calls that the bridge makes itself, as a const table (PROTOCOL section 2, endpoints.json). */
+/* bybit/routes.h - the V5 REST calls that the bridge makes itself, as a const table (PROTOCOL
+ * section 2, endpoints.json). */
 #pragma once
 
 #include <stdbool.h>
@@ -25,9 +26,10 @@ struct bybit_route_info {
     const char *method; /* "GET" or "POST" */
     const char *path;
     bool is_signed;
-    bool is_write;  /* changes something: never sent twice */
-    int per_second[CATEGORY_COUNT]; /* documented default limit a second; 0: only the IP limit counts */
-    bool per_category;              /* each category has a window of its own; else one window for all */
+    bool is_write;                  /* changes something: never sent twice */
+    int per_second[CATEGORY_COUNT]; /* documented default limit a second; 0: only the IP limit
+                                       counts */
+    bool per_category; /* each category has a window of its own; else one window for all */
 };
 
 const struct bybit_route_info *bybit_route_info(enum bybit_route route);

@@ -1,6 +1,7 @@
 /* bybit/sign.h - HMAC-SHA256 and RSA-SHA256 over exactly the bytes sent (PROTOCOL section 3, 14).
  *
- * Threads: a signer is immutable; each thread makes its own signing context (signer_context_create).
+ * Threads: a signer is immutable; each thread makes its own signing context
+ * (signer_context_create).
  */
 #pragma once
 
@@ -27,7 +28,8 @@ const char *signer_key(const struct signer *signer);
 struct signer_context *signer_context_create(const struct signer *signer);
 void signer_context_destroy(struct signer_context *context);
 
-/* Signs timestamp + key + recv_window + content; `content` is the raw query or body. ERR_INTERNAL: OpenSSL failed. */
+/* Signs timestamp + key + recv_window + content; `content` is the raw query or body. ERR_INTERNAL:
+ * OpenSSL failed. */
 MUST_CHECK enum err sign_rest(struct signer_context *context, int64_t timestamp_ms,
                               int recv_window_ms, const char *content, size_t content_bytes,
                               char out[SIGNATURE_MAX]);

@@ -29,8 +29,8 @@ struct ticker {
     int64_t ts_ms; /* exchange's time of the last frame or answer */
 };
 
-/* Takes the members that `data` has (stream frame or REST list item); the others stay. A snapshot empties the ticker
- * first; of a spot ticker bid and ask survive it. The first time the ticker has its category and all else 0. On an error
- * nothing changes. A bid or ask of 0 is none. */
+/* Takes the members that `data` has (stream frame or REST list item); the others stay. A snapshot
+ * empties the ticker first; of a spot ticker bid and ask survive it. The first time the ticker has
+ * its category and all else 0. On an error nothing changes. A bid or ask of 0 is none. */
 MUST_CHECK enum err ticker_merge(struct ticker *ticker, const struct json *data, bool is_snapshot,
                                  int64_t ts_ms, struct error *error);

@@ -1,18 +1,21 @@
-/* engine/engine.h - the order engine: events in, actions out, no I/O, no clock, no thread (RELIABILITY section 2 to 4).
+/* engine/engine.h - the order engine: events in, actions out, no I/O, no clock, no thread
+ * (RELIABILITY section 2 to 4).
  *
- * The owner (engine/loop.c in the daemon, the simulated world in the tests) feeds one event at a time with its time and
- * then carries out the actions, in order. Same events, same actions: nothing here is random or reads a clock.
+ * The owner (engine/loop.c in the daemon, the simulated world in the tests) feeds one event at a
+ * time with its time and then carries out the actions, in order. Same events, same actions: nothing
+ * here is random or reads a clock.
  *
  * Rules that the actions encode:
- *  - ACTION_SEND_CREATE comes only after EVENT_COMMITTED has covered the intent's position. Never twice for an attempt.
+ *  - ACTION_SEND_CREATE comes only after EVENT_COMMITTED has covered the intent's position. Never
+ * twice for an attempt.
  *  - Cancels leave at once.
- *  - Every row has a position (1, 2, 3 ... in this run); rows with an event carry its number `seq`, one more than the last.
- *    An intent has no event: its link can turn out to be known.
+ *  - Every row has a position (1, 2, 3 ... in this run); rows with an event carry its number `seq`,
+ * one more than the last. An intent has no event: its link can turn out to be known.
  *  - Every waiter gets exactly one ACTION_REPLY, at its deadline at the latest.
  *
- * An order lives in memory, with the keys of all its fills, while it is not final and for a while after. Evidence about an
- * order that is not in memory waits until ACTION_FIND has been answered by EVENT_FOUND: so fills are counted once without
- * all of history in memory.
+ * An order lives in memory, with the keys of all its fills, while it is not final and for a while
+ * after. Evidence about an order that is not in memory waits until ACTION_FIND has been answered by
+ * EVENT_FOUND: so fills are counted once without all of history in memory.
  */
 #pragma once
 
@@ -27,29 +30,33 @@ struct engine;
 
 /* All times in ms, one struct, so that tests run them faster. Defaults in engine_times_default. */
 struct engine_times {
-    int order_deadline_ms;   /* 5000: a create not begun by then is NOT_SENT */
-    int answer_timeout_ms;   /* 10000: behind the deadline; no answer by then is UNKNOWN (the transport ends it too) */
-    int recv_window_ms;      /* 5000 */
-    int horizon_slack_ms;    /* 30000: beside timestamp + recv_window + 1000 + uncertainty */
-    int lookup_after_ms[6];  /* 2, 5, 10, 20, 40, 60 s after the loss */
+    int order_deadline_ms;     /* 5000: a create not begun by then is NOT_SENT */
+    int answer_timeout_ms;     /* 10000: behind the deadline; no answer by then is UNKNOWN (the
+                                  transport ends it too) */
+    int recv_window_ms;        /* 5000 */
+    int horizon_slack_ms;      /* 30000: beside timestamp + recv_window + 1000 + uncertainty */
+    int lookup_after_ms[6];    /* 2, 5, 10, 20, 40, 60 s after the loss */
     int lookup_gap_more_ms[4]; /* 80, 100, 120, 140 s: also, when the private stream had a gap */
-    int lookup_late_ms;      /* 600000: then each 10 min */
-    int lookup_apart_ms;     /* 10000: look-ups that count for the horizon are this far apart */
-    int lookups_needed;      /* 3; with a gap lookups_needed_gap */
-    int lookups_needed_gap;  /* 6 */
-    int read_retry_ms;       /* 1000: a failed scan page is read again after this, doubled up to 16 times */
-    int scan_margin_ms;      /* 2000: scans end at server time + this */
-    int scan_back_ms;        /* 120000: scans begin this much before the watermark or the last message */
-    int first_back_ms;       /* 86400000: at the very first start */
-    int rescan_after_ms[4];  /* 5, 15, 60, 300 s */
-    int rescan_back_ms;      /* 300000: rescans look back this far; the watermark stays this far behind */
-    int watermark_every_ms;  /* 60000 */
-    int audit_every_ms;      /* 300000 */
-    int audit_back_ms;       /* 900000 */
-    int gap_patience_ms;     /* 30000: creates go on this long through a gap and its recovery */
-    int gone_after_ms;       /* 86400000 */
-    int keep_final_ms;       /* 600000: final orders stay in memory this long */
-    int cancel_again_ms;     /* 2000: a wanted cancel is sent again this much later while the order is seen open */
+    int lookup_late_ms;        /* 600000: then each 10 min */
+    int lookup_apart_ms;       /* 10000: look-ups that count for the horizon are this far apart */
+    int lookups_needed;        /* 3; with a gap lookups_needed_gap */
+    int lookups_needed_gap;    /* 6 */
+    int read_retry_ms;  /* 1000: a failed scan page is read again after this, doubled up to 16 times
+                         */
+    int scan_margin_ms; /* 2000: scans end at server time + this */
+    int scan_back_ms;   /* 120000: scans begin this much before the watermark or the last message */
+    int first_back_ms;  /* 86400000: at the very first start */
+    int rescan_after_ms[4]; /* 5, 15, 60, 300 s */
+    int rescan_back_ms; /* 300000: rescans look back this far; the watermark stays this far behind
+                         */
+    int watermark_every_ms; /* 60000 */
+    int audit_every_ms;     /* 300000 */
+    int audit_back_ms;      /* 900000 */
+    int gap_patience_ms;    /* 30000: creates go on this long through a gap and its recovery */
+    int gone_after_ms;      /* 86400000 */
+    int keep_final_ms;      /* 600000: final orders stay in memory this long */
+    int cancel_again_ms; /* 2000: a wanted cancel is sent again this much later while the order is
+                            seen open */
     int clock_uncertainty_max_ms; /* 500: above, no creates */
 };
 extern const struct engine_times engine_times_default;
@@ -58,11 +65,13 @@ struct engine_times engine_times_scaled(const struct engine_times *times, int fa
 
 struct engine_config {
     struct engine_times times;
-    bool has_keys;          /* else: no private stream, no recovery; creates are refused before they come here */
-    uint64_t last_seq;      /* highest event number in the journal */
-    int64_t watermark_ms;   /* 0: the very first start */
-    const char *link_prefix; /* links made here: prefix + counter, at most 24 characters; borrowed for life */
-    size_t orders_max;      /* in memory; more: creates are refused as BUSY. Default 20000 */
+    bool has_keys;     /* else: no private stream, no recovery; creates are refused before they come
+                          here */
+    uint64_t last_seq; /* highest event number in the journal */
+    int64_t watermark_ms;    /* 0: the very first start */
+    const char *link_prefix; /* links made here: prefix + counter, at most 24 characters; borrowed
+                                for life */
+    size_t orders_max;       /* in memory; more: creates are refused as BUSY. Default 20000 */
 };
 
 /* --- events --- */
@@ -70,27 +79,29 @@ struct engine_config {
 enum engine_wait { WAIT_ACCEPTED, WAIT_FILLED, WAIT_FINAL };
 
 enum event_kind {
-    EVENT_RESTORE,      /* before EVENT_START: a not final order from the journal, with its fill keys */
-    EVENT_START,        /* all restored: INTENT becomes UNKNOWN, recovery begins when clock and stream are there */
+    EVENT_RESTORE, /* before EVENT_START: a not final order from the journal, with its fill keys */
+    EVENT_START, /* all restored: INTENT becomes UNKNOWN, recovery begins when clock and stream are
+                    there */
     EVENT_CREATE,
     EVENT_CANCEL,
-    EVENT_WATCH,        /* GET with wait: reply when it holds or at the deadline */
+    EVENT_WATCH, /* GET with wait: reply when it holds or at the deadline */
     EVENT_COMMITTED,
     EVENT_JOURNAL_DOWN, /* not writable: no creates */
     EVENT_JOURNAL_UP,
-    EVENT_ANSWER,       /* to ACTION_SEND_CREATE or ACTION_SEND_CANCEL */
-    EVENT_PAGE,         /* to ACTION_READ */
-    EVENT_FOUND,        /* to ACTION_FIND */
-    EVENT_ORDER,        /* evidence from the private stream */
+    EVENT_ANSWER, /* to ACTION_SEND_CREATE or ACTION_SEND_CANCEL */
+    EVENT_PAGE,   /* to ACTION_READ */
+    EVENT_FOUND,  /* to ACTION_FIND */
+    EVENT_ORDER,  /* evidence from the private stream */
     EVENT_FILL,
-    EVENT_PRIVATE_UP,   /* logged in and subscribed */
+    EVENT_PRIVATE_UP, /* logged in and subscribed */
     EVENT_PRIVATE_DOWN,
-    EVENT_CLOCK,        /* a clock sample: server time and uncertainty */
-    EVENT_TICK,         /* time has passed: deadlines, retries */
-    EVENT_STOP,         /* shutting down: intents not sent become NOT_SENT, waiters are answered */
+    EVENT_CLOCK, /* a clock sample: server time and uncertainty */
+    EVENT_TICK,  /* time has passed: deadlines, retries */
+    EVENT_STOP,  /* shutting down: intents not sent become NOT_SENT, waiters are answered */
 };
 
-/* How a create or cancel ended, as far as its answer tells. Mirrors bybit/codes.h without including it. */
+/* How a create or cancel ended, as far as its answer tells. Mirrors bybit/codes.h without including
+ * it. */
 enum answer_kind {
     REPLY_OK,
     REPLY_REJECT,
@@ -110,7 +121,8 @@ struct fill_key {
 
 struct engine_event {
     enum event_kind kind;
-    int64_t now_ms; /* wall clock (of this machine), never goes backwards within a run: the owner sees to it */
+    int64_t now_ms; /* wall clock (of this machine), never goes backwards within a run: the owner
+                       sees to it */
     union {
         struct {
             const struct order *order;
@@ -121,7 +133,8 @@ struct engine_event {
             const struct order_request *request; /* link "" : the engine makes one */
             uint64_t waiter;
             enum engine_wait wait;
-            int64_t wait_until_ms; /* for WAIT_FILLED, WAIT_FINAL; 0: the order's own time-outs bound it */
+            int64_t wait_until_ms; /* for WAIT_FILLED, WAIT_FINAL; 0: the order's own time-outs
+                                      bound it */
         } create;
         struct {
             const char *id; /* order id, link or client id */
@@ -130,8 +143,9 @@ struct engine_event {
             int64_t wait_until_ms;
         } cancel; /* and watch */
         struct {
-            uint64_t position;           /* all rows up to here are durable */
-            const struct order *known;   /* intents whose link was there already: the stored orders; they cost no row */
+            uint64_t position;         /* all rows up to here are durable */
+            const struct order *known; /* intents whose link was there already: the stored orders;
+                                          they cost no row */
             const struct fill_key *const *known_fills; /* per known order: its fill keys */
             const size_t *known_fills_count;
             size_t known_count;
@@ -147,7 +161,7 @@ struct engine_event {
         } answer;
         struct {
             uint64_t read_id;
-            bool ok;                /* HTTP 200, retCode 0, readable */
+            bool ok; /* HTTP 200, retCode 0, readable */
             const struct order_report *reports;
             size_t reports_count;
             const struct fill *fills;
@@ -156,11 +170,11 @@ struct engine_event {
         } page;
         struct {
             uint64_t find_id;
-            bool failed;            /* the journal could not be read: ask again later */
+            bool failed;               /* the journal could not be read: ask again later */
             const struct order *order; /* NULL: not there */
             const struct fill_key *fills;
             size_t fills_count;
-            bool fill_known;        /* for a fill without an order */
+            bool fill_known; /* for a fill without an order */
         } found;
         const struct order_report *order;
         const struct fill *fill;
@@ -174,39 +188,48 @@ struct engine_event {
 /* --- actions --- */
 
 enum row_kind {
-    ROW_INTENT,    /* insert; on a known link the journal answers `known`. Synced. */
-    ROW_RETRY,     /* update of a NOT_SENT order to INTENT, attempt + 1. Synced. */
-    ROW_ORDER,     /* insert or update by (link, order id) */
-    ROW_FILL,      /* insert */
+    ROW_INTENT, /* insert; on a known link the journal answers `known`. Synced. */
+    ROW_RETRY,  /* update of a NOT_SENT order to INTENT, attempt + 1. Synced. */
+    ROW_ORDER,  /* insert or update by (link, order id) */
+    ROW_FILL,   /* insert */
     ROW_WATERMARK,
 };
 
 enum read_kind {
-    READ_OPEN_ORDERS, /* order/realtime: category, settle_coin */
-    READ_HISTORY,     /* order/history: category, start, end */
-    READ_EXECUTIONS,  /* execution/list: category, start, end */
-    READ_ORDER,       /* order/realtime by link or order id */
-    READ_ORDER_HISTORY, /* order/history by link or order id */
+    READ_OPEN_ORDERS,      /* order/realtime: category, settle_coin */
+    READ_HISTORY,          /* order/history: category, start, end */
+    READ_EXECUTIONS,       /* execution/list: category, start, end */
+    READ_ORDER,            /* order/realtime by link or order id */
+    READ_ORDER_HISTORY,    /* order/history by link or order id */
     READ_ORDER_EXECUTIONS, /* execution/list by link or order id */
 };
 
 enum outcome {
-    OUTCOME_ACCEPTED,    /* create: acknowledged, or the wait is fulfilled. 201 */
-    OUTCOME_REPLAYED,    /* create: same key, same body: the order as it is now. 200 */
-    OUTCOME_OK,          /* cancel acknowledged, or already final; watch fulfilled or timed out. 200 */
-    OUTCOME_UNKNOWN,     /* 202: being looked up */
-    OUTCOME_REJECTED,    /* 422: the exchange refused; ret_code, ret_msg in the order (or error for a cancel) */
-    OUTCOME_AUTH,        /* 502: the exchange refused our key */
-    OUTCOME_NOT_SENT,    /* 503: provably did not leave; the text says why */
+    OUTCOME_ACCEPTED, /* create: acknowledged, or the wait is fulfilled. 201 */
+    OUTCOME_REPLAYED, /* create: same key, same body: the order as it is now. 200 */
+    OUTCOME_OK,       /* cancel acknowledged, or already final; watch fulfilled or timed out. 200 */
+    OUTCOME_UNKNOWN,  /* 202: being looked up */
+    OUTCOME_REJECTED, /* 422: the exchange refused; ret_code, ret_msg in the order (or error for a
+                         cancel) */
+    OUTCOME_AUTH,     /* 502: the exchange refused our key */
+    OUTCOME_NOT_SENT, /* 503: provably did not leave; the text says why */
     OUTCOME_THROTTLED,   /* 429: provably did not leave; retry_after_ms */
-    OUTCOME_NOT_READY,   /* 503: starting, recovering, clock unsure, journal down, creates stopped: nothing written */
+    OUTCOME_NOT_READY,   /* 503: starting, recovering, clock unsure, journal down, creates stopped:
+                            nothing written */
     OUTCOME_BUSY,        /* 503: too many orders */
     OUTCOME_KEY_REUSED,  /* 422: same key, other body */
     OUTCOME_IN_PROGRESS, /* 409: the first request with this key has no outcome yet */
     OUTCOME_NOT_FOUND,   /* not in memory: so final long ago, or never here: look in the journal */
 };
 
-enum action_kind { ACTION_ROW, ACTION_SEND_CREATE, ACTION_SEND_CANCEL, ACTION_READ, ACTION_FIND, ACTION_REPLY };
+enum action_kind {
+    ACTION_ROW,
+    ACTION_SEND_CREATE,
+    ACTION_SEND_CANCEL,
+    ACTION_READ,
+    ACTION_FIND,
+    ACTION_REPLY
+};
 
 struct engine_action {
     enum action_kind kind;
@@ -214,8 +237,8 @@ struct engine_action {
         struct {
             enum row_kind kind;
             uint64_t position;
-            uint64_t seq; /* 0: no event */
-            bool anomaly; /* the evidence contradicts what was final */
+            uint64_t seq;       /* 0: no event */
+            bool anomaly;       /* the evidence contradicts what was final */
             struct order order; /* INTENT, RETRY, ORDER */
             struct fill fill;
             int64_t watermark_ms;
@@ -258,7 +281,8 @@ struct engine_action {
     } u;
 };
 
-/* A list that the engine appends to; the caller clears it (count = 0) and frees `list` at the end. */
+/* A list that the engine appends to; the caller clears it (count = 0) and frees `list` at the end.
+ */
 struct engine_actions {
     struct engine_action *list;
     size_t count;
@@ -278,8 +302,8 @@ MUST_CHECK enum err engine_step(struct engine *engine, const struct engine_event
 int64_t engine_next_tick_ms(const struct engine *engine);
 
 struct engine_status {
-    bool ready;            /* creates are taken */
-    char why[120];         /* when not: what is missing, for a person */
+    bool ready;    /* creates are taken */
+    char why[120]; /* when not: what is missing, for a person */
     bool recovering;
     int64_t watermark_ms;
     uint64_t last_seq;
@@ -291,7 +315,8 @@ struct engine_status {
     uint64_t anomalies;
 };
 void engine_get_status(const struct engine *engine, struct engine_status *out);
-/* The order in memory by order id, link or client id; NULL: not there. Valid until the next step. */
+/* The order in memory by order id, link or client id; NULL: not there. Valid until the next step.
+ */
 const struct order *engine_find(const struct engine *engine, const char *id);
 /* NULL, "sent" or "unknown". */
 const char *engine_cancel_in_flight(const struct engine *engine, const struct order *order);

@@ -111,6 +111,7 @@ struct loop {
     bool private_up;   /* as the private stream says */
     atomic_bool evidence_lost;
     atomic_ullong position;
+    uint64_t committed; /* as the journal said */
 
     int64_t wall_base_ms;  /* wall clock - monotonic, at the start: the run's clock never steps */
     int64_t next_clock_ms; /* monotonic */
@@ -807,6 +808,7 @@ static void feed_committed(struct loop *loop, const struct item *item)
     const struct fill_key **fills = NULL;
     size_t *fills_count = NULL;
 
+    loop->committed = item->u.committed.position;
     event.u.committed.position = item->u.committed.position;
     if (count) {
         orders = calloc(count, sizeof(*orders));
@@ -1035,9 +1037,15 @@ static void drain(struct loop *loop, struct queue *queue, int most)
         take_item(loop, item);
 }
 
+/* A stop waits for what is under way, and for the commits: an intent that was not sent is noted as
+ * such only behind its own. */
 static bool is_finished(const struct loop *loop)
 {
-    return loop->stopping && (rest_pending(loop->rest) == 0 || clock_mono_ms() >= loop->stop_at_ms);
+    if (!loop->stopping)
+        return false;
+    return clock_mono_ms() >= loop->stop_at_ms ||
+           (rest_pending(loop->rest) == 0 && !loop->rows_first &&
+            loop->committed >= atomic_load(&loop->position));
 }
 
 static void *run(void *userdata)

@@ -1,10 +1,11 @@
 /* engine/loop.h - the engine's thread: inbox, step, commit, act.
  *
- * Feeds engine/engine.c with what comes from the api, the private stream, the journal and the REST answers, and carries out
- * its actions. Owns the upstream connections of writes and look-ups, and the samples of the exchange's clock.
+ * Feeds engine/engine.c with what comes from the api, the private stream, the journal and the REST
+ * answers, and carries out its actions. Owns the upstream connections of writes and look-ups, and
+ * the samples of the exchange's clock.
  *
- * Threads: loop_start starts one thread; all other calls from any thread. Callbacks come from the loop's thread and must
- * not block.
+ * Threads: loop_start starts one thread; all other calls from any thread. Callbacks come from the
+ * loop's thread and must not block.
  */
 #pragma once
 
@@ -27,7 +28,7 @@ struct loop_config {
     struct engine_config engine;
     struct journal *journal; /* opened; its thread not yet started */
     struct history *history;
-    int clock_every_ms;      /* a clock sample this often (60,000; faster at first) */
+    int clock_every_ms; /* a clock sample this often (60,000; faster at first) */
     /* Our events ← what the engine says: writes the event's data as JSON. */
     void (*format_order)(struct buffer *out, const struct order *order);
     void (*format_fill)(struct buffer *out, const struct fill *fill);
@@ -39,8 +40,9 @@ struct loop_config {
 
 MUST_CHECK enum err loop_start(struct loop **out, const struct loop_config *config,
                                struct error *error);
-/* Takes no more creates; what can be finished within `grace_ms` is; every waiter is answered; joins. The journal's callbacks may
- * still come: stop the history, close the journal, then destroy. NULL is fine. */
+/* Takes no more creates; what can be finished within `grace_ms` is; every waiter is answered;
+ * joins. The journal's callbacks may still come: stop the history, close the journal, then destroy.
+ * NULL is fine. */
 void loop_stop(struct loop *loop, int grace_ms);
 /* Frees. After loop_stop, history_stop and journal_close. NULL is fine. */
 void loop_destroy(struct loop *loop);
@@ -56,7 +58,8 @@ struct loop_reply {
 };
 typedef void loop_reply_fn(const struct loop_reply *reply, void *userdata);
 
-/* ERR_BUSY: 1,024 commands wait (creates), 64 more for cancels; `on_reply` is then not called. `wait_until_ms`: wall clock. */
+/* ERR_BUSY: 1,024 commands wait (creates), 64 more for cancels; `on_reply` is then not called.
+ * `wait_until_ms`: wall clock. */
 MUST_CHECK enum err loop_create(struct loop *loop, const struct order_request *request,
                                 enum engine_wait wait, int64_t wait_until_ms,
                                 loop_reply_fn *on_reply, void *userdata);
@@ -66,12 +69,14 @@ MUST_CHECK enum err loop_cancel(struct loop *loop, const char *id, enum engine_w
 MUST_CHECK enum err loop_watch(struct loop *loop, const char *id, enum engine_wait wait,
                                int64_t wait_until_ms, loop_reply_fn *on_reply, void *userdata);
 
-/* Evidence from the private stream, and its state. Copied. ERR_BUSY: the inbox is full: stop reading the socket. */
+/* Evidence from the private stream, and its state. Copied. ERR_BUSY: the inbox is full: stop
+ * reading the socket. */
 MUST_CHECK enum err loop_on_order(struct loop *loop, const struct order_report *report);
 MUST_CHECK enum err loop_on_fill(struct loop *loop, const struct fill *fill);
 void loop_on_private(struct loop *loop, bool up);
 
-/* Position of the last row handed to the journal: what a reader must wait for to read its own writes. */
+/* Position of the last row handed to the journal: what a reader must wait for to read its own
+ * writes. */
 uint64_t loop_position(struct loop *loop);
 /* A recent copy (at most 100 ms old). */
 void loop_get_status(struct loop *loop, struct engine_status *out);

@@ -10,8 +10,8 @@
 
 struct app;
 
-/* Starts everything; the config is borrowed for life. Errors: ERR_INVALID and ERR_UNAVAILABLE are the configuration's (exit 78), others
- * internal; the text says what to do. */
+/* Starts everything; the config is borrowed for life. Errors: ERR_INVALID and ERR_UNAVAILABLE are
+ * the configuration's (exit 78), others internal; the text says what to do. */
 MUST_CHECK enum err app_start(struct app **out, const struct config *config,
                               struct secret_page *secrets, struct error *error);
 /* Where it listens, for people: "127.0.0.1:8787". */

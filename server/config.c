@@ -492,23 +492,42 @@ static enum err read_file(struct config *config, const char *path, struct error 
 
 /* --- environment and flags --- */
 
+#define ENVIRONMENT_PREFIX "BYBIT_BRIDGE_"
+
+/* "BYBIT_BRIDGE_REST_URL=..." -> the option "rest-url"; NULL: there is none that can be set so. */
+static const struct option *environment_option(const char *variable, char name[64])
+{
+    const char *at = variable + strlen(ENVIRONMENT_PREFIX);
+    const struct option *option;
+    size_t used = 0;
+
+    for (; *at && *at != '=' && used < 63; at++)
+        name[used++] = (char)(*at == '_' ? '-' : tolower((unsigned char)*at));
+    name[used] = '\0';
+    option = find_option(name);
+    return option && option->value && option->set != set_config ? option : NULL;
+}
+
 static enum err read_environment(struct config *config, struct error *error)
 {
-    for (size_t i = 0; i < ARRAY_LEN(options); i++) {
-        char name[64] = "BYBIT_BRIDGE_";
-        size_t used = strlen(name);
-        const char *value;
+    for (char **variable = environ; *variable; variable++) {
+        const char *value = strchr(*variable, '=');
+        const struct option *option;
+        const char *nearest;
+        char name[64];
         enum err err;
 
-        if (!options[i].value || options[i].set == set_config)
+        if (strncmp(*variable, ENVIRONMENT_PREFIX, strlen(ENVIRONMENT_PREFIX)) != 0 || !value ||
+            !value[1])
             continue;
-        for (const char *at = options[i].name; *at && used < sizeof(name) - 1; at++)
-            name[used++] = *at == '-' ? '_' : (char)toupper((unsigned char)*at);
-        name[used] = '\0';
-        value = getenv(name);
-        if (!value || !value[0])
-            continue;
-        err = apply(config, &options[i], value, "from the environment: ", error);
+        option = environment_option(*variable, name);
+        nearest = nearest_option(name);
+        if (!option)
+            return error_set(error, ERR_INVALID,
+                             "%.*s is set in the environment, but there is no such option%s%s",
+                             (int)(value - *variable), *variable, nearest ? "; nearest: --" : "",
+                             nearest ? nearest : "");
+        err = apply(config, option, value + 1, "from the environment: ", error);
         if (err)
             return err;
     }
@@ -758,14 +777,15 @@ void config_print_help(void)
                        options[i].value ? options[i].value : "");
         printf("  %-34s %s\n", left, options[i].help);
     }
-    printf("\nEach option can also be set as BYBIT_BRIDGE_<NAME> in the environment, or in the "
-           "file.\n\n"
-           "keys (environment only, never flags):\n"
-           "  BYBIT_API_KEY, BYBIT_API_SECRET    also as ..._FILE with a path (mode 0600)\n"
-           "  BYBIT_API_PRIVATE_KEY_PATH         an RSA key (PEM) instead of the secret\n"
-           "  BYBIT_SIM_KEY, BYBIT_SIM_SECRET    what 'bybit-bridge sim' accepts\n\n"
-           "exit status: 0 stopped as asked, 64 wrong flag, 78 wrong configuration, 70 internal "
-           "error\n");
+    printf(
+        "\nEach option with a value can also be set as BYBIT_BRIDGE_<NAME> in the environment, or "
+        "in the file.\n\n"
+        "keys (environment only, never flags):\n"
+        "  BYBIT_API_KEY, BYBIT_API_SECRET    also as ..._FILE with a path (mode 0600)\n"
+        "  BYBIT_API_PRIVATE_KEY_PATH         an RSA key (PEM) instead of the secret\n"
+        "  BYBIT_SIM_KEY, BYBIT_SIM_SECRET    what 'bybit-bridge sim' accepts\n\n"
+        "exit status: 0 stopped as asked, 64 wrong flag, 78 wrong configuration, 70 internal "
+        "error\n");
 }
 
 void config_print(const struct config *config)

@@ -1,6 +1,8 @@
-/* server/config.h - one table -> flags, environment, file, --help and --print-config (API "Configuration").
+/* server/config.h - one table -> flags, environment, file, --help and --print-config (API
+ * "Configuration").
  *
- * Flags > environment (BYBIT_BRIDGE_<NAME>) > file (--config). Secrets come from files or the environment, never from flags.
+ * Flags > environment (BYBIT_BRIDGE_<NAME>) > file (--config). Secrets come from files or the
+ * environment, never from flags.
  */
 #pragma once
 
@@ -25,7 +27,7 @@ struct config {
     enum bybit_env env;
     char listen_host[64]; /* numeric */
     int listen_port;
-    char journal[CONFIG_TEXT_MAX]; /* "" : the default path, see config_journal_path */
+    char journal[CONFIG_TEXT_MAX];  /* "" : the default path, see config_journal_path */
     char rest_url[CONFIG_TEXT_MAX]; /* "" : by env */
     char ws_url[CONFIG_TEXT_MAX];
     char ca_file[CONFIG_TEXT_MAX];
@@ -40,7 +42,7 @@ struct config {
     enum log_level log_level;
     uint64_t sim_seed;
     bool no_limits; /* the simulated exchange's rate limits are off, and the IP limit towards it */
-    int speed; /* divides the waiting times: for tests */
+    int speed;      /* divides the waiting times: for tests */
     bool sim_control;
 
     /* Secrets; point into the page. NULL: none. */
@@ -49,15 +51,16 @@ struct config {
     const char *api_private_key; /* PEM */
 };
 
-/* Reads flags, environment and file into `config`. ERR_INVALID: a wrong flag (exit 64) when `*usage` is set, else a wrong value (exit
- * 78). Any error's text says what to do. */
+/* Reads flags, environment and file into `config`. ERR_INVALID: a wrong flag (exit 64) when
+ * `*usage` is set, else a wrong value (exit 78). Any error's text says what to do. */
 MUST_CHECK enum err config_read(struct config *config, int argc, char **argv,
                                 struct secret_page *secrets, bool *usage, struct error *error);
 
 /* Whether the exchange is the embedded one. */
 bool config_is_embedded(const struct config *config);
 bool config_has_keys(const struct config *config);
-/* The journal's path, made from env and key where none was given: one journal belongs to one environment and account. */
+/* The journal's path, made from env and key where none was given: one journal belongs to one
+ * environment and account. */
 MUST_CHECK enum err config_journal_path(const struct config *config, char *out, size_t out_bytes,
                                         struct error *error);
 /* 8 hex digits that tell one key from another, or "sim". */

@@ -448,6 +448,7 @@ static bool check_our_headers(const struct gate_config *config, const struct fou
                            config->env);
     out->idempotency_key = value_of(found, HEADER_IDEMPOTENCY_KEY);
     out->client = value_of(found, HEADER_CLIENT);
+    out->host = value_of(found, HEADER_HOST);
     out->accept = value_of(found, HEADER_ACCEPT);
     out->last_event_id = value_of(found, HEADER_LAST_EVENT_ID);
     return true;
@@ -481,7 +482,7 @@ void gate_check(const struct gate_config *config, struct gate_head *head, struct
     out->cors_origin = NULL;
     out->body_bytes = 0;
     out->body_max = API_BODY_MAX;
-    out->idempotency_key = out->client = out->accept = out->last_event_id = NULL;
+    out->idempotency_key = out->client = out->host = out->accept = out->last_event_id = NULL;
     if (check_head(head, &found, out) && check_host(config, &found, out) &&
         check_method(config, head, &found, out) && check_length(head, &found, out) &&
         !out->preflight)

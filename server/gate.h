@@ -69,6 +69,7 @@ struct gate_verdict {
     bool body_is_form;
     const char *idempotency_key; /* headers; NULL: absent */
     const char *client;
+    const char *host; /* checked: a known name, perhaps with a port */
     const char *accept;
     const char *last_event_id;
 };

@@ -173,8 +173,8 @@ static int run_sim(const struct config *config, struct secret_page *secrets,
 /* "bybit-bridge sim ..." takes the bridge's options that make sense for it. */
 static int sim(int argc, char **argv, struct secret_page *secrets, const sigset_t *signals)
 {
-    static const char *const known[] = { "--listen", "--sim-seed", "--sim-control", "--no-limits", "--log-level",
-                                         "--help" };
+    static const char *const known[] = { "--listen",    "--sim-seed",  "--sim-control",
+                                         "--no-limits", "--log-level", "--help" };
     static struct config config;
     struct error error = { .text = "" };
     bool usage = false;
@@ -185,8 +185,10 @@ static int sim(int argc, char **argv, struct secret_page *secrets, const sigset_
         for (size_t j = 0; j < ARRAY_LEN(known); j++)
             is_known = is_known || strncmp(argv[i], known[j], strlen(known[j])) == 0;
         if (!is_known) {
-            error_set(&error, ERR_INVALID,
-                      "sim: there is no option %s; use --listen, --sim-seed, --no-limits, --log-level", argv[i]);
+            error_set(
+                &error, ERR_INVALID,
+                "sim: there is no option %s; use --listen, --sim-seed, --no-limits, --log-level",
+                argv[i]);
             return fail(EXIT_USAGE, &error);
         }
     }

@@ -320,6 +320,7 @@ static void fill_call(struct request *request)
     call->body_is_form = verdict->body_is_form;
     call->idempotency_key = verdict->idempotency_key;
     call->client = verdict->client;
+    call->host = verdict->host;
     call->accept = verdict->accept;
     call->received_us = clock_mono_us();
     call->status = 0;

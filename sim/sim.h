@@ -21,8 +21,8 @@ struct sim_options {
     int port;            /* 0: a free one, see sim_port */
     const char *api_key; /* the one account's key and secret */
     const char *api_secret;
-    uint64_t seed; /* of the market's movement; 0: a fixed default */
-    bool control;  /* serve /sim/... (faults, prices) for tests */
+    uint64_t seed;  /* of the market's movement; 0: a fixed default */
+    bool control;   /* serve /sim/... (faults, prices) for tests */
     bool no_limits; /* announce no rate limits */
 };
 

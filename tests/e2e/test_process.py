@@ -28,6 +28,7 @@ class EmbeddedExchange(Case):
         answer = request(bridge.port, "POST", "/orders", "symbol=BTCUSDT&side=buy&qty=0.01&type=market")
         self.assertEqual(answer.status, 201, answer)
         self.wait_state(bridge, answer.json["client_id"], "filled")
+        self.assertIn("B=http://127.0.0.1:%d\n" % bridge.port, request(bridge.port, "GET", "/").body)
         bridge.stop()
         again = Process(["--listen", "127.0.0.1:0"], {"XDG_STATE_HOME": self.folder})
         self.addCleanup(self._stop, again)
@@ -90,6 +91,8 @@ class EmbeddedExchange(Case):
             (["--listen", "127.0.0.1:%d" % port], state, "--listen"),
             (["--journal", blocked + "/x/y.db"], state, blocked),
             (["--env", "moon"], state, "mainnet"),
+            ([], {**state, "BYBIT_BRIDGE_LISTN": "127.0.0.1:0"}, "--listen"),
+            ([], {**state, "BYBIT_BRIDGE_LISTEN": "nowhere"}, "ADDRESS:PORT"),
             (["--env", "testnet"], {**keys, "BYBIT_API_SECRET_FILE": secret}, "chmod 600"),
             (["--env", "testnet"], {**keys, "BYBIT_API_SECRET_FILE": link}, "symbolic link"),
             (["--env", "testnet"], {**keys, "BYBIT_API_SECRET_FILE": fifo}, "regular file"),
