@@ -20,7 +20,15 @@ struct check {
     char why[160];
 };
 
-enum { CHECK_JOURNAL, CHECK_CLOCK, CHECK_SYMBOLS, CHECK_PRIVATE, CHECK_ENGINE, CHECK_COUNT };
+enum {
+    CHECK_JOURNAL,
+    CHECK_CLOCK,
+    CHECK_SYMBOLS,
+    CHECK_PRIVATE,
+    CHECK_ENGINE,
+    CHECK_LIMITS,
+    CHECK_COUNT
+};
 
 static struct check check_of(const char *name, bool ok, const char *why)
 {
@@ -78,6 +86,18 @@ static struct check check_engine(const struct api *api)
     return check_of("engine", status.ready, status.why);
 }
 
+/* After HTTP 403 "too frequent" all REST stops, so no order can leave. */
+static struct check check_limits(const struct api *api)
+{
+    int64_t left_ms = budget_banned_until(api->budget) - clock_mono_ms();
+    char why[96];
+    struct text text = text_in(why, sizeof(why));
+
+    text_addf(&text, "the exchange bans this IP: nothing is sent for %" PRId64 " s",
+              (left_ms + 999) / 1000);
+    return check_of("limits", left_ms <= 0, why);
+}
+
 static bool check_all(const struct api *api, struct check checks[CHECK_COUNT])
 {
     bool ready = true;
@@ -89,6 +109,7 @@ static bool check_all(const struct api *api, struct check checks[CHECK_COUNT])
     checks[CHECK_SYMBOLS] = check_symbols(api);
     checks[CHECK_PRIVATE] = check_private(api);
     checks[CHECK_ENGINE] = check_engine(api);
+    checks[CHECK_LIMITS] = check_limits(api);
     for (size_t i = 0; i < CHECK_COUNT; i++)
         ready = ready && checks[i].ok;
     return ready;

@@ -364,7 +364,14 @@ static void accepted(struct engine *engine, struct record *record, const char *o
         return;
     }
     if (!order->order_id[0] && fits &&
-        !record_by_order_id(engine, order->request.category, order_id)) {
+        record_by_order_id(engine, order->request.category, order_id)) {
+        engine
+            ->anomalies++; /* the answer is about another order: it proves nothing about this one */
+        lost(engine, record);
+        lookup_now(engine, record);
+        return;
+    }
+    if (!order->order_id[0] && fits) {
         memcpy(order->order_id, order_id, strlen(order_id) + 1);
         record_index_order_id(engine, record);
     }

@@ -144,8 +144,12 @@ void engine_note_auth(struct engine *engine, int ret_code, const char *ret_msg)
 {
     if (ret_code == 10005)
         return;
-    (void)snprintf(engine->auth_why, sizeof(engine->auth_why),
-                   "the exchange refuses the key: %d %.40s", ret_code, ret_msg ? ret_msg : "");
+    if (ret_code)
+        (void)snprintf(engine->auth_why, sizeof(engine->auth_why),
+                       "the exchange refuses the key: %d %.40s", ret_code, ret_msg ? ret_msg : "");
+    else
+        (void)snprintf(engine->auth_why, sizeof(engine->auth_why),
+                       "the exchange refuses the key: %.45s", ret_msg ? ret_msg : "");
 }
 
 /* --- records --- */
@@ -307,6 +311,8 @@ static void take_page(struct engine *engine, const struct engine_event *event)
 
     if (!slot)
         return;
+    if (event->u.page.ok)
+        engine->auth_why[0] = '\0'; /* a signed read was answered: the key is good (again) */
     switch (slot->owner) {
     case READ_FREE:
         return;

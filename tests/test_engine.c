@@ -62,6 +62,38 @@ START_TEST(each_answer_proves_what_it_proves)
 }
 END_TEST
 
+/* "lost" makes a look-up that the key is good for: creates go on. */
+START_TEST(creates_go_on_when_the_key_is_seen_to_be_good)
+{
+    struct bench *bench = bench_open(100, true);
+    uint64_t lost_id = sent(bench, "lost");
+    uint64_t send_id = sent(bench, "refused");
+    struct engine_status status;
+
+    answer(bench, send_id, REPLY_AUTH, 10003, "");
+    engine_get_status(bench->engine, &status);
+    ck_assert(!status.ready);
+    answer(bench, lost_id, REPLY_LOST, 0, "");
+    tick_at(bench, bench->now_ms + 2000);
+    empty_page(bench, must(bench, ACTION_READ, 0)->u.read.read_id);
+    engine_get_status(bench->engine, &status);
+    ck_assert(status.ready);
+    bench_close(bench);
+}
+END_TEST
+
+START_TEST(an_answer_with_another_orders_id_proves_nothing)
+{
+    struct bench *bench = bench_open(100, true);
+
+    answer(bench, sent(bench, "a"), REPLY_OK, 0, "id-a");
+    ck_assert_int_eq(state_of(bench, "a"), ORDER_ACKED);
+    answer(bench, sent(bench, "b"), REPLY_OK, 0, "id-a");
+    ck_assert_int_eq(state_of(bench, "b"), ORDER_UNKNOWN);
+    bench_close(bench);
+}
+END_TEST
+
 START_TEST(a_soft_refusal_needs_one_empty_look_up)
 {
     struct bench *bench = bench_open(100, true);
@@ -619,6 +651,8 @@ int main(void)
 
     tcase_add_test(tcase, a_create_is_sent_only_after_its_intent_is_committed);
     tcase_add_loop_test(tcase, each_answer_proves_what_it_proves, 0, ARRAY_LEN(answers));
+    tcase_add_test(tcase, creates_go_on_when_the_key_is_seen_to_be_good);
+    tcase_add_test(tcase, an_answer_with_another_orders_id_proves_nothing);
     tcase_add_test(tcase, a_soft_refusal_needs_one_empty_look_up);
     tcase_add_test(tcase, no_answer_in_time_is_unknown_and_a_late_one_still_counts);
     tcase_add_test(tcase, evidence_before_the_answer_answers_the_waiter);

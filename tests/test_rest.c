@@ -804,6 +804,35 @@ START_TEST(a_get_on_a_dead_connection_goes_on_a_new_one)
 }
 END_TEST
 
+/* The first connection speaks once more, when nobody has asked. */
+static bool serve_unasked(struct connection *connection, const struct seen *seen, int index)
+{
+    serve_ok(connection, seen, index);
+    if (index == 0) {
+        usleep(20000);
+        reply(connection, 408, "", "late");
+    }
+    return true;
+}
+
+START_TEST(what_comes_unasked_answers_nothing)
+{
+    struct result result;
+
+    server_start(serve_unasked, NULL);
+    rest_open(4);
+    call(&result, ROUTE_ORDER_CREATE, ORDER, 2000);
+    usleep(60000);
+    call(&result, ROUTE_ORDER_CREATE, ORDER, 2000);
+    ck_assert(result.answer.answered);
+    ck_assert_int_eq(result.answer.http_status, 200);
+    ck_assert_int_eq(server.requests, 2);
+    ck_assert_int_eq(server.connections, 2);
+    rest_shut();
+    server_stop();
+}
+END_TEST
+
 START_TEST(connection_refused_is_not_sent)
 {
     struct result result;
@@ -1550,6 +1579,7 @@ int main(void)
     tcase_add_test(tcase, an_rsa_key_signs_too);
     tcase_add_test(tcase, a_write_without_body_sends_empty_braces);
     tcase_add_test(tcase, connections_are_kept_and_used_again);
+    tcase_add_test(tcase, what_comes_unasked_answers_nothing);
     tcase_add_test(tcase, warming_opens_connections_and_sets_the_clock);
     tcase_add_test(tcase, the_time_route_feeds_the_clock);
     tcase_add_test(tcase, no_more_connections_than_allowed);
