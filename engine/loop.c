@@ -16,768 +16,20 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "base/queue.h"
 #include "base/text.h"
-#include "bybit/codes.h"
-#include "bybit/message.h"
-#include "bybit/requests.h"
+#include "engine/loop_parts.h"
 
 #define COMMANDS_MAX      1024
 #define CANCELS_MORE      64
 #define EVIDENCE_MAX      32768
 #define INTERNAL_MAX      65536
-#define PAGE_ITEMS_MAX    100
-#define EVENT_JSON_MAX    ((size_t)64 * 1024)
 #define CLOCK_FIRST_MS    200 /* the first samples come this fast */
 #define CLOCK_FIRST_COUNT 5
 #define CLOCK_TIMEOUT_MS  5000
-#define READ_TIMEOUT_MS   10000
 #define WARM_CONNECTIONS  2
 #define STATUS_EVERY_MS   1000 /* the engine hears of the clock at least this often */
-
-enum item_kind {
-    ITEM_CREATE,
-    ITEM_CANCEL,
-    ITEM_WATCH,
-    ITEM_ORDER,
-    ITEM_FILL,
-    ITEM_PRIVATE_UP,
-    ITEM_PRIVATE_DOWN,
-    ITEM_COMMITTED,
-    ITEM_JOURNAL_DOWN,
-    ITEM_JOURNAL_UP,
-    ITEM_FOUND,
-    ITEM_STOP,
-};
-
-struct item {
-    enum item_kind kind;
-    enum engine_wait wait;
-    int64_t wait_until_ms;
-    loop_reply_fn *on_reply;
-    void *userdata;
-    union {
-        struct order_request request;
-        char id[CLIENT_ID_MAX];
-        struct order_report report;
-        struct fill fill;
-        struct {
-            uint64_t position;
-            struct journal_known *known; /* owned, with their fills */
-            size_t known_count;
-        } committed;
-        struct {
-            uint64_t find_id;
-            bool failed;
-            bool has_order;
-            bool fill_known;
-            struct order order;
-            struct journal_fill_key *fills; /* owned */
-            size_t fills_count;
-        } found;
-    } u;
-};
-
-struct waiter {
-    uint64_t id; /* 0: free */
-    loop_reply_fn *on_reply;
-    void *userdata;
-};
-
-struct loop {
-    struct loop_config config;
-    struct engine *engine;
-    struct engine_actions actions;
-    struct rest *rest;
-    struct queue *commands;
-    struct queue *evidence;
-    struct queue *internal;
-    pthread_t thread;
-    bool thread_started;
-    int epoll;
-    int grace_ms;
-
-    struct waiter *waiters; /* a hash by id, linear probing */
-    size_t waiters_places;
-    size_t waiters_count;
-    uint64_t next_waiter;
-
-    struct journal_row *rows_first; /* could not be handed over yet */
-    struct journal_row *rows_last;
-    bool journal_down; /* as the journal says */
-    bool journal_full; /* as its bound says */
-    bool private_up;   /* as the private stream says */
-    atomic_bool evidence_lost;
-    atomic_ullong position;
-    uint64_t committed; /* as the journal said */
-
-    int64_t wall_base_ms;  /* wall clock - monotonic, at the start: the run's clock never steps */
-    int64_t next_clock_ms; /* monotonic */
-    int64_t next_status_ms;
-    int clock_samples;
-    bool clock_pending;
-    bool stopping;
-    int64_t stop_at_ms;
-
-    pthread_mutex_t status_lock;
-    struct engine_status status;
-};
-
-/* One request under way at the transport. */
-struct send {
-    struct loop *loop;
-    uint64_t id; /* send_id or read_id */
-    bool is_cancel;
-    enum read_kind read;
-    enum category category;
-    char link[ORDER_LINK_MAX]; /* what an answer about one order must name, when it names one */
-    char order_id[ORDER_ID_MAX];
-};
-
-static int64_t loop_now_ms(const struct loop *loop)
-{
-    return loop->wall_base_ms + clock_mono_ms();
-}
-
-/* --- waiters --- */
-
-static struct waiter *waiter_place(struct loop *loop, uint64_t id)
-{
-    size_t at = (size_t)(id % loop->waiters_places);
-
-    while (loop->waiters[at].id != 0 && loop->waiters[at].id != id)
-        at = (at + 1) % loop->waiters_places;
-    return &loop->waiters[at];
-}
-
-static bool waiters_grow(struct loop *loop)
-{
-    struct waiter *old = loop->waiters;
-    size_t old_places = loop->waiters_places;
-    size_t places = old_places ? old_places * 2 : 256;
-    struct waiter *fresh = calloc(places, sizeof(*fresh));
-
-    if (!fresh)
-        return false;
-    loop->waiters = fresh;
-    loop->waiters_places = places;
-    for (size_t i = 0; i < old_places; i++) {
-        if (old[i].id)
-            *waiter_place(loop, old[i].id) = old[i];
-    }
-    free(old);
-    return true;
-}
-
-/* Returns the new waiter's number, 0 when out of memory. */
-static uint64_t waiter_add(struct loop *loop, loop_reply_fn *on_reply, void *userdata)
-{
-    uint64_t id = ++loop->next_waiter;
-
-    if (loop->waiters_count * 2 >= loop->waiters_places && !waiters_grow(loop))
-        return 0;
-    *waiter_place(loop, id) = (struct waiter){ id, on_reply, userdata };
-    loop->waiters_count++;
-    return id;
-}
-
-static struct waiter waiter_take(struct loop *loop, uint64_t id)
-{
-    struct waiter *place = waiter_place(loop, id);
-    struct waiter taken = *place;
-    size_t at;
-
-    if (!taken.id)
-        return taken;
-    place->id = 0;
-    loop->waiters_count--;
-    /* Closes the hole, so that probing still finds what stood behind it. */
-    at = (size_t)(place - loop->waiters);
-    for (;;) {
-        struct waiter moved;
-
-        at = (at + 1) % loop->waiters_places;
-        if (!loop->waiters[at].id)
-            return taken;
-        moved = loop->waiters[at];
-        loop->waiters[at].id = 0;
-        *waiter_place(loop, moved.id) = moved;
-    }
-}
-
-/* --- engine events --- */
-
-static void carry_out(struct loop *loop);
-
-static void feed(struct loop *loop, struct engine_event *event)
-{
-    event->now_ms = loop_now_ms(loop);
-    loop->actions.count = 0;
-    /* Nothing was taken: the same event is offered again by whoever holds it, or its waiter times
-     * out. */
-    if (engine_step(loop->engine, event, &loop->actions) != ERR_NONE) {
-        log_error("loop: out of memory, event kind=%d dropped", (int)event->kind);
-        if (event->kind == EVENT_ORDER || event->kind == EVENT_FILL ||
-            event->kind == EVENT_PRIVATE_UP || event->kind == EVENT_PRIVATE_DOWN)
-            atomic_store(&loop->evidence_lost, true);
-        return;
-    }
-    carry_out(loop);
-}
-
-static void feed_simple(struct loop *loop, enum event_kind kind)
-{
-    struct engine_event event = { .kind = kind };
-
-    feed(loop, &event);
-}
-
-static void feed_clock(struct loop *loop)
-{
-    struct engine_event event = { .kind = EVENT_CLOCK };
-
-    if (!clock_sync_ready(loop->config.rest.clock))
-        return;
-    event.u.clock.server_ms = clock_sync_server_ms(loop->config.rest.clock);
-    event.u.clock.uncertainty_ms = clock_sync_uncertainty_ms(loop->config.rest.clock);
-    feed(loop, &event);
-}
-
-/* --- rows --- */
-
-static struct journal_row *row_from_action(const struct loop *loop,
-                                           const struct engine_action *action)
-{
-    static const enum journal_row_kind kinds[] = {
-        [ROW_INTENT] = JOURNAL_INTENT,       [ROW_RETRY] = JOURNAL_RETRY,
-        [ROW_ORDER] = JOURNAL_ORDER,         [ROW_FILL] = JOURNAL_FILL,
-        [ROW_WATERMARK] = JOURNAL_WATERMARK,
-    };
-    struct buffer json = buffer_of(EVENT_JSON_MAX);
-    struct journal_row *row = journal_row_create();
-
-    if (!row)
-        return NULL;
-    row->kind = kinds[action->u.row.kind];
-    row->position = action->u.row.position;
-    row->seq = action->u.row.seq;
-    row->at_ms = loop_now_ms(loop);
-    if (row->kind == JOURNAL_FILL)
-        row->u.fill = action->u.row.fill;
-    else if (row->kind == JOURNAL_WATERMARK)
-        row->u.watermark_ms = action->u.row.watermark_ms;
-    else
-        row->u.order = action->u.row.order;
-    if (!row->seq)
-        return row;
-    if (row->kind == JOURNAL_FILL) {
-        row->event = "fill";
-        loop->config.format_fill(&json, &row->u.fill);
-    } else {
-        row->event = "order";
-        loop->config.format_order(&json, &row->u.order);
-    }
-    row->json = buffer_take(&json, &row->json_bytes);
-    if (!row->json) {
-        journal_row_destroy(row);
-        return NULL;
-    }
-    return row;
-}
-
-static void rows_append(struct loop *loop, struct journal_row *row)
-{
-    if (loop->rows_last)
-        loop->rows_last->next = row;
-    else
-        loop->rows_first = row;
-    loop->rows_last = row;
-}
-
-/* Hands over what waits. What cannot be handed over stays, in order, and stops creates until it
- * can. */
-static void rows_submit(struct loop *loop)
-{
-    uint64_t position;
-
-    if (!loop->rows_first)
-        return;
-    position = loop->rows_last->position;
-    if (journal_submit(loop->config.journal, loop->rows_first) != ERR_NONE) {
-        if (!loop->journal_full)
-            log_warn("loop: the journal is full, creates stop until it has caught up");
-        loop->journal_full = true;
-        return;
-    }
-    loop->rows_first = NULL;
-    loop->rows_last = NULL;
-    atomic_store(&loop->position, position);
-}
-
-/* --- requests --- */
-
-static enum answer_kind kind_of(enum answer_class class)
-{
-    switch (class) {
-    case ANSWER_OK:
-        return REPLY_OK;
-    case ANSWER_REJECT:
-        return REPLY_REJECT;
-    case ANSWER_REFUSED:
-        return REPLY_REFUSED;
-    case ANSWER_AUTH:
-        return REPLY_AUTH;
-    case ANSWER_DUPLICATE:
-        return REPLY_DUPLICATE;
-    case ANSWER_AMBIGUOUS:
-        return REPLY_AMBIGUOUS;
-    }
-    return REPLY_AMBIGUOUS;
-}
-
-/* Cancel answers that say "it is not open": they prove nothing about its fate (PROTOCOL section 6).
- */
-static bool is_no_such_order(int ret_code)
-{
-    return ret_code == 110001 || ret_code == 170213 || ret_code == 170143 || ret_code == 110008 ||
-           ret_code == 110010 || ret_code == 170139 || ret_code == 170142;
-}
-
-/* Whether it names another order than was asked for: an answer that came twice, or late. */
-static bool is_of_another(const struct send *send, const char *order_id, const char *link)
-{
-    if (send->order_id[0])
-        return order_id[0] && strcmp(order_id, send->order_id) != 0;
-    return send->link[0] && link[0] && strcmp(link, send->link) != 0;
-}
-
-static void distrust(const struct send *send, struct engine_event *event)
-{
-    log_warn("loop: the answer to %s is about another order, its connection is closed",
-             send->link[0] ? send->link : send->order_id);
-    rest_distrust(send->loop->rest);
-    event->u.answer.kind = REPLY_AMBIGUOUS;
-}
-
-static void read_answer(const struct rest_answer *answer, const struct send *send,
-                        struct engine_event *event, char ret_msg[MESSAGE_MAX],
-                        char order_id[ORDER_ID_MAX])
-{
-    struct envelope envelope;
-    char link[ORDER_LINK_MAX] = "";
-    bool has_envelope =
-        message_envelope(&envelope, answer->body, answer->body_bytes, NULL) == ERR_NONE;
-
-    if (has_envelope) {
-        event->u.answer.ret_code = envelope.ret_code;
-        text_cut(ret_msg, MESSAGE_MAX, envelope.ret_msg);
-        message_order_ack(&envelope.result, order_id, link);
-    } else {
-        struct text text = text_in(ret_msg, MESSAGE_MAX);
-
-        text_addf(&text, "HTTP %ld without a readable body", answer->http_status);
-        /* The ban is no overload, of which the engine would want more proof than it can get now. */
-        if (answer_is_ban(answer->http_status, answer->body))
-            event->u.answer.ret_code = (int)answer->http_status;
-    }
-    event->u.answer.kind = kind_of(
-        answer_classify(answer->http_status, has_envelope, event->u.answer.ret_code, answer->body));
-    /* To a create these answer nothing that was asked. */
-    if (has_envelope && is_no_such_order(envelope.ret_code))
-        event->u.answer.kind = send->is_cancel ? REPLY_NO_SUCH_ORDER : REPLY_AMBIGUOUS;
-    /* Accepted, but without an order id it cannot be told which: look it up. */
-    if (!send->is_cancel && event->u.answer.kind == REPLY_OK && !order_id[0])
-        event->u.answer.kind = REPLY_AMBIGUOUS;
-    if (has_envelope && is_of_another(send, order_id, link)) {
-        distrust(send, event);
-        order_id[0] = '\0';
-    }
-}
-
-static void on_sent_done(const struct rest_answer *answer, void *userdata)
-{
-    struct send *send = userdata;
-    struct engine_event event = { .kind = EVENT_ANSWER };
-    char ret_msg[MESSAGE_MAX] = "";
-    char order_id[ORDER_ID_MAX] = "";
-
-    event.u.answer.send_id = send->id;
-    event.u.answer.ret_msg = ret_msg;
-    event.u.answer.order_id = order_id;
-    event.u.answer.signed_ms = answer->signed_ms;
-    event.u.answer.retry_after_ms = answer->retry_after_ms;
-    if (answer->answered) {
-        read_answer(answer, send, &event, ret_msg, order_id);
-    } else {
-        struct text text = text_in(ret_msg, sizeof(ret_msg));
-
-        text_add(&text, answer->error.text);
-        if (answer->throttled)
-            event.u.answer.kind = REPLY_THROTTLED;
-        else
-            event.u.answer.kind = answer->sent == REST_NOT_SENT ? REPLY_NOT_SENT : REPLY_LOST;
-    }
-    feed(send->loop, &event);
-    free(send);
-}
-
-/* A request that never reached the transport. */
-static void answer_not_sent(struct loop *loop, uint64_t send_id, const char *why)
-{
-    struct engine_event event = { .kind = EVENT_ANSWER };
-
-    event.u.answer.send_id = send_id;
-    event.u.answer.kind = REPLY_NOT_SENT;
-    event.u.answer.ret_msg = why;
-    event.u.answer.order_id = "";
-    feed(loop, &event);
-}
-
-/* What the journal and its readers say last, behind the transport's end, can still ask for more. */
-static enum err submit(struct loop *loop, const struct rest_request *request)
-{
-    return loop->rest ? rest_submit(loop->rest, request) : ERR_UNAVAILABLE;
-}
-
-static void send_write(struct loop *loop, const struct engine_action *action, bool is_cancel)
-{
-    struct buffer body = buffer_of((size_t)16 * 1024);
-    struct rest_request request = { .route = is_cancel ? ROUTE_ORDER_CANCEL : ROUTE_ORDER_CREATE };
-    struct send *send = calloc(1, sizeof(*send));
-    uint64_t send_id = action->u.send.send_id;
-    enum err err = ERR_NO_MEMORY;
-
-    if (is_cancel)
-        request_cancel(&body, &action->u.send.request, action->u.send.order_id);
-    else
-        request_create(&body, &action->u.send.request);
-    if (send && buffer_check(&body) == ERR_NONE) {
-        *send = (struct send){ .loop = loop, .id = send_id, .is_cancel = is_cancel };
-        memcpy(send->link, action->u.send.request.link, sizeof(send->link));
-        if (is_cancel)
-            memcpy(send->order_id, action->u.send.order_id, sizeof(send->order_id));
-        request.category = action->u.send.request.category;
-        request.body = body.data;
-        request.deadline_ms = clock_mono_ms() + (action->u.send.deadline_ms - loop_now_ms(loop));
-        request.urgent = is_cancel || action->u.send.request.reduce_only;
-        request.on_done = on_sent_done;
-        request.userdata = send;
-        err = submit(loop, &request);
-    }
-    buffer_deinit(&body);
-    if (err == ERR_NONE)
-        return;
-    free(send);
-    answer_not_sent(loop, send_id, "too many requests wait for the exchange");
-}
-
-/* --- reads --- */
-
-static bool is_fill_list(enum read_kind kind)
-{
-    return kind == READ_EXECUTIONS || kind == READ_ORDER_EXECUTIONS;
-}
-
-struct page {
-    struct order_report *reports;
-    struct fill *fills;
-    size_t count;
-    char cursor[512];
-};
-
-static enum err read_items(const struct send *send, const struct json *list, struct page *page,
-                           struct error *error)
-{
-    struct json_walk walk = json_walk(list);
-    struct json item;
-
-    while (json_next(&walk, NULL, &item)) {
-        enum err err;
-
-        if (page->count == PAGE_ITEMS_MAX)
-            return error_set(error, ERR_INVALID, "more than %d items on a page", PAGE_ITEMS_MAX);
-        if (is_fill_list(send->read))
-            err = message_fill(&page->fills[page->count], &item, send->category, error);
-        else
-            err = message_order(&page->reports[page->count], &item, send->category, error);
-        if (err)
-            return err;
-        if (is_fill_list(send->read) ? is_of_another(send, page->fills[page->count].order_id,
-                                                     page->fills[page->count].link)
-                                     : is_of_another(send, page->reports[page->count].order_id,
-                                                     page->reports[page->count].link)) {
-            rest_distrust(send->loop->rest);
-            return error_set(error, ERR_INVALID, "the answer is about another order");
-        }
-        page->count++;
-    }
-    return ERR_NONE;
-}
-
-static enum err read_page(const struct send *send, const struct rest_answer *answer,
-                          struct page *page, struct error *error)
-{
-    struct envelope envelope;
-    struct json list;
-    enum err err;
-
-    if (!answer->answered)
-        return error_set(error, ERR_UNAVAILABLE, "%s", answer->error.text);
-    err = message_envelope(&envelope, answer->body, answer->body_bytes, error);
-    if (err)
-        return err;
-    if (answer->http_status != 200 || envelope.ret_code != 0)
-        return error_set(error, ERR_UPSTREAM, "HTTP %ld retCode %d %s", answer->http_status,
-                         envelope.ret_code, envelope.ret_msg);
-    if (!json_member(&envelope.result, "list", &list) || list.type != JSON_ARRAY)
-        return error_set(error, ERR_INVALID, "answer without a list");
-    if (json_member_text(&envelope.result, "nextPageCursor", page->cursor, sizeof(page->cursor)))
-        return error_set(error, ERR_INVALID, "cursor longer than %zu bytes", sizeof(page->cursor));
-    return read_items(send, &list, page, error);
-}
-
-static void on_read_done(const struct rest_answer *answer, void *userdata)
-{
-    struct send *send = userdata;
-    struct loop *loop = send->loop;
-    struct engine_event event = { .kind = EVENT_PAGE };
-    struct page page = { .cursor = "" };
-    struct error error = { .text = "out of memory" };
-
-    if (is_fill_list(send->read))
-        page.fills = calloc(PAGE_ITEMS_MAX, sizeof(*page.fills));
-    else
-        page.reports = calloc(PAGE_ITEMS_MAX, sizeof(*page.reports));
-    event.u.page.read_id = send->id;
-    if (page.fills || page.reports)
-        event.u.page.ok = read_page(send, answer, &page, &error) == ERR_NONE;
-    if (event.u.page.ok) {
-        event.u.page.reports = page.reports;
-        event.u.page.reports_count = page.reports ? page.count : 0;
-        event.u.page.fills = page.fills;
-        event.u.page.fills_count = page.fills ? page.count : 0;
-    } else if (!loop->stopping) {
-        char safe[LOG_SAFE_MAX];
-
-        log_warn("loop: read failed kind=%d category=%s: %s", (int)send->read,
-                 category_word(send->category), log_safe(error.text, safe));
-    }
-    event.u.page.next_cursor = page.cursor;
-    feed(loop, &event);
-    free(page.fills);
-    free(page.reports);
-    free(send);
-}
-
-static enum bybit_route read_route(enum read_kind kind)
-{
-    switch (kind) {
-    case READ_OPEN_ORDERS:
-    case READ_ORDER:
-        return ROUTE_ORDER_REALTIME;
-    case READ_HISTORY:
-    case READ_ORDER_HISTORY:
-        return ROUTE_ORDER_HISTORY;
-    case READ_EXECUTIONS:
-    case READ_ORDER_EXECUTIONS:
-        return ROUTE_EXECUTIONS;
-    }
-    return ROUTE_ORDER_REALTIME;
-}
-
-static void send_read(struct loop *loop, const struct engine_action *action)
-{
-    char query[1024];
-    struct text text = text_in(query, sizeof(query));
-    struct request_list list = {
-        .category = action->u.read.category,
-        .settle_coin = action->u.read.settle_coin,
-        .symbol = action->u.read.symbol,
-        .order_id = action->u.read.order_id,
-        .link = action->u.read.link,
-        .start_ms = action->u.read.start_ms,
-        .end_ms = action->u.read.end_ms,
-        .limit = action->u.read.limit,
-        .cursor = action->u.read.cursor,
-    };
-    struct rest_request request = {
-        .route = read_route(action->u.read.kind),
-        .category = action->u.read.category,
-        .query = query,
-        .deadline_ms = clock_mono_ms() + READ_TIMEOUT_MS,
-        .on_done = on_read_done,
-    };
-    struct send *send = calloc(1, sizeof(*send));
-    enum err err = ERR_NO_MEMORY;
-
-    request_list_query(&text, &list);
-    if (send && text_fits(&text)) {
-        *send = (struct send){ .loop = loop,
-                               .id = action->u.read.read_id,
-                               .read = action->u.read.kind,
-                               .category = list.category };
-        memcpy(send->link, action->u.read.link, sizeof(send->link));
-        memcpy(send->order_id, action->u.read.order_id, sizeof(send->order_id));
-        request.userdata = send;
-        err = submit(loop, &request);
-    }
-    if (err != ERR_NONE) {
-        struct engine_event event = { .kind = EVENT_PAGE };
-
-        free(send);
-        event.u.page.read_id = action->u.read.read_id;
-        event.u.page.next_cursor = "";
-        feed(loop, &event);
-    }
-}
-
-/* --- finds --- */
-
-struct find {
-    struct loop *loop;
-    uint64_t id;
-    enum category category;
-    char order_id[ORDER_ID_MAX];
-    char link[ORDER_LINK_MAX];
-    char exec_id[64];
-};
-
-static enum err find_in(struct history_reader *reader, const struct find *find, struct item *item)
-{
-    enum err err;
-
-    if (find->exec_id[0])
-        return reader_fill_known(reader, find->category, find->order_id, find->exec_id,
-                                 &item->u.found.fill_known);
-    err =
-        reader_find_order(reader, find->category, find->order_id, find->link, &item->u.found.order);
-    if (err == ERR_NOT_FOUND)
-        return ERR_NONE;
-    if (err)
-        return err;
-    item->u.found.has_order = true;
-    return reader_fill_keys(reader, find->category, item->u.found.order.order_id,
-                            &item->u.found.fills, &item->u.found.fills_count);
-}
-
-/* On a history worker. */
-static void run_find(struct history_reader *reader, enum err err, void *userdata)
-{
-    struct find *find = userdata;
-    struct item *item = calloc(1, sizeof(*item));
-
-    if (item) {
-        item->kind = ITEM_FOUND;
-        item->u.found.find_id = find->id;
-        item->u.found.failed = err != ERR_NONE || find_in(reader, find, item) != ERR_NONE;
-        if (queue_push(find->loop->internal, item) != ERR_NONE) {
-            free(item->u.found.fills);
-            free(item);
-        }
-    }
-    free(find);
-}
-
-static void send_find(struct loop *loop, const struct engine_action *action)
-{
-    struct find *find = calloc(1, sizeof(*find));
-
-    if (find) {
-        find->loop = loop;
-        find->id = action->u.find.find_id;
-        find->category = action->u.find.category;
-        text_cut(find->order_id, sizeof(find->order_id), action->u.find.order_id);
-        text_cut(find->link, sizeof(find->link), action->u.find.link);
-        text_cut(find->exec_id, sizeof(find->exec_id), action->u.find.exec_id);
-        if (history_submit(loop->config.history, atomic_load(&loop->position), run_find, find) ==
-            ERR_NONE)
-            return;
-    }
-    free(find);
-    {
-        struct engine_event event = { .kind = EVENT_FOUND };
-
-        event.u.found.find_id = action->u.find.find_id;
-        event.u.found.failed = true;
-        feed(loop, &event);
-    }
-}
-
-/* --- actions --- */
-
-static void reply(struct loop *loop, const struct engine_action *action)
-{
-    struct waiter waiter = waiter_take(loop, action->u.reply.waiter);
-    struct loop_reply out = {
-        .outcome = action->u.reply.outcome,
-        .has_order = action->u.reply.has_order,
-        .order = action->u.reply.order,
-        .cancel_in_flight = action->u.reply.cancel_in_flight,
-        .retry_after_ms = action->u.reply.retry_after_ms,
-        .error = action->u.reply.error,
-    };
-
-    if (waiter.id)
-        waiter.on_reply(&out, waiter.userdata);
-}
-
-static void act(struct loop *loop, const struct engine_action *action)
-{
-    switch (action->kind) {
-    case ACTION_ROW:
-        break; /* done before */
-    case ACTION_SEND_CREATE:
-        send_write(loop, action, false);
-        break;
-    case ACTION_SEND_CANCEL:
-        send_write(loop, action, true);
-        break;
-    case ACTION_READ:
-        send_read(loop, action);
-        break;
-    case ACTION_FIND:
-        send_find(loop, action);
-        break;
-    case ACTION_REPLY:
-        reply(loop, action);
-        break;
-    }
-}
-
-/* Carrying out an action can feed the engine again (a request that cannot even be queued): so the
- * list is taken over first. Rows must all get to the journal: without memory for one, the process
- * ends, and the start finds the truth at the exchange again. */
-static void carry_out(struct loop *loop)
-{
-    struct engine_actions taken = loop->actions;
-
-    if (taken.count == 0)
-        return;
-    loop->actions = (struct engine_actions){ 0 };
-    for (size_t i = 0; i < taken.count; i++) {
-        struct journal_row *row;
-
-        if (taken.list[i].kind != ACTION_ROW)
-            continue;
-        row = row_from_action(loop, &taken.list[i]);
-        if (!row) {
-            log_error("loop: out of memory for a journal row, stopping");
-            abort();
-        }
-        rows_append(loop, row);
-    }
-    rows_submit(loop);
-    for (size_t i = 0; i < taken.count; i++)
-        act(loop, &taken.list[i]);
-    if (loop->actions.list) {
-        free(taken.list);
-    } else {
-        loop->actions = taken;
-        loop->actions.count = 0;
-    }
-}
 
 /* --- items --- */
 
@@ -828,7 +80,7 @@ static void feed_committed(struct loop *loop, const struct item *item)
         event.u.committed.known_fills_count = fills_count;
         event.u.committed.known_count = count;
     }
-    feed(loop, &event);
+    loop_feed(loop, &event);
     free(orders);
     free((void *)fills);
     free(fills_count);
@@ -844,7 +96,7 @@ static void feed_found(struct loop *loop, const struct item *item)
     event.u.found.fills = keys_of(item->u.found.fills);
     event.u.found.fills_count = item->u.found.fills_count;
     event.u.found.fill_known = item->u.found.fill_known;
-    feed(loop, &event);
+    loop_feed(loop, &event);
 }
 
 static void reply_busy(const struct item *item, const char *why)
@@ -858,7 +110,7 @@ static void reply_busy(const struct item *item, const char *why)
 static void feed_command(struct loop *loop, const struct item *item)
 {
     struct engine_event event = { .kind = EVENT_CREATE };
-    uint64_t waiter = waiter_add(loop, item->on_reply, item->userdata);
+    uint64_t waiter = loop_waiter_add(loop, item->on_reply, item->userdata);
 
     if (!waiter) {
         reply_busy(item, "out of memory");
@@ -876,7 +128,7 @@ static void feed_command(struct loop *loop, const struct item *item)
         event.u.cancel.wait = item->wait;
         event.u.cancel.wait_until_ms = item->wait_until_ms;
     }
-    feed(loop, &event);
+    loop_feed(loop, &event);
 }
 
 static void tell_journal_state(struct loop *loop, bool was_down)
@@ -884,7 +136,7 @@ static void tell_journal_state(struct loop *loop, bool was_down)
     bool down = loop->journal_down || loop->journal_full;
 
     if (down != was_down)
-        feed_simple(loop, down ? EVENT_JOURNAL_DOWN : EVENT_JOURNAL_UP);
+        loop_feed_simple(loop, down ? EVENT_JOURNAL_DOWN : EVENT_JOURNAL_UP);
 }
 
 static void take_item(struct loop *loop, struct item *item)
@@ -900,17 +152,17 @@ static void take_item(struct loop *loop, struct item *item)
         break;
     case ITEM_ORDER:
         event.u.order = &item->u.report;
-        feed(loop, &event);
+        loop_feed(loop, &event);
         break;
     case ITEM_FILL:
         event.kind = EVENT_FILL;
         event.u.fill = &item->u.fill;
-        feed(loop, &event);
+        loop_feed(loop, &event);
         break;
     case ITEM_PRIVATE_UP:
     case ITEM_PRIVATE_DOWN:
         loop->private_up = item->kind == ITEM_PRIVATE_UP;
-        feed_simple(loop, loop->private_up ? EVENT_PRIVATE_UP : EVENT_PRIVATE_DOWN);
+        loop_feed_simple(loop, loop->private_up ? EVENT_PRIVATE_UP : EVENT_PRIVATE_DOWN);
         break;
     case ITEM_COMMITTED:
         feed_committed(loop, item);
@@ -926,7 +178,7 @@ static void take_item(struct loop *loop, struct item *item)
     case ITEM_STOP:
         loop->stopping = true;
         loop->stop_at_ms = clock_mono_ms() + loop->grace_ms;
-        feed_simple(loop, EVENT_STOP);
+        loop_feed_simple(loop, EVENT_STOP);
         break;
     }
     item_destroy(item);
@@ -949,7 +201,7 @@ static void on_clock_done(const struct rest_answer *answer, void *userdata)
     }
     if (loop->clock_samples < CLOCK_FIRST_COUNT)
         loop->clock_samples++;
-    feed_clock(loop);
+    loop_feed_clock(loop);
 }
 
 static void sample_clock(struct loop *loop, int64_t now_ms)
@@ -991,21 +243,21 @@ static void take_time(struct loop *loop)
         sample_clock(loop, now_ms);
     if (now_ms >= loop->next_status_ms) {
         loop->next_status_ms = now_ms + STATUS_EVERY_MS;
-        feed_clock(loop);
+        loop_feed_clock(loop);
     }
     if (loop->journal_full) {
         loop->journal_full = false;
-        rows_submit(loop);
+        loop_rows_submit(loop);
     }
     tell_journal_state(loop, was_down);
     if (atomic_exchange(&loop->evidence_lost, false)) {
         log_error("loop: evidence from the private stream was lost, recovering over REST");
-        feed_simple(loop, EVENT_PRIVATE_DOWN);
+        loop_feed_simple(loop, EVENT_PRIVATE_DOWN);
         if (loop->private_up) /* else its return will be told */
-            feed_simple(loop, EVENT_PRIVATE_UP);
+            loop_feed_simple(loop, EVENT_PRIVATE_UP);
     }
     if (engine_next_tick_ms(loop->engine) <= loop_now_ms(loop))
-        feed_simple(loop, EVENT_TICK);
+        loop_feed_simple(loop, EVENT_TICK);
 }
 
 static int sleep_ms(struct loop *loop)
@@ -1066,7 +318,7 @@ static void *run(void *userdata)
     rest_destroy(loop->rest); /* what is under way ends as lost: looked up at the next start */
     loop->rest = NULL;
     drain(loop, loop->internal, INT32_MAX);
-    rows_submit(loop);
+    loop_rows_submit(loop);
     publish_status(loop);
     return NULL;
 }
@@ -1146,7 +398,7 @@ static void on_restored(const struct order *order, const struct journal_fill_key
     event.u.restore.order = order;
     event.u.restore.fills = keys_of(fills);
     event.u.restore.fills_count = fills_count;
-    feed(userdata, &event);
+    loop_feed(userdata, &event);
 }
 
 static enum err watch(const struct loop *loop, int fd)
@@ -1230,7 +482,7 @@ enum err loop_start(struct loop **out, const struct loop_config *config, struct 
     err = journal_restore(config->journal, on_restored, loop, error);
     if (err)
         goto fail;
-    feed_simple(loop, EVENT_START);
+    loop_feed_simple(loop, EVENT_START);
     publish_status(loop);
     err = journal_start_thread(config->journal, &journal_callbacks, loop, error);
     if (err)

@@ -1,0 +1,127 @@
+/* engine/loop_parts.h - what the loop's own files share. Nothing outside of them includes it.
+ *
+ *   loop.c       inboxes, the thread, start and stop, calls from other threads
+ *   loop_act.c   one event into the engine, and its actions: rows, replies, and the sends below
+ *   loop_send.c  creates, cancels, reads and finds: asked, and their answers as events
+ *
+ * Threads: the loop's, unless said.
+ */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/queue.h"
+#include "engine/loop.h"
+
+enum item_kind {
+    ITEM_CREATE,
+    ITEM_CANCEL,
+    ITEM_WATCH,
+    ITEM_ORDER,
+    ITEM_FILL,
+    ITEM_PRIVATE_UP,
+    ITEM_PRIVATE_DOWN,
+    ITEM_COMMITTED,
+    ITEM_JOURNAL_DOWN,
+    ITEM_JOURNAL_UP,
+    ITEM_FOUND,
+    ITEM_STOP,
+};
+
+struct item {
+    enum item_kind kind;
+    enum engine_wait wait;
+    int64_t wait_until_ms;
+    loop_reply_fn *on_reply;
+    void *userdata;
+    union {
+        struct order_request request;
+        char id[CLIENT_ID_MAX];
+        struct order_report report;
+        struct fill fill;
+        struct {
+            uint64_t position;
+            struct journal_known *known; /* owned, with their fills */
+            size_t known_count;
+        } committed;
+        struct {
+            uint64_t find_id;
+            bool failed;
+            bool has_order;
+            bool fill_known;
+            struct order order;
+            struct journal_fill_key *fills; /* owned */
+            size_t fills_count;
+        } found;
+    } u;
+};
+
+struct waiter {
+    uint64_t id; /* 0: free */
+    loop_reply_fn *on_reply;
+    void *userdata;
+};
+
+struct loop {
+    struct loop_config config;
+    struct engine *engine;
+    struct engine_actions actions;
+    struct rest *rest;
+    struct queue *commands;
+    struct queue *evidence;
+    struct queue *internal;
+    pthread_t thread;
+    bool thread_started;
+    int epoll;
+    int grace_ms;
+
+    struct waiter *waiters; /* a hash by id, linear probing */
+    size_t waiters_places;
+    size_t waiters_count;
+    uint64_t next_waiter;
+
+    struct journal_row *rows_first; /* could not be handed over yet */
+    struct journal_row *rows_last;
+    bool journal_down; /* as the journal says */
+    bool journal_full; /* as its bound says */
+    bool private_up;   /* as the private stream says */
+    atomic_bool evidence_lost;
+    atomic_ullong position;
+    uint64_t committed; /* as the journal said */
+
+    int64_t wall_base_ms;  /* wall clock - monotonic, at the start: the run's clock never steps */
+    int64_t next_clock_ms; /* monotonic */
+    int64_t next_status_ms;
+    int clock_samples;
+    bool clock_pending;
+    bool stopping;
+    int64_t stop_at_ms;
+
+    pthread_mutex_t status_lock;
+    struct engine_status status;
+};
+
+/* The run's clock: wall clock at the start, plus monotonic time. Any thread. */
+int64_t loop_now_ms(const struct loop *loop);
+
+/* --- loop_act.c --- */
+
+/* Feeds one event (its time is set here) and carries out the actions. */
+void loop_feed(struct loop *loop, struct engine_event *event);
+void loop_feed_simple(struct loop *loop, enum event_kind kind);
+void loop_feed_clock(struct loop *loop);
+/* Hands over what waits. What cannot be handed over stays, in order, and stops creates until it
+ * can. */
+void loop_rows_submit(struct loop *loop);
+/* Returns the new waiter's number, 0 when out of memory. */
+uint64_t loop_waiter_add(struct loop *loop, loop_reply_fn *on_reply, void *userdata);
+
+/* --- loop_send.c: each ends in an event, now or later --- */
+
+void loop_send_write(struct loop *loop, const struct engine_action *action, bool is_cancel);
+void loop_send_read(struct loop *loop, const struct engine_action *action);
+void loop_send_find(struct loop *loop, const struct engine_action *action);
