@@ -19,7 +19,7 @@ struct api_endpoint;
 #define API_PARAM_MAX   160
 #define API_QUERY_MAX   24
 #define API_HEADERS_MAX 8
-#define API_BODY_MAX    (64 * 1024)
+#define API_BODY_MAX    ((size_t)64 * 1024)
 #define API_REPLY_MAX   ((size_t)16 * 1024 * 1024)
 
 struct api_pair {

@@ -1,5 +1,6 @@
 #include "server/config.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -486,7 +487,7 @@ static enum err read_file(struct config *config, const char *path, struct error 
     }
     if (!err && ferror(file))
         err = error_set(error, ERR_INVALID, "--config %s: it can't be read to its end", path);
-    fclose(file);
+    (void)fclose(file);
     return err;
 }
 
@@ -585,6 +586,7 @@ static enum err read_flags(struct config *config, int argc, char **argv, bool fi
             *usage = true;
             return err;
         }
+        assert(option && value);
         if (file_only)
             err = option->set == set_config ? read_file(config, value, error) : ERR_NONE;
         else

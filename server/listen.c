@@ -70,14 +70,17 @@ static int open_socket(const struct address *address)
 
 static int port_of(int fd)
 {
-    struct sockaddr_storage bound;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in ipv4;
+        struct sockaddr_in6 ipv6;
+    } bound;
     socklen_t bytes = sizeof(bound);
 
-    if (getsockname(fd, (struct sockaddr *)&bound, &bytes) != 0)
+    memset(&bound, 0, sizeof(bound));
+    if (getsockname(fd, &bound.any, &bytes) != 0)
         return -1;
-    if (bound.ss_family == AF_INET)
-        return ntohs(((const struct sockaddr_in *)(const void *)&bound)->sin_port);
-    return ntohs(((const struct sockaddr_in6 *)(const void *)&bound)->sin6_port);
+    return ntohs(bound.any.sa_family == AF_INET ? bound.ipv4.sin_port : bound.ipv6.sin6_port);
 }
 
 static enum err fail(struct error *error, const char *host, int port)

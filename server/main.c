@@ -86,7 +86,7 @@ static void wait_for_end(const sigset_t *set)
 
 static int fail(int status, const struct error *error)
 {
-    fprintf(stderr, "bybit-bridge: %s\n", error->text);
+    (void)fprintf(stderr, "bybit-bridge: %s\n", error->text);
     return status;
 }
 

@@ -64,7 +64,7 @@ static bool cut_depth(char *symbol, int *depth)
         return true;
     if (strlen(colon + 1) > 4 || colon[1] == '0')
         return false;
-    *depth = atoi(colon + 1);
+    *depth = (int)strtol(colon + 1, NULL, 10);
     *colon = '\0';
     return true;
 }

@@ -3,6 +3,7 @@
  * MHD_run. */
 #include "sim/socket.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -370,6 +371,10 @@ void sockets_mute(struct sockets *sockets, bool private, bool muted)
 
 void sockets_close(struct sockets *sockets)
 {
-    while (sockets->first)
-        end_session(sockets->first);
+    struct socket_session *session;
+
+    while ((session = sockets->first)) {
+        end_session(session);
+        assert(sockets->first != session);
+    }
 }
