@@ -2,6 +2,7 @@
  * cancels, reads of lists and orders (bybit/rest), finds in the journal (db/history). */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -377,15 +378,17 @@ static void run_find(struct history_reader *reader, enum err err, void *userdata
     struct find *find = userdata;
     struct item *item = calloc(1, sizeof(*item));
 
-    if (item) {
-        item->kind = ITEM_FOUND;
-        item->u.found.find_id = find->id;
-        item->u.found.failed = err != ERR_NONE || find_in(reader, find, item) != ERR_NONE;
-        if (queue_push(find->loop->internal, item) != ERR_NONE) {
-            free(item->u.found.fills);
-            free(item);
-        }
+    /* Evidence waits for this answer: it must not get lost. The next start finds it at the exchange
+     * again. */
+    if (!item) {
+        log_error("loop: out of memory for a find, stopping");
+        abort();
     }
+    item->kind = ITEM_FOUND;
+    item->u.found.find_id = find->id;
+    item->u.found.failed = err != ERR_NONE || find_in(reader, find, item) != ERR_NONE;
+    while (queue_push(find->loop->internal, item) != ERR_NONE)
+        usleep(1000);
     free(find);
 }
 

@@ -19,7 +19,6 @@
 #include "server/hub.h"
 #include "sim/sim.h"
 
-#define VERSION          "0.1.0"
 #define HUB_RING_BYTES   ((size_t)8 * 1024 * 1024)
 #define LOOP_GRACE_MS    300
 #define HTTP_GRACE_MS    200
@@ -364,7 +363,7 @@ static enum err start_stream(struct app *app, struct error *error)
 static void fill_api(struct app *app, uint64_t epoch)
 {
     app->api = (struct api){
-        .version = VERSION,
+        .version = BRIDGE_VERSION,
         .env = env_word(app->config->env),
         .has_keys = app->has_keys,
         .default_category = app->config->default_category,
@@ -503,7 +502,7 @@ void app_print_welcome(const struct app *app)
                    http_port(app->http));
     if (strcmp(app->config->listen_host, "127.0.0.1") == 0)
         (void)snprintf(address, sizeof(address), "localhost:%d", http_port(app->http));
-    printf("bybit-bridge " VERSION " listens on http://%s (env: %s%s)\n", address,
+    printf("bybit-bridge " BRIDGE_VERSION " listens on http://%s (env: %s%s)\n", address,
            env_word(app->config->env),
            config_is_embedded(app->config) ? ", the embedded exchange: no real money"
            : app->has_keys                 ? ""

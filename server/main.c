@@ -125,7 +125,7 @@ static int bridge(int argc, char **argv, struct secret_page *secrets, const sigs
         config_print_help();
         return EXIT_SUCCESS;
     case CONFIG_VERSION:
-        printf("bybit-bridge 0.1.0\n");
+        printf("bybit-bridge " BRIDGE_VERSION "\n");
         return EXIT_SUCCESS;
     case CONFIG_PRINT:
         config_print(&config);
