@@ -10,6 +10,7 @@
 
 #include "base/buffer.h"
 #include "base/trade.h"
+#include "bybit/account.h"
 #include "bybit/budget.h"
 #include "bybit/clock_sync.h"
 #include "bybit/instruments.h"
@@ -33,10 +34,17 @@ struct api {
     struct market *market;
     struct stream *stream;
     struct reads *reads;
+    struct account *account; /* NULL without keys */
     struct instruments_slot *instruments;
     struct clock_sync *clock;
     struct budget *budget;
     int order_deadline_ms; /* 5000: a write's turn in the budget */
+    /* Number of the newest event shown, and a wait for a newer one: `on_ready` is called once, on
+     * the http thread, when there is an event above `after`, at `until_ms` (monotonic), or at a
+     * stop. On the http thread only. ERR_BUSY: too many wait. NULL without keys. */
+    uint64_t (*feed_last)(void *userdata);
+    enum err (*feed_wait)(uint64_t after, int64_t until_ms, void (*on_ready)(void *waiter),
+                          void *waiter, void *userdata);
     /* Writes the server's own part of /status: `"streams":{...}` members (readers, limits). May be
      * NULL. */
     void (*add_server_status)(struct buffer *out, void *userdata);

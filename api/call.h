@@ -22,6 +22,9 @@ struct api_endpoint;
 #define API_BODY_MAX    ((size_t)64 * 1024)
 #define API_REPLY_MAX   ((size_t)16 * 1024 * 1024)
 
+/* How a list is written. */
+enum api_form { FORM_JSON, FORM_CSV, FORM_NDJSON };
+
 struct api_pair {
     const char *name;
     const char *value; /* decoded */
@@ -50,6 +53,7 @@ struct api_call {
     const char *client; /* X-Client */
     const char *host;   /* checked by the gate; NULL: none */
     const char *accept;
+    enum api_form form; /* of lists: by the path's suffix, else by Accept */
     char request_id[24];
     int64_t received_us; /* monotonic */
 

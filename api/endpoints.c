@@ -7,28 +7,43 @@
 
 /* clang-format off */
 static const struct api_endpoint endpoints[] = {
-    { "GET",    "/",                 handle_root,          ACCESS_READ,  false, false, "" },
-    { "GET",    "/openapi.yaml",     handle_openapi,       ACCESS_READ,  false, false, "" },
-    { "GET",    "/livez",            handle_livez,         ACCESS_READ,  false, false, "" },
-    { "GET",    "/readyz",           handle_readyz,        ACCESS_READ,  false, false, "" },
-    { "GET",    "/health",           handle_health,        ACCESS_READ,  false, false, "" },
-    { "GET",    "/version",          handle_version,       ACCESS_READ,  false, false, "" },
-    { "GET",    "/status",           handle_status,        ACCESS_READ,  false, false, "" },
-    { "GET",    "/symbols",          handle_symbols,       ACCESS_READ,  false, false, "category base quote status" },
-    { "GET",    "/symbols/{symbol}", handle_symbol,        ACCESS_READ,  false, false, "category" },
-    { "GET",    "/ticker/{symbol}",  handle_ticker,        ACCESS_READ,  false, false, "category max_age" },
-    { "GET",    "/tickers",          handle_tickers,       ACCESS_READ,  false, false, "category max_age" },
-    { "GET",    "/price/{symbol}",   handle_price,         ACCESS_READ,  false, false, "category of max_age" },
-    { "GET",    "/book/{symbol}",    handle_book,          ACCESS_READ,  false, false, "category depth max_age" },
-    { "POST",   "/orders",           handle_order_create,  ACCESS_TRADE, true,  false, "wait timeout" },
-    { "GET",    "/orders",           handle_orders,        ACCESS_READ,  false, false, "state symbol tag from to limit after" },
-    { "DELETE", "/orders",           handle_orders_cancel, ACCESS_TRADE, false, false, "symbol tag side category all" },
-    { "GET",    "/orders/{id}",      handle_order,         ACCESS_READ,  false, false, "wait timeout" },
-    { "DELETE", "/orders/{id}",      handle_order_cancel,  ACCESS_TRADE, false, false, "wait timeout" },
-    { "GET",    "/fills",            handle_fills,         ACCESS_READ,  false, false, "symbol tag order_id from to limit after" },
-    { "GET",    "/stream",           NULL,                 ACCESS_READ,  false, true,  "topics conflate after" },
-    { "GET",    "/errors",           handle_errors,        ACCESS_READ,  false, false, "" },
-    { "GET",    "/errors/{code}",    handle_error,         ACCESS_READ,  false, false, "" },
+    { "GET",    "/",                      handle_root,          ACCESS_READ,  0,          "" },
+    { "GET",    "/openapi.yaml",          handle_openapi,       ACCESS_READ,  0,          "" },
+    { "GET",    "/openapi.json",          handle_openapi_json,  ACCESS_READ,  0,          "" },
+    { "GET",    "/docs",                  handle_docs,          ACCESS_READ,  0,          "" },
+    { "GET",    "/assets/{file}",         handle_asset,         ACCESS_READ,  0,          "" },
+    { "GET",    "/livez",                 handle_livez,         ACCESS_READ,  0,          "" },
+    { "GET",    "/readyz",                handle_readyz,        ACCESS_READ,  0,          "" },
+    { "GET",    "/health",                handle_health,        ACCESS_READ,  0,          "" },
+    { "GET",    "/metrics",               handle_metrics,       ACCESS_READ,  0,          "" },
+    { "GET",    "/version",               handle_version,       ACCESS_READ,  0,          "" },
+    { "GET",    "/status",                handle_status,        ACCESS_READ,  0,          "" },
+    { "GET",    "/symbols",               handle_symbols,       ACCESS_READ,  IS_LIST,    "category base quote status" },
+    { "GET",    "/symbols/{symbol}",      handle_symbol,        ACCESS_READ,  0,          "category" },
+    { "GET",    "/ticker/{symbol}",       handle_ticker,        ACCESS_READ,  0,          "category max_age" },
+    { "GET",    "/tickers",               handle_tickers,       ACCESS_READ,  IS_LIST,    "category base max_age" },
+    { "GET",    "/price/{symbol}",        handle_price,         ACCESS_READ,  0,          "category of max_age" },
+    { "GET",    "/book/{symbol}",         handle_book,          ACCESS_READ,  0,          "category depth max_age" },
+    { "GET",    "/trades/{symbol}",       handle_trades,        ACCESS_READ,  IS_LIST,    "category limit max_age" },
+    { "GET",    "/candles/{symbol}",      handle_candles,       ACCESS_READ,  IS_LIST,    "category interval from to limit after max_age" },
+    { "GET",    "/funding/{symbol}",      handle_funding,       ACCESS_READ,  IS_LIST,    "category from to limit after max_age" },
+    { "GET",    "/open_interest/{symbol}", handle_open_interest, ACCESS_READ, IS_LIST,    "category interval from to limit after max_age" },
+    { "POST",   "/orders",                handle_order_create,  ACCESS_TRADE, TAKES_BODY, "wait timeout" },
+    { "GET",    "/orders",                handle_orders,        ACCESS_READ,  IS_LIST,    "state symbol tag from to limit after" },
+    { "DELETE", "/orders",                handle_orders_cancel, ACCESS_TRADE, 0,          "symbol tag side category all" },
+    { "GET",    "/orders/{id}",           handle_order,         ACCESS_READ,  0,          "wait timeout" },
+    { "DELETE", "/orders/{id}",           handle_order_cancel,  ACCESS_TRADE, 0,          "wait timeout" },
+    { "GET",    "/fills",                 handle_fills,         ACCESS_READ,  IS_LIST,    "symbol tag order_id from to limit after" },
+    { "GET",    "/events",                handle_events,        ACCESS_READ,  IS_LIST,    "after limit wait" },
+    { "GET",    "/positions",             handle_positions,     ACCESS_READ,  IS_LIST,    "category max_age" },
+    { "GET",    "/positions/{symbol}",    handle_position,      ACCESS_READ,  0,          "category position_idx max_age" },
+    { "GET",    "/balance",               handle_balance,       ACCESS_READ,  0,          "account max_age" },
+    { "GET",    "/balance/{coin}",        handle_balance_coin,  ACCESS_READ,  0,          "account max_age" },
+    { "GET",    "/account",               handle_account,       ACCESS_READ,  0,          "" },
+    { "GET",    "/fees/{symbol}",         handle_fees,          ACCESS_READ,  0,          "category" },
+    { "GET",    "/stream",                NULL,                 ACCESS_READ,  IS_STREAM,  "topics conflate after" },
+    { "GET",    "/errors",                handle_errors,        ACCESS_READ,  IS_LIST,    "" },
+    { "GET",    "/errors/{code}",         handle_error,         ACCESS_READ,  0,          "" },
 };
 /* clang-format on */
 
@@ -56,15 +71,30 @@ static void allow_method(struct text *allow, const char *method)
         text_add(allow, ", HEAD");
 }
 
-const struct api_endpoint *api_find(const char *method, const char *path, char param[API_PARAM_MAX],
-                                    bool *path_known, char allow[64])
+/* Where ".csv", ".json" or ".ndjson" begins; NULL: nowhere. */
+static const char *form_suffix(const char *path)
+{
+    static const char *const suffixes[] = { ".csv", ".json", ".ndjson" };
+    size_t bytes = strlen(path);
+
+    for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
+        size_t own = strlen(suffixes[i]);
+
+        if (bytes > own && strcmp(path + bytes - own, suffixes[i]) == 0)
+            return path + bytes - own;
+    }
+    return NULL;
+}
+
+static const struct api_endpoint *find(const char *method, const char *path, bool lists,
+                                       char param[API_PARAM_MAX], bool *path_known, char allow[64])
 {
     struct text methods = text_in(allow, 64);
     const char *served = strcmp(method, "HEAD") == 0 ? "GET" : method;
 
-    *path_known = false;
     for (size_t i = 0; i < ARRAY_LEN(endpoints); i++) {
-        if (!path_matches(endpoints[i].path, path, param))
+        if ((lists && !(endpoints[i].flags & IS_LIST)) ||
+            !path_matches(endpoints[i].path, path, param))
             continue;
         *path_known = true;
         if (strcmp(endpoints[i].method, served) == 0)
@@ -73,6 +103,25 @@ const struct api_endpoint *api_find(const char *method, const char *path, char p
     }
     param[0] = '\0';
     return NULL;
+}
+
+const struct api_endpoint *api_find(const char *method, const char *path, char param[API_PARAM_MAX],
+                                    bool *path_known, char allow[64], const char **suffix)
+{
+    const char *cut = form_suffix(path);
+    const struct api_endpoint *found = NULL;
+    char bare[512];
+
+    *path_known = false;
+    *suffix = NULL;
+    /* A list's form first: "/candles/BTCUSDT.csv" is not a symbol with a point in it. */
+    if (cut && text_copy_n(bare, sizeof(bare), path, (size_t)(cut - path)) == ERR_NONE)
+        found = find(method, bare, true, param, path_known, allow);
+    if (found || *path_known)
+        *suffix = cut;
+    else
+        found = find(method, path, false, param, path_known, allow);
+    return found;
 }
 
 size_t api_endpoints_count(void)
@@ -87,9 +136,9 @@ const struct api_endpoint *api_endpoint_at(size_t index)
 
 /* Every query name, as text that lives for ever. */
 static const char *const query_names[] = {
-    "after",  "all",     "base", "category", "conflate", "depth",  "from",
-    "limit",  "max_age", "of",   "order_id", "quote",    "side",   "state",
-    "status", "symbol",  "tag",  "timeout",  "to",       "topics", "wait",
+    "account",  "after",  "all",     "base", "category", "conflate",     "depth",  "from",
+    "interval", "limit",  "max_age", "of",   "order_id", "position_idx", "quote",  "side",
+    "state",    "status", "symbol",  "tag",  "timeout",  "to",           "topics", "wait",
 };
 
 static const char *static_name(const char *name)

@@ -9,21 +9,27 @@
 
 enum api_access { ACCESS_READ, ACCESS_TRADE, ACCESS_ADMIN };
 
+enum api_endpoint_flags {
+    TAKES_BODY = 1,
+    IS_STREAM = 2, /* GET /stream: server/sse.c serves it; handle is NULL */
+    IS_LIST = 4,   /* .csv, .json and .ndjson behind the path, or Accept, choose the form */
+};
+
 struct api_endpoint {
     const char *method; /* "GET" (serves HEAD too), "POST", ... */
     const char *path;   /* "/orders/{id}": one {name} at most, as the last segment */
     /* Must end in api_done(call), now or later. */
     void (*handle)(const struct api *api, struct api_call *call);
     enum api_access access;
-    bool takes_body;
-    bool is_stream;    /* GET /stream: server/sse.c serves it; handle is NULL */
+    unsigned flags;    /* of enum api_endpoint_flags */
     const char *query; /* known query names, blank-separated; "" for none */
 };
 
 /* NULL: no such path (404), or, with *path_known, no such method on it (405; `allow` then lists its
- * methods, e.g. "GET, HEAD, POST"). `param` gets what stood for {name}. */
+ * methods, e.g. "GET, HEAD, POST"). `param` gets what stood for {name}. `*suffix`: where a list's
+ * ".csv", ".json" or ".ndjson" begins in `path`, or NULL. */
 const struct api_endpoint *api_find(const char *method, const char *path, char param[API_PARAM_MAX],
-                                    bool *path_known, char allow[64]);
+                                    bool *path_known, char allow[64], const char **suffix);
 size_t api_endpoints_count(void);
 const struct api_endpoint *api_endpoint_at(size_t index);
 /* Whether `name` is one of the endpoint's query names. `nearest`: the nearest one, or NULL. */

@@ -11,9 +11,12 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/trade.h"
+#include "bybit/account.h"
+#include "bybit/candles.h"
 #include "bybit/instruments.h"
 #include "bybit/market.h"
 #include "bybit/stream.h"
+#include "bybit/trades.h"
 
 /* `cancel_in_flight` NULL: no `in_flight` member. */
 void api_add_order(struct buffer *out, const struct order *order, const char *cancel_in_flight);
@@ -26,7 +29,26 @@ void api_add_book(struct buffer *out, enum category category, const char *symbol
                   const struct market_book *book, const struct book_level *bids,
                   const struct book_level *asks, const char *source);
 
+/* Columns and members: id, category, symbol, side, price, qty, block, at. */
+void api_add_trade(struct buffer *out, const struct public_trade *trade);
+/* category, symbol, interval, at, open, high, low, close, volume, turnover, closed. */
+void api_add_candle(struct buffer *out, const struct candle *candle);
+/* category, symbol, side, qty, entry_price, mark_price, liq_price, value, leverage, margin,
+ * unrealised_pnl, realised_pnl, take_profit, stop_loss, trailing_stop, position_idx, updated_at. */
+void api_add_position(struct buffer *out, const struct position *position);
+/* equity, available, margin_used, coins: [{coin, wallet, available, locked, equity,
+ * unrealised_pnl, usd_value}]; as_of and source behind them unless `source` is NULL. */
+void api_add_balance(struct buffer *out, const struct balance *balance, int64_t as_of_ms,
+                     const char *source);
+
 /* --- the stream's data --- */
+
+/* The same with ts and recv_at in place of `at`. */
+void api_event_trade(struct buffer *out, const struct public_trade *trade, int64_t recv_ms);
+void api_event_candle(struct buffer *out, const struct candle *candle, int64_t recv_ms);
+void api_event_position(struct buffer *out, const struct position *position, int64_t recv_ms);
+void api_event_balance(struct buffer *out, const struct balance *balance, int64_t ts_ms,
+                       int64_t recv_ms);
 
 /* order and fill events: the object with ts and recv_at; the signature is loop_config's. */
 void api_event_order(struct buffer *out, const struct order *order);

@@ -10,9 +10,17 @@
 /* root.c */
 void handle_root(const struct api *api, struct api_call *call);
 void handle_openapi(const struct api *api, struct api_call *call);
+void handle_openapi_json(const struct api *api, struct api_call *call);
+void handle_docs(const struct api *api, struct api_call *call);
 void handle_version(const struct api *api, struct api_call *call);
 void handle_errors(const struct api *api, struct api_call *call);
 void handle_error(const struct api *api, struct api_call *call);
+
+/* assets.c */
+void handle_asset(const struct api *api, struct api_call *call);
+
+/* metrics.c */
+void handle_metrics(const struct api *api, struct api_call *call);
 
 /* status.c */
 void handle_livez(const struct api *api, struct api_call *call);
@@ -31,6 +39,31 @@ void handle_price(const struct api *api, struct api_call *call);
 
 /* books.c */
 void handle_book(const struct api *api, struct api_call *call);
+
+/* trades.c */
+void handle_trades(const struct api *api, struct api_call *call);
+
+/* candles.c */
+void handle_candles(const struct api *api, struct api_call *call);
+
+/* funding.c */
+void handle_funding(const struct api *api, struct api_call *call);
+void handle_open_interest(const struct api *api, struct api_call *call);
+
+/* positions.c */
+void handle_positions(const struct api *api, struct api_call *call);
+void handle_position(const struct api *api, struct api_call *call);
+
+/* balance.c */
+void handle_balance(const struct api *api, struct api_call *call);
+void handle_balance_coin(const struct api *api, struct api_call *call);
+
+/* account.c */
+void handle_account(const struct api *api, struct api_call *call);
+void handle_fees(const struct api *api, struct api_call *call);
+
+/* event_list.c */
+void handle_events(const struct api *api, struct api_call *call);
 
 /* orders.c */
 void handle_order_create(const struct api *api, struct api_call *call);

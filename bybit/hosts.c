@@ -7,30 +7,58 @@
 
 #include "base/text.h"
 
+#define STREAM "wss://stream.bybit.com"
+
+static const char *const env_words[] = {
+    [ENV_SIM] = "sim", [ENV_TESTNET] = "testnet", [ENV_DEMO] = "demo", [ENV_MAINNET] = "mainnet"
+};
+
+static const struct bybit_hosts demo = { "https://api-demo.bybit.com", STREAM,
+                                         "wss://stream-demo.bybit.com" };
+
 static const struct {
     const char *word;
-    const char *rest;
-    const char *public_ws;
-    const char *private_ws;
-} environments[] = {
-    [ENV_SIM] = { "sim", NULL, NULL, NULL },
-    [ENV_TESTNET] = { "testnet", "https://api-testnet.bybit.com", "wss://stream-testnet.bybit.com",
-                      "wss://stream-testnet.bybit.com" },
-    [ENV_DEMO] = { "demo", "https://api-demo.bybit.com", "wss://stream.bybit.com",
-                   "wss://stream-demo.bybit.com" },
-    [ENV_MAINNET] = { "mainnet", "https://api.bybit.com", "wss://stream.bybit.com",
-                      "wss://stream.bybit.com" },
+    struct bybit_hosts mainnet;
+    struct bybit_hosts testnet; /* rest NULL: none */
+} sites[SITE_COUNT] = {
+    [SITE_GLOBAL] = { "global",
+                      { "https://api.bybit.com", STREAM, STREAM },
+                      { "https://api-testnet.bybit.com", "wss://stream-testnet.bybit.com",
+                        "wss://stream-testnet.bybit.com" } },
+    [SITE_BYTICK] = { "bytick",
+                      { "https://api.bytick.com", STREAM, STREAM },
+                      { NULL, NULL, NULL } },
+    [SITE_NL] = { "nl", { "https://api.bybit.nl", STREAM, STREAM }, { NULL, NULL, NULL } },
+    [SITE_TR] = { "tr",
+                  { "https://api.bybit.tr", "wss://stream.bybit.tr", "wss://stream.bybit.tr" },
+                  { NULL, NULL, NULL } },
+    [SITE_KZ] = { "kz",
+                  { "https://api.bybit.kz", "wss://stream.bybit.kz", "wss://stream.bybit.kz" },
+                  { NULL, NULL, NULL } },
+    [SITE_GE] = { "ge",
+                  { "https://api.bybitgeorgia.ge", "wss://stream.bybitgeorgia.ge",
+                    "wss://stream.bybitgeorgia.ge" },
+                  { NULL, NULL, NULL } },
+    [SITE_AE] = { "ae", { "https://api.bybit.ae", STREAM, STREAM }, { NULL, NULL, NULL } },
+    [SITE_EU] = { "eu", { "https://api.bybit.eu", STREAM, STREAM }, { NULL, NULL, NULL } },
+    [SITE_ID] = { "id",
+                  { "https://api.bybit.id", "wss://stream.bybit.id", "wss://stream.bybit.id" },
+                  { NULL, NULL, NULL } },
+    [SITE_JP] = { "jp",
+                  { "https://api.manepa.jp", "wss://stream.manepa.jp", "wss://stream.manepa.jp" },
+                  { "https://api-testnet.manepa.jp", "wss://stream-testnet.bybit.com",
+                    "wss://stream-testnet.bybit.com" } },
 };
 
 const char *env_word(enum bybit_env env)
 {
-    return environments[env].word;
+    return env_words[env];
 }
 
 enum err env_parse(const char *word, enum bybit_env *out)
 {
-    for (size_t i = 0; i < ARRAY_LEN(environments); i++) {
-        if (strcmp(word, environments[i].word) == 0) {
+    for (size_t i = 0; i < ARRAY_LEN(env_words); i++) {
+        if (strcmp(word, env_words[i]) == 0) {
             *out = (enum bybit_env)i;
             return ERR_NONE;
         }
@@ -38,19 +66,35 @@ enum err env_parse(const char *word, enum bybit_env *out)
     return ERR_INVALID;
 }
 
-const char *env_rest_url(enum bybit_env env)
+const char *site_word(enum bybit_site site)
 {
-    return environments[env].rest;
+    return sites[site].word;
 }
 
-const char *env_public_ws_url(enum bybit_env env)
+enum err site_parse(const char *word, enum bybit_site *out)
 {
-    return environments[env].public_ws;
+    for (size_t i = 0; i < SITE_COUNT; i++) {
+        if (strcmp(word, sites[i].word) == 0) {
+            *out = (enum bybit_site)i;
+            return ERR_NONE;
+        }
+    }
+    return ERR_INVALID;
 }
 
-const char *env_private_ws_url(enum bybit_env env)
+const struct bybit_hosts *bybit_hosts(enum bybit_env env, enum bybit_site site)
 {
-    return environments[env].private_ws;
+    switch (env) {
+    case ENV_SIM:
+        return NULL;
+    case ENV_DEMO:
+        return site == SITE_GLOBAL ? &demo : NULL;
+    case ENV_TESTNET:
+        return sites[site].testnet.rest ? &sites[site].testnet : NULL;
+    case ENV_MAINNET:
+        return &sites[site].mainnet;
+    }
+    return NULL;
 }
 
 static bool is_digit(char c)

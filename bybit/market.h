@@ -10,6 +10,7 @@
 
 #include "base/trade.h"
 #include "bybit/book.h"
+#include "bybit/candles.h"
 #include "bybit/tickers.h"
 
 struct market;
@@ -36,10 +37,15 @@ enum book_result market_apply_book(struct market *market, enum category category
 /* See book_let_jumps_pass. */
 void market_let_jumps_pass(struct market *market, enum category category, const char *symbol,
                            int depth);
+/* Keeps the newest candle of (category, symbol, interval). ERR_BUSY: MARKET_SYMBOLS_MAX reached. */
+MUST_CHECK enum err market_put_candle(struct market *market, const struct candle *candle,
+                                      int64_t recv_ms);
 /* The link of this category went down: its books and tickers are stale until the next frame. */
 void market_set_stale(struct market *market, enum category category);
 /* Nobody wants it any more. */
 void market_forget_ticker(struct market *market, enum category category, const char *symbol);
+void market_forget_candle(struct market *market, enum category category, const char *symbol,
+                          enum candle_interval interval);
 void market_forget_book(struct market *market, enum category category, const char *symbol,
                         int depth);
 
@@ -54,6 +60,10 @@ struct market_ticker {
 /* False: not streamed (yet). */
 bool market_ticker(struct market *market, enum category category, const char *symbol,
                    struct market_ticker *out);
+
+/* The newest candle that the stream brought. False: none (yet), or its link is down. */
+bool market_candle(struct market *market, enum category category, const char *symbol,
+                   enum candle_interval interval, struct candle *out, int64_t *recv_ms);
 
 struct market_book {
     enum book_state state;

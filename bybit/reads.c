@@ -32,6 +32,7 @@
 #define CURSOR_MAX        512
 #define BACKOFF_MIN_MS    1000
 #define BACKOFF_MAX_MS    60000
+#define TICK_DEFAULT_MS   1000
 #define EVERY_DEFAULT_MS  3600000
 #define GRACE_MS          50 /* the flight's own end says more than ours */
 #define NEVER             INT64_MAX
@@ -92,6 +93,7 @@ struct reads {
     struct ask *bell;       /* wakes the thread to see `stopping` */
     struct flight *flights; /* newest first; under way and landed ones */
     struct load loads[3];
+    int64_t tick_due_ms;
 };
 
 static const enum category loaded_categories[] = { CATEGORY_SPOT, CATEGORY_LINEAR,
@@ -596,12 +598,32 @@ static int wait_ms(struct reads *reads, int64_t next_ms)
     return left_ms < INT32_MAX ? (int)left_ms : INT32_MAX;
 }
 
+/* Returns when the next tick is due. */
+static int64_t run_tick(struct reads *reads)
+{
+    int64_t now_ms = clock_mono_ms();
+
+    if (!reads->config.on_tick)
+        return INT64_MAX;
+    if (now_ms >= reads->tick_due_ms) {
+        reads->tick_due_ms = now_ms + reads->config.tick_ms;
+        reads->config.on_tick(reads->config.userdata);
+    }
+    return reads->tick_due_ms;
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 static void *run(void *userdata)
 {
     struct reads *reads = userdata;
     struct epoll_event events[2];
 
     while (!atomic_load(&reads->stopping)) {
+        int64_t tick_ms = run_tick(reads);
         int64_t loads_ms;
         int64_t asks_ms;
 
@@ -612,7 +634,7 @@ static void *run(void *userdata)
         asks_ms = expire_asks(reads);
         loads_ms = run_loads(reads);
         (void)epoll_wait(reads->epoll_fd, events, ARRAY_LEN(events),
-                         wait_ms(reads, loads_ms < asks_ms ? loads_ms : asks_ms));
+                         wait_ms(reads, least(tick_ms, least(loads_ms, asks_ms))));
     }
     return NULL;
 }
@@ -659,6 +681,8 @@ enum err reads_start(struct reads **out, const struct reads_config *config, stru
     reads->config = *config;
     if (reads->config.instruments_every_ms <= 0)
         reads->config.instruments_every_ms = EVERY_DEFAULT_MS;
+    if (reads->config.tick_ms <= 0)
+        reads->config.tick_ms = TICK_DEFAULT_MS;
     atomic_init(&reads->stopping, false);
     atomic_init(&reads->waiting, 0);
     for (size_t i = 0; i < ARRAY_LEN(reads->loads); i++) {

@@ -17,6 +17,11 @@ struct reads_config {
     struct rest_config rest;
     struct instruments_slot *instruments;
     int instruments_every_ms; /* 3,600,000; after a failure sooner, with back-off */
+    /* On the reads thread, about each `tick_ms`: for what must be read from time to time. May be
+     * NULL. */
+    void (*on_tick)(void *userdata);
+    void *userdata;
+    int tick_ms; /* 1000 */
 };
 
 /* Starts the thread; it loads spot and linear (then inverse) instruments at once. */

@@ -11,9 +11,12 @@
 
 #include "base/error.h"
 #include "base/trade.h"
+#include "bybit/account.h"
+#include "bybit/candles.h"
 #include "bybit/clock_sync.h"
 #include "bybit/market.h"
 #include "bybit/sign.h"
+#include "bybit/trades.h"
 
 struct stream;
 
@@ -66,6 +69,13 @@ struct stream_callbacks {
     void (*on_book)(enum category category, const char *symbol, int depth, bool is_snapshot,
                     const struct json *data, int64_t ts_ms, int64_t cts_ms, int64_t recv_ms,
                     void *userdata);
+    /* Each public trade, oldest first. */
+    void (*on_trade)(const struct public_trade *trade, int64_t recv_ms, void *userdata);
+    /* After the market has it. */
+    void (*on_candle)(const struct candle *candle, int64_t recv_ms, void *userdata);
+    /* One item of the private topics position and wallet. */
+    void (*on_position)(const struct position *position, void *userdata);
+    void (*on_wallet)(const struct json *item, void *userdata);
     /* A book lost a frame or its link: it is syncing until the next snapshot. */
     void (*on_book_gap)(enum category category, const char *symbol, int depth, void *userdata);
 };
@@ -87,8 +97,9 @@ MUST_CHECK enum err stream_start(struct stream **out, const struct stream_config
 /* Closes all sockets and joins the thread. NULL is fine. */
 void stream_stop(struct stream *stream);
 
-enum stream_kind { STREAM_TICKER, STREAM_BOOK };
-/* One more reader wants it (`depth` for books). ERR_BUSY: MARKET_SYMBOLS_MAX topics. */
+enum stream_kind { STREAM_TICKER, STREAM_BOOK, STREAM_TRADES, STREAM_CANDLES };
+/* One more reader wants it (`depth`: of books; of candles enum candle_interval; else 0). ERR_BUSY:
+ * MARKET_SYMBOLS_MAX topics. */
 MUST_CHECK enum err stream_want(struct stream *stream, enum stream_kind kind,
                                 enum category category, const char *symbol, int depth);
 /* One reader less; the subscription ends linger_ms after the last. */

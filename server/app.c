@@ -251,7 +251,8 @@ static const char *rest_url(const struct app *app)
 {
     if (app->rest_url[0])
         return app->rest_url;
-    return app->config->rest_url[0] ? app->config->rest_url : env_rest_url(app->config->env);
+    return app->config->rest_url[0] ? app->config->rest_url
+                                    : bybit_hosts(app->config->env, app->config->site)->rest;
 }
 
 static struct rest_config rest_config(const struct app *app, int connections_max)
@@ -337,9 +338,10 @@ static int scaled(int value, int speed)
 static enum err start_stream(struct app *app, struct error *error)
 {
     const struct config *config = app->config;
+    const struct bybit_hosts *hosts = bybit_hosts(config->env, config->site);
     struct stream_config stream = {
-        .public_url = env_public_ws_url(config->env),
-        .private_url = env_private_ws_url(config->env),
+        .public_url = hosts ? hosts->public_ws : NULL,
+        .private_url = hosts ? hosts->private_ws : NULL,
         .ca_file = config->ca_file[0] ? config->ca_file : NULL,
         .signer = app->signer,
         .clock = app->clock,

@@ -15,8 +15,10 @@
 
 #include "base/text.h"
 
-#define NO_LIMIT 1000000 /* requests in 5 s */
-#define HINT_MAX 96
+#define NO_LIMIT  1000000 /* requests in 5 s */
+#define HINT_MAX  96
+#define TOKEN_MIN 16
+#define TOKEN_MAX 256
 
 struct option {
     const char *name;  /* without dashes */
@@ -33,6 +35,14 @@ static enum err set_env(struct config *config, const char *value, struct error *
     if (env_parse(value, &config->env))
         return error_set(error, ERR_INVALID, "use sim, testnet, demo or mainnet");
     config->env_given = true;
+    return ERR_NONE;
+}
+
+static enum err set_site(struct config *config, const char *value, struct error *error)
+{
+    if (site_parse(value, &config->site))
+        return error_set(error, ERR_INVALID,
+                         "use global, bytick, nl, tr, kz, ge, ae, eu, id or jp");
     return ERR_NONE;
 }
 
@@ -92,6 +102,14 @@ static enum err set_text(char *to, size_t to_bytes, const char *value, struct er
 static enum err set_journal(struct config *config, const char *value, struct error *error)
 {
     return set_text(config->journal, sizeof(config->journal), value, error);
+}
+
+/* sun_path's length is the bound. */
+static enum err set_unix_socket(struct config *config, const char *value, struct error *error)
+{
+    if (value[0] != '/' || strlen(value) > 100)
+        return error_set(error, ERR_INVALID, "give an absolute path of at most 100 characters");
+    return set_text(config->unix_socket, sizeof(config->unix_socket), value, error);
 }
 
 static enum err set_rest_url(struct config *config, const char *value, struct error *error)
@@ -155,7 +173,7 @@ static enum err set_allow_host(struct config *config, const char *value, struct 
     return add_to_list(config->allow_hosts, &config->allow_hosts_count, value, error);
 }
 
-static enum err set_allow_origin(struct config *config, const char *value, struct error *error)
+static enum err check_origin(const char *value, struct error *error)
 {
     size_t scheme = strncmp(value, "http://", 7) == 0    ? 7
                     : strncmp(value, "https://", 8) == 0 ? 8
@@ -168,7 +186,108 @@ static enum err set_allow_origin(struct config *config, const char *value, struc
         return error_set(error, ERR_INVALID,
                          "use scheme, host and port, no path and no slash at the end, for example "
                          "http://localhost:3000");
-    return add_to_list(config->allow_origins, &config->allow_origins_count, value, error);
+    return ERR_NONE;
+}
+
+static enum err set_allow_origin(struct config *config, const char *value, struct error *error)
+{
+    enum err err = check_origin(value, error);
+
+    return err ? err
+               : add_to_list(config->allow_origins, &config->allow_origins_count, value, error);
+}
+
+static enum err set_trade_origin(struct config *config, const char *value, struct error *error)
+{
+    enum err err = check_origin(value, error);
+
+    return err ? err
+               : add_to_list(config->trade_origins, &config->trade_origins_count, value, error);
+}
+
+static enum err set_allow_uid(struct config *config, const char *value, struct error *error)
+{
+    int64_t uid = 0;
+
+    if (strcmp(value, "any") == 0) {
+        config->allow_any_uid = true;
+        return ERR_NONE;
+    }
+    if (parse_number(value, 0, UINT32_MAX - 1, &uid, error))
+        return error_set(error, ERR_INVALID, "use a user id (a number, see id -u), or any");
+    if (config->allow_uids_count == CONFIG_LIST_MAX)
+        return error_set(error, ERR_INVALID, "at most %d of them", CONFIG_LIST_MAX);
+    config->allow_uids[config->allow_uids_count++] = (uint32_t)uid;
+    return ERR_NONE;
+}
+
+static enum err set_allow_path(struct config *config, const char *value, struct error *error)
+{
+    if (strncmp(value, "/v5/", 4) != 0 ||
+        strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/-") !=
+            strlen(value))
+        return error_set(error, ERR_INVALID, "use a path of the exchange, as in /v5/asset/...");
+    return add_to_list(config->allow_paths, &config->allow_paths_count, value, error);
+}
+
+static enum err set_token_file(struct config *config, const char *value, struct error *error)
+{
+    return set_text(config->token_file, sizeof(config->token_file), value, error);
+}
+
+static enum err set_read_token_file(struct config *config, const char *value, struct error *error)
+{
+    return set_text(config->read_token_file, sizeof(config->read_token_file), value, error);
+}
+
+static enum err set_admin_token_file(struct config *config, const char *value, struct error *error)
+{
+    return set_text(config->admin_token_file, sizeof(config->admin_token_file), value, error);
+}
+
+/* A switch: "" on the command line; a word in the environment and the file. */
+static enum err set_switch(bool *to, const char *value, struct error *error)
+{
+    static const char *const on[] = { "", "1", "true", "yes", "on" };
+    static const char *const off[] = { "0", "false", "no", "off" };
+
+    for (size_t i = 0; i < ARRAY_LEN(on); i++) {
+        if (strcmp(value, on[i]) == 0) {
+            *to = true;
+            return ERR_NONE;
+        }
+    }
+    for (size_t i = 0; i < ARRAY_LEN(off); i++) {
+        if (strcmp(value, off[i]) == 0) {
+            *to = false;
+            return ERR_NONE;
+        }
+    }
+    return error_set(error, ERR_INVALID, "use true or false");
+}
+
+static enum err set_dashboard_trading(struct config *config, const char *value, struct error *error)
+{
+    return set_switch(&config->dashboard_trading, value, error);
+}
+
+static enum err set_read_only(struct config *config, const char *value, struct error *error)
+{
+    return set_switch(&config->read_only, value, error);
+}
+
+static enum err set_allow_withdraw_key(struct config *config, const char *value,
+                                       struct error *error)
+{
+    return set_switch(&config->allow_withdraw_key, value, error);
+}
+
+static enum err set_log_format(struct config *config, const char *value, struct error *error)
+{
+    if (strcmp(value, "text") != 0 && strcmp(value, "json") != 0)
+        return error_set(error, ERR_INVALID, "use text or json");
+    config->log_json = value[0] == 'j';
+    return ERR_NONE;
 }
 
 static const char *const log_levels[] = { "debug", "info", "warn", "error" };
@@ -201,18 +320,12 @@ static enum err set_speed(struct config *config, const char *value, struct error
 
 static enum err set_no_limits(struct config *config, const char *value, struct error *error)
 {
-    (void)value;
-    (void)error;
-    config->no_limits = true;
-    return ERR_NONE;
+    return set_switch(&config->no_limits, value, error);
 }
 
 static enum err set_sim_control(struct config *config, const char *value, struct error *error)
 {
-    (void)value;
-    (void)error;
-    config->sim_control = true;
-    return ERR_NONE;
+    return set_switch(&config->sim_control, value, error);
 }
 
 static enum err set_help(struct config *config, const char *value, struct error *error)
@@ -269,18 +382,28 @@ static void show_journal(const struct config *config, struct text *out)
     text_add(out, config_journal_path(config, path, sizeof(path), &error) ? error.text : path);
 }
 
+static void show_site(const struct config *config, struct text *out)
+{
+    text_add(out, site_word(config->site));
+}
+
+static void show_unix_socket(const struct config *config, struct text *out)
+{
+    text_add(out, config->unix_socket[0] ? config->unix_socket : "(none)");
+}
+
 static void show_rest_url(const struct config *config, struct text *out)
 {
-    const char *url = env_rest_url(config->env);
+    const struct bybit_hosts *hosts = bybit_hosts(config->env, config->site);
 
-    text_add(out, config->rest_url[0] ? config->rest_url : url ? url : "(embedded)");
+    text_add(out, config->rest_url[0] ? config->rest_url : hosts ? hosts->rest : "(embedded)");
 }
 
 static void show_ws_url(const struct config *config, struct text *out)
 {
-    const char *url = env_private_ws_url(config->env);
+    const struct bybit_hosts *hosts = bybit_hosts(config->env, config->site);
 
-    text_add(out, config->ws_url[0] ? config->ws_url : url ? url : "(embedded)");
+    text_add(out, config->ws_url[0] ? config->ws_url : hosts ? hosts->private_ws : "(embedded)");
 }
 
 static void show_ca_file(const struct config *config, struct text *out)
@@ -320,6 +443,71 @@ static void show_allow_origins(const struct config *config, struct text *out)
         text_addf(out, "%s%s", i ? " " : "", config->allow_origins[i]);
 }
 
+static void show_trade_origins(const struct config *config, struct text *out)
+{
+    for (size_t i = 0; i < config->trade_origins_count; i++)
+        text_addf(out, "%s%s", i ? " " : "", config->trade_origins[i]);
+}
+
+static void show_allow_uids(const struct config *config, struct text *out)
+{
+    if (config->allow_any_uid)
+        text_add(out, "any");
+    for (size_t i = 0; i < config->allow_uids_count && !config->allow_any_uid; i++)
+        text_addf(out, "%s%" PRIu32, i ? " " : "", config->allow_uids[i]);
+}
+
+static void show_allow_paths(const struct config *config, struct text *out)
+{
+    for (size_t i = 0; i < config->allow_paths_count; i++)
+        text_addf(out, "%s%s", i ? " " : "", config->allow_paths[i]);
+}
+
+static void show_file(const char *path, struct text *out)
+{
+    text_add(out, path[0] ? path : "(none)");
+}
+
+static void show_token_file(const struct config *config, struct text *out)
+{
+    show_file(config->token_file, out);
+}
+
+static void show_read_token_file(const struct config *config, struct text *out)
+{
+    show_file(config->read_token_file, out);
+}
+
+static void show_admin_token_file(const struct config *config, struct text *out)
+{
+    show_file(config->admin_token_file, out);
+}
+
+static void show_switch(bool on, struct text *out)
+{
+    text_add(out, on ? "true" : "false");
+}
+
+static void show_dashboard_trading(const struct config *config, struct text *out)
+{
+    show_switch(config->dashboard_trading, out);
+}
+
+static void show_read_only(const struct config *config, struct text *out)
+{
+    show_switch(config->read_only, out);
+}
+
+static void show_allow_withdraw_key(const struct config *config, struct text *out)
+{
+    show_switch(config->allow_withdraw_key, out);
+}
+
+static void show_log_format(const struct config *config, struct text *out)
+{
+    text_add(out, config->log_json ? "json" : "text");
+}
+
 static void show_log_level(const struct config *config, struct text *out)
 {
     text_add(out, log_levels[config->log_level]);
@@ -333,8 +521,12 @@ static void show_sim_seed(const struct config *config, struct text *out)
 static const struct option options[] = {
     { "env", "sim|testnet|demo|mainnet", set_env, show_env,
       "which exchange (default: sim, the embedded one, when there are no keys)" },
+    { "site", "SITE", set_site, show_site,
+      "where the account is registered: global, bytick, nl, tr, kz, ge, ae, eu, id or jp" },
     { "listen", "ADDRESS:PORT", set_listen, show_listen,
       "where to listen (default 127.0.0.1:8787; port 0: a free one)" },
+    { "unix-socket", "PATH", set_unix_socket, show_unix_socket,
+      "listen on this socket too; its folder must be yours alone (mode 0700)" },
     { "journal", "PATH", set_journal, show_journal, "the SQLite file of orders, fills and events" },
     { "rest-url", "URL", set_rest_url, show_rest_url,
       "another exchange's REST origin; plain http only to a loopback address" },
@@ -352,8 +544,27 @@ static const struct option options[] = {
       "a further Host name to answer to (may be repeated)" },
     { "allow-origin", "ORIGIN", set_allow_origin, show_allow_origins,
       "a further web origin that may read (may be repeated)" },
+    { "trade-origin", "ORIGIN", set_trade_origin, show_trade_origins,
+      "a further web origin that may read and trade (may be repeated)" },
+    { "dashboard-trading", NULL, set_dashboard_trading, show_dashboard_trading,
+      "the bridge's own pages may trade" },
+    { "allow-uid", "UID|any", set_allow_uid, show_allow_uids,
+      "a further local user who may call (may be repeated); any: all may" },
+    { "allow-path", "PATH", set_allow_path, show_allow_paths,
+      "a switched-off /v5 path that may pass (may be repeated)" },
+    { "allow-withdraw-key", NULL, set_allow_withdraw_key, show_allow_withdraw_key,
+      "start even with a key that can withdraw" },
+    { "read-only", NULL, set_read_only, show_read_only, "refuse whatever changes something" },
+    { "token-file", "PATH", set_token_file, show_token_file,
+      "callers need this token (mode 0600); it may trade" },
+    { "read-token-file", "PATH", set_read_token_file, show_read_token_file,
+      "a token that may only read" },
+    { "admin-token-file", "PATH", set_admin_token_file, show_admin_token_file,
+      "a token that may do all" },
     { "log-level", "LEVEL", set_log_level, show_log_level,
       "debug, info, warn or error (default info)" },
+    { "log-format", "FORMAT", set_log_format, show_log_format,
+      "text (key=value, the default) or json, a line an event" },
     { "sim-seed", "N", set_sim_seed, show_sim_seed, "seed of the embedded exchange's market" },
     { "no-limits", NULL, set_no_limits, NULL,
       "simulated exchange only: no rate limits there, and none towards it" },
@@ -411,6 +622,13 @@ static enum err apply(struct config *config, const struct option *option, const 
     return error_set(error, ERR_INVALID, "%s%s %.100s: %s", where, option->name, value, why.text);
 }
 
+/* Not a setting: for the command line alone. */
+static bool is_command(const struct option *option)
+{
+    return option->set == set_config || option->set == set_help || option->set == set_version ||
+           option->set == set_print;
+}
+
 /* --- the file --- */
 
 static char *trim(char *text)
@@ -440,7 +658,7 @@ static enum err read_line(struct config *config, char *line, const char *path, i
     *equals = '\0';
     name = trim(name);
     option = find_option(name);
-    if (option && (!option->value || option->set == set_config))
+    if (option && is_command(option))
         return error_set(error, ERR_INVALID, "%s line %d: %s is for the command line only", path,
                          number, name);
     if (!option)
@@ -506,7 +724,7 @@ static const struct option *environment_option(const char *variable, char name[6
         name[used++] = (char)(*at == '_' ? '-' : tolower((unsigned char)*at));
     name[used] = '\0';
     option = find_option(name);
-    return option && option->value && option->set != set_config ? option : NULL;
+    return option && !is_command(option) ? option : NULL;
 }
 
 static enum err read_environment(struct config *config, struct error *error)
@@ -629,6 +847,31 @@ static enum err read_secret(struct secret_page *secrets, const char *name, const
     return read_credential(secrets, file, out, error);
 }
 
+static enum err read_token(struct secret_page *secrets, const char *path, const char **out,
+                           struct error *error)
+{
+    if (!path[0])
+        return ERR_NONE;
+    if (secret_add_file(secrets, path, 0, out, error))
+        return error->code;
+    if (strlen(*out) >= TOKEN_MIN && strlen(*out) <= TOKEN_MAX)
+        return ERR_NONE;
+    return error_set(error, ERR_INVALID,
+                     "%.200s: a token has %d to %d characters, for example: openssl rand -hex 32",
+                     path, TOKEN_MIN, TOKEN_MAX);
+}
+
+static enum err read_tokens(struct config *config, struct secret_page *secrets, struct error *error)
+{
+    enum err err = read_token(secrets, config->token_file, &config->token, error);
+
+    if (!err)
+        err = read_token(secrets, config->read_token_file, &config->read_token, error);
+    if (!err)
+        err = read_token(secrets, config->admin_token_file, &config->admin_token, error);
+    return err;
+}
+
 static enum err read_secrets(struct config *config, struct secret_page *secrets,
                              struct error *error)
 {
@@ -640,6 +883,9 @@ static enum err read_secrets(struct config *config, struct secret_page *secrets,
                           error);
     if (!err && pem && pem[0])
         err = secret_add_file(secrets, pem, 1, &config->api_private_key, error);
+    if (err)
+        return err;
+    err = read_tokens(config, secrets, error);
     if (err)
         return err;
     if (config->api_secret && config->api_private_key)
@@ -664,12 +910,14 @@ static bool is_loopback(const char *host)
 
 static enum err check(struct config *config, struct error *error)
 {
-    if (!is_loopback(config->listen_host))
+    if (!is_loopback(config->listen_host) && !config_has_token(config))
         return error_set(error, ERR_INVALID,
-                         "--listen %s: an address that others can reach needs a token, and this "
-                         "version has none: "
-                         "use 127.0.0.1",
+                         "--listen %s: an address that others can reach needs a token: give "
+                         "--token-file PATH, or use 127.0.0.1",
                          config->listen_host);
+    if (config->env != ENV_SIM && !bybit_hosts(config->env, config->site))
+        return error_set(error, ERR_INVALID, "--site %s: %s has no such site",
+                         site_word(config->site), env_word(config->env));
     if ((config->rest_url[0] == '\0') != (config->ws_url[0] == '\0'))
         return error_set(error, ERR_INVALID, "--rest-url and --ws-url belong together: give both");
     if (config->no_limits && config->env != ENV_SIM)
@@ -722,6 +970,11 @@ bool config_is_embedded(const struct config *config)
 bool config_has_keys(const struct config *config)
 {
     return config->api_key && (config->api_secret || config->api_private_key);
+}
+
+bool config_has_token(const struct config *config)
+{
+    return config->token || config->read_token || config->admin_token;
 }
 
 void config_account(const struct config *config, char out[16])
@@ -780,8 +1033,8 @@ void config_print_help(void)
         printf("  %-34s %s\n", left, options[i].help);
     }
     printf(
-        "\nEach option with a value can also be set as BYBIT_BRIDGE_<NAME> in the environment, or "
-        "in the file.\n\n"
+        "\nEach option can also be set as BYBIT_BRIDGE_<NAME> in the environment, or in the file "
+        "(switches as true or false).\n\n"
         "keys (environment only, never flags):\n"
         "  BYBIT_API_KEY, BYBIT_API_SECRET    also as ..._FILE with a path (mode 0600)\n"
         "  BYBIT_API_PRIVATE_KEY_PATH         an RSA key (PEM) instead of the secret\n"

@@ -25,10 +25,12 @@ struct config {
     enum config_action action;
     bool env_given;
     enum bybit_env env;
+    enum bybit_site site;
     char listen_host[64]; /* numeric */
     int listen_port;
-    char journal[CONFIG_TEXT_MAX];  /* "" : the default path, see config_journal_path */
-    char rest_url[CONFIG_TEXT_MAX]; /* "" : by env */
+    char unix_socket[CONFIG_TEXT_MAX]; /* "" : none */
+    char journal[CONFIG_TEXT_MAX];     /* "" : the default path, see config_journal_path */
+    char rest_url[CONFIG_TEXT_MAX];    /* "" : by env */
     char ws_url[CONFIG_TEXT_MAX];
     char ca_file[CONFIG_TEXT_MAX];
     enum category default_category;
@@ -39,7 +41,21 @@ struct config {
     size_t allow_hosts_count;
     char allow_origins[CONFIG_LIST_MAX][CONFIG_TEXT_MAX];
     size_t allow_origins_count;
+    char trade_origins[CONFIG_LIST_MAX][CONFIG_TEXT_MAX];
+    size_t trade_origins_count;
+    bool dashboard_trading;               /* our own pages may trade */
+    uint32_t allow_uids[CONFIG_LIST_MAX]; /* beside our own and root */
+    size_t allow_uids_count;
+    bool allow_any_uid; /* local callers' user ids are not looked at */
+    char allow_paths[CONFIG_LIST_MAX][CONFIG_TEXT_MAX]; /* switched-off /v5 paths that may pass */
+    size_t allow_paths_count;
+    bool read_only;
+    bool allow_withdraw_key;
+    char token_file[CONFIG_TEXT_MAX]; /* "" : none; role trade */
+    char read_token_file[CONFIG_TEXT_MAX];
+    char admin_token_file[CONFIG_TEXT_MAX];
     enum log_level log_level;
+    bool log_json;
     uint64_t sim_seed;
     bool no_limits; /* the simulated exchange's rate limits are off, and the IP limit towards it */
     int speed;      /* divides the waiting times: for tests */
@@ -49,6 +65,9 @@ struct config {
     const char *api_key;
     const char *api_secret;
     const char *api_private_key; /* PEM */
+    const char *token;
+    const char *read_token;
+    const char *admin_token;
 };
 
 /* Reads flags, environment and file into `config`. ERR_INVALID: a wrong flag (exit 64) when
@@ -59,6 +78,8 @@ MUST_CHECK enum err config_read(struct config *config, int argc, char **argv,
 /* Whether the exchange is the embedded one. */
 bool config_is_embedded(const struct config *config);
 bool config_has_keys(const struct config *config);
+/* Callers must show a token. */
+bool config_has_token(const struct config *config);
 /* The journal's path, made from env and key where none was given: one journal belongs to one
  * environment and account. */
 MUST_CHECK enum err config_journal_path(const struct config *config, char *out, size_t out_bytes,

@@ -344,13 +344,51 @@ static bool check_body_size(struct gate_verdict *out)
                        out->body_max / 1024);
 }
 
-static bool find_endpoint(const struct gate_head *head, struct gate_verdict *out)
+static enum api_form form_of_suffix(const char *suffix)
+{
+    if (strcmp(suffix, ".csv") == 0)
+        return FORM_CSV;
+    return strcmp(suffix, ".ndjson") == 0 ? FORM_NDJSON : FORM_JSON;
+}
+
+/* The first media type that is one of ours. */
+static enum api_form form_of_accept(const struct found *found)
+{
+    static const struct {
+        const char *type;
+        enum api_form form;
+    } types[] = { { "text/csv", FORM_CSV },
+                  { "application/x-ndjson", FORM_NDJSON },
+                  { "application/json", FORM_JSON },
+                  { "*/*", FORM_JSON } };
+    const char *accept = found->at[HEADER_ACCEPT] ? found->at[HEADER_ACCEPT]->value : "";
+
+    while (*accept) {
+        size_t bytes;
+
+        accept += strspn(accept, " \t,");
+        bytes = strcspn(accept, " \t,;");
+        for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+            if (same_text(types[i].type, accept, bytes))
+                return types[i].form;
+        }
+        accept += strcspn(accept, ",");
+    }
+    return FORM_JSON;
+}
+
+static bool find_endpoint(const struct gate_head *head, const struct found *found,
+                          struct gate_verdict *out)
 {
     bool known = false;
+    const char *suffix;
 
-    out->endpoint = api_find(head->method, out->path, out->param, &known, out->allow);
-    if (out->endpoint)
+    out->endpoint = api_find(head->method, out->path, out->param, &known, out->allow, &suffix);
+    if (out->endpoint) {
+        if (out->endpoint->flags & IS_LIST)
+            out->form = suffix ? form_of_suffix(suffix) : form_of_accept(found);
         return true;
+    }
     if (known)
         return gate_refuse(out, 405, "method_not_allowed", "%.60s takes %s", out->path, out->allow);
     return gate_refuse(out, 404, "not_found",
@@ -393,7 +431,7 @@ static bool check_body_type(const struct found *found, struct gate_verdict *out)
 
     if (out->body_bytes == 0)
         return true;
-    if (!out->endpoint->takes_body)
+    if (!(out->endpoint->flags & TAKES_BODY))
         return gate_refuse(out, 400, "bad_request", "%.60s takes no body", out->path);
     if (type && is_media_type(type->value, "application/json"))
         return true;
@@ -461,7 +499,7 @@ static bool check_rest(const struct gate_config *config, struct gate_head *head,
 
     return gate_path(head, out, &query) && check_body_size(out) &&
            check_origin(config, found, out) && check_fetch_site(head, found, out) &&
-           find_endpoint(head, out) && gate_query(query, out) && check_role(out) &&
+           find_endpoint(head, found, out) && gate_query(query, out) && check_role(out) &&
            check_body_type(found, out) && check_our_headers(config, found, out);
 }
 
@@ -477,6 +515,7 @@ void gate_check(const struct gate_config *config, struct gate_head *head, struct
     out->path = NULL;
     out->param[0] = '\0';
     out->query_count = 0;
+    out->form = FORM_JSON;
     out->is_head = out->browser = out->preflight = out->body_is_form = false;
     out->ceiling = ACCESS_ADMIN;
     out->cors_origin = NULL;

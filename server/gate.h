@@ -59,6 +59,7 @@ struct gate_verdict {
     char param[API_PARAM_MAX];
     struct api_pair query[API_QUERY_MAX];
     size_t query_count;
+    enum api_form form; /* of a list */
     bool is_head;
     bool browser;            /* Origin or Sec-Fetch-Site is there */
     enum api_access ceiling; /* what the origin may do */

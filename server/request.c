@@ -322,6 +322,7 @@ static void fill_call(struct request *request)
     call->client = verdict->client;
     call->host = verdict->host;
     call->accept = verdict->accept;
+    call->form = verdict->form;
     call->received_us = clock_mono_us();
     call->status = 0;
     call->content_type = NULL;
@@ -357,7 +358,7 @@ static enum MHD_Result work(struct conn *conn)
     if (is_full(http, endpoint))
         return reply_problem(conn, 503, "busy", "too many requests are waiting for their answers");
     fill_call(request);
-    if (endpoint->is_stream)
+    if (endpoint->flags & IS_STREAM)
         return sse_open(http->sse, conn);
     conn_set_state(conn, CONN_WORKING);
     request->item = (struct bell_item){ .run = on_done_late, .drop = on_done_orphan };

@@ -36,6 +36,7 @@ static int kit_run(const char *method, const char *target, const char *body)
     char *query;
     char *pair;
     bool known;
+    const char *suffix;
 
     buffer_deinit(&call->reply);
     memset(call, 0, sizeof(*call));
@@ -45,7 +46,11 @@ static int kit_run(const char *method, const char *target, const char *body)
         *query++ = '\0';
     call->method = method;
     call->path = kit.target;
-    call->endpoint = api_find(method, kit.target, call->param, &known, allow);
+    call->endpoint = api_find(method, kit.target, call->param, &known, allow, &suffix);
+    call->form = !suffix                          ? FORM_JSON
+                 : strcmp(suffix, ".csv") == 0    ? FORM_CSV
+                 : strcmp(suffix, ".ndjson") == 0 ? FORM_NDJSON
+                                                  : FORM_JSON;
     ck_assert_msg(call->endpoint, "%s %s", method, target);
     while (query && (pair = strsep(&query, "&"))) {
         struct api_pair *into = &call->query[call->query_count++];

@@ -62,6 +62,7 @@ START_TEST(cancels_are_answered_from_another_thread)
     char param[API_PARAM_MAX];
     char allow[64];
     bool known;
+    const char *suffix;
     pthread_t thread;
 
     reply.order = kit_order("x", ORDER_LIVE);
@@ -69,7 +70,7 @@ START_TEST(cancels_are_answered_from_another_thread)
     ck_assert_ptr_nonnull(commands);
     kit.on_cancel = hand_over;
     ck_assert_int_eq(pthread_create(&thread, NULL, engine, &reply), 0);
-    endpoint = api_find("DELETE", "/orders", param, &known, allow);
+    endpoint = api_find("DELETE", "/orders", param, &known, allow, &suffix);
     for (int run = 0; run < RUNS; run++) {
         struct api_call call = { .endpoint = endpoint,
                                  .method = "DELETE",

@@ -28,7 +28,17 @@ static const struct {
     { "GET", "/orders/a/b", NULL, "", false, "" },
     { "GET", "/ticker", NULL, "", false, "" },
     { "GET", "/Orders", NULL, "", false, "" },
-    { "GET", "/orders.csv", NULL, "", false, "" },
+    { "GET", "/orders.csv", "/orders", "", true, "" },
+    { "GET", "/orders.json", "/orders", "", true, "" },
+    { "GET", "/orders.ndjson", "/orders", "", true, "" },
+    { "GET", "/orders.xml", NULL, "", false, "" },
+    { "GET", "/orders.", NULL, "", false, "" },
+    { "GET", "/candles/spot:BTCUSDT.csv", "/candles/{symbol}", "spot:BTCUSDT", true, "" },
+    { "GET", "/candles/.csv", "/candles/{symbol}", ".csv", true, "" },
+    { "GET", "/ticker/BTCUSDT.csv", "/ticker/{symbol}", "BTCUSDT.csv", true, "" },
+    { "POST", "/fills.csv", NULL, "", true, "GET, HEAD" },
+    { "GET", "/livez.json", NULL, "", false, "" },
+    { "GET", "/openapi.json", "/openapi.json", "", true, "" },
     { "GET", "", NULL, "", false, "" },
     { "GET", "/v5/order/create", NULL, "", false, "" },
 };
@@ -38,8 +48,9 @@ START_TEST(a_path_finds_its_row)
     char param[API_PARAM_MAX] = "?";
     char allow[64] = "?";
     bool known = false;
+    const char *suffix = NULL;
     const struct api_endpoint *found =
-        api_find(cases[_i].method, cases[_i].path, param, &known, allow);
+        api_find(cases[_i].method, cases[_i].path, param, &known, allow, &suffix);
 
     ck_assert_int_eq(found != NULL, cases[_i].found != NULL);
     ck_assert_int_eq(known, cases[_i].known);
@@ -57,11 +68,12 @@ START_TEST(a_param_that_is_too_long_is_no_path)
     char param[API_PARAM_MAX];
     char allow[64];
     bool known;
+    const char *suffix;
 
     memset(path + 8, 'a', API_PARAM_MAX);
-    ck_assert_ptr_null(api_find("GET", path, param, &known, allow));
+    ck_assert_ptr_null(api_find("GET", path, param, &known, allow, &suffix));
     path[8 + API_PARAM_MAX - 1] = '\0';
-    ck_assert_ptr_nonnull(api_find("GET", path, param, &known, allow));
+    ck_assert_ptr_nonnull(api_find("GET", path, param, &known, allow, &suffix));
     ck_assert_uint_eq(strlen(param), API_PARAM_MAX - 1);
 }
 END_TEST
@@ -71,8 +83,9 @@ static const struct api_endpoint *row(const char *method, const char *path)
     char param[API_PARAM_MAX];
     char allow[64];
     bool known;
+    const char *suffix;
 
-    return api_find(method, path, param, &known, allow);
+    return api_find(method, path, param, &known, allow, &suffix);
 }
 
 START_TEST(an_unknown_query_name_gets_the_nearest_one)
@@ -124,10 +137,14 @@ START_TEST(rows_are_whole)
         const struct api_endpoint *endpoint = api_endpoint_at(i);
         bool reads = strcmp(endpoint->method, "GET") == 0;
 
-        ck_assert_int_eq(endpoint->handle == NULL, endpoint->is_stream);
+        bool stream = endpoint->flags & IS_STREAM;
+
+        ck_assert_int_eq(endpoint->handle == NULL, stream);
         ck_assert_int_eq(endpoint->access == ACCESS_READ, reads);
-        ck_assert_int_eq(endpoint->takes_body, strcmp(endpoint->method, "POST") == 0);
-        streams += endpoint->is_stream;
+        ck_assert_int_eq((endpoint->flags & TAKES_BODY) != 0,
+                         strcmp(endpoint->method, "POST") == 0);
+        ck_assert(!(endpoint->flags & IS_LIST) || reads);
+        streams += stream;
     }
     ck_assert_uint_eq(streams, 1);
 }

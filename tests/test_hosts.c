@@ -1,3 +1,4 @@
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,14 +18,17 @@ START_TEST(each_environment_has_its_hosts)
         { "mainnet", "https://api.bybit.com", "wss://stream.bybit.com", "wss://stream.bybit.com" },
     };
     struct origin origin;
+    const struct bybit_hosts *hosts;
     enum bybit_env env;
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         ck_assert_int_eq(env_parse(cases[i].word, &env), ERR_NONE);
         ck_assert_str_eq(env_word(env), cases[i].word);
-        ck_assert_str_eq(env_rest_url(env), cases[i].rest);
-        ck_assert_str_eq(env_public_ws_url(env), cases[i].public_ws);
-        ck_assert_str_eq(env_private_ws_url(env), cases[i].private_ws);
+        hosts = bybit_hosts(env, SITE_GLOBAL);
+        ck_assert_ptr_nonnull(hosts);
+        ck_assert_str_eq(hosts->rest, cases[i].rest);
+        ck_assert_str_eq(hosts->public_ws, cases[i].public_ws);
+        ck_assert_str_eq(hosts->private_ws, cases[i].private_ws);
         ck_assert_int_eq(origin_parse(&origin, cases[i].rest, "http", "https", NULL), ERR_NONE);
         ck_assert(origin.tls && origin.port == 443);
         ck_assert_int_eq(origin_parse(&origin, cases[i].public_ws, "ws", "wss", NULL), ERR_NONE);
@@ -38,9 +42,44 @@ START_TEST(the_simulated_exchange_has_no_hosts)
 
     ck_assert_int_eq(env_parse("sim", &env), ERR_NONE);
     ck_assert_int_eq(env, ENV_SIM);
-    ck_assert_ptr_null(env_rest_url(env));
-    ck_assert_ptr_null(env_public_ws_url(env));
-    ck_assert_ptr_null(env_private_ws_url(env));
+    ck_assert_ptr_null(bybit_hosts(env, SITE_GLOBAL));
+}
+END_TEST
+
+/* PROTOCOL section 1. */
+START_TEST(each_site_has_its_hosts_on_mainnet)
+{
+    static const struct {
+        const char *word, *rest, *stream;
+        bool testnet;
+    } cases[] = {
+        { "global", "https://api.bybit.com", "wss://stream.bybit.com", true },
+        { "bytick", "https://api.bytick.com", "wss://stream.bybit.com", false },
+        { "nl", "https://api.bybit.nl", "wss://stream.bybit.com", false },
+        { "tr", "https://api.bybit.tr", "wss://stream.bybit.tr", false },
+        { "kz", "https://api.bybit.kz", "wss://stream.bybit.kz", false },
+        { "ge", "https://api.bybitgeorgia.ge", "wss://stream.bybitgeorgia.ge", false },
+        { "ae", "https://api.bybit.ae", "wss://stream.bybit.com", false },
+        { "eu", "https://api.bybit.eu", "wss://stream.bybit.com", false },
+        { "id", "https://api.bybit.id", "wss://stream.bybit.id", false },
+        { "jp", "https://api.manepa.jp", "wss://stream.manepa.jp", true },
+    };
+    enum bybit_site site;
+
+    ck_assert_uint_eq(ARRAY_LEN(cases), SITE_COUNT);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct bybit_hosts *hosts;
+
+        ck_assert_int_eq(site_parse(cases[i].word, &site), ERR_NONE);
+        ck_assert_str_eq(site_word(site), cases[i].word);
+        hosts = bybit_hosts(ENV_MAINNET, site);
+        ck_assert_str_eq(hosts->rest, cases[i].rest);
+        ck_assert_str_eq(hosts->public_ws, cases[i].stream);
+        ck_assert_str_eq(hosts->private_ws, cases[i].stream);
+        ck_assert_int_eq(bybit_hosts(ENV_TESTNET, site) != NULL, cases[i].testnet);
+        ck_assert_int_eq(bybit_hosts(ENV_DEMO, site) != NULL, site == SITE_GLOBAL);
+    }
+    ck_assert_int_eq(site_parse("us", &site), ERR_INVALID);
 }
 END_TEST
 
@@ -183,6 +222,7 @@ int main(void)
 
     tcase_add_test(tcase, each_environment_has_its_hosts);
     tcase_add_test(tcase, the_simulated_exchange_has_no_hosts);
+    tcase_add_test(tcase, each_site_has_its_hosts_on_mainnet);
     tcase_add_test(tcase, other_words_are_no_environment);
     tcase_add_loop_test(tcase, a_plain_origin_is_read, 0, (int)ARRAY_LEN(good));
     tcase_add_loop_test(tcase, anything_else_is_refused, 0, (int)ARRAY_LEN(bad));

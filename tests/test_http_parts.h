@@ -114,13 +114,13 @@ static const struct api_endpoint test_endpoints[] = {
       .path = "/orders",
       .access = ACCESS_TRADE,
       .query = "wait",
-      .takes_body = true,
+      .flags = TAKES_BODY,
       .handle = handle_orders_stub },
     { .method = "POST",
       .path = "/held",
       .access = ACCESS_TRADE,
       .query = "",
-      .takes_body = true,
+      .flags = TAKES_BODY,
       .handle = handle_held },
     { .method = "DELETE",
       .path = "/orders",
@@ -131,12 +131,13 @@ static const struct api_endpoint test_endpoints[] = {
       .path = "/stream",
       .access = ACCESS_READ,
       .query = "topics conflate after",
-      .is_stream = true },
+      .flags = IS_STREAM },
 };
 
 const struct api_endpoint *api_find(const char *method, const char *path, char param[API_PARAM_MAX],
-                                    bool *path_known, char allow[64])
+                                    bool *path_known, char allow[64], const char **suffix)
 {
+    *suffix = NULL;
     *path_known = false;
     param[0] = allow[0] = '\0';
     for (size_t i = 0; i < ARRAY_LEN(test_endpoints); i++) {

@@ -16,7 +16,7 @@
 #include "api/order_body.h"
 #include "base/text.h"
 
-#define LINES_MAX 4000
+#define LINES_MAX 8000
 
 static char *document;
 static char *lines[LINES_MAX];

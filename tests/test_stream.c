@@ -98,8 +98,14 @@ static void on_book_gap(enum category category, const char *symbol, int depth, v
     LOCKED(seen.gaps++);
 }
 
-static const struct stream_callbacks callbacks = { on_link, on_up,     on_down, on_order,
-                                                   on_fill, on_ticker, on_book, on_book_gap };
+static const struct stream_callbacks callbacks = { .on_link = on_link,
+                                                   .on_private_up = on_up,
+                                                   .on_private_down = on_down,
+                                                   .on_order = on_order,
+                                                   .on_fill = on_fill,
+                                                   .on_ticker = on_ticker,
+                                                   .on_book = on_book,
+                                                   .on_book_gap = on_book_gap };
 
 /* Waits until `condition` (read under the lock) holds. */
 #define WAIT_MS(condition, limit_ms)                                                               \

@@ -1,0 +1,15 @@
+#include "api/handlers.h"
+
+#include "api/errors.h"
+
+void handle_docs(const struct api *api, struct api_call *call)
+{
+    (void)api;
+    api_fail(call, NULL, "not_yet", "not served yet");
+}
+
+void handle_openapi_json(const struct api *api, struct api_call *call)
+{
+    (void)api;
+    api_fail(call, NULL, "not_yet", "not served yet");
+}

@@ -1,0 +1,182 @@
+#include "api/form.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "api/endpoints.h"
+#include "api/reply.h"
+#include "base/json.h"
+#include "base/text.h"
+
+#define CSV_TYPE    "text/csv; charset=utf-8; header=present"
+#define NDJSON_TYPE "application/x-ndjson"
+
+/* --- CSV --- */
+
+static bool is_formula(const char *text, size_t bytes)
+{
+    struct decimal number;
+
+    return bytes && strchr("=+-@\t\r", text[0]) && decimal_parse_n(&number, text, bytes);
+}
+
+static void add_cell(struct buffer *out, const char *text, size_t bytes)
+{
+    bool formula = is_formula(text, bytes);
+    bool quoted = formula;
+
+    for (size_t i = 0; i < bytes && !quoted; i++)
+        quoted = strchr(",\"\r\n", text[i]) != NULL;
+    if (!quoted) {
+        buffer_add(out, text, bytes);
+        return;
+    }
+    buffer_add_text(out, formula ? "\"'" : "\"");
+    for (size_t i = 0; i < bytes; i++) {
+        if (text[i] == '"')
+            buffer_add(out, "\"", 1);
+        buffer_add(out, &text[i], 1);
+    }
+    buffer_add(out, "\"", 1);
+}
+
+static void add_value(struct buffer *out, const struct json *value)
+{
+    char text[1024];
+
+    if (value->type == JSON_STRING && !json_text(value, text, sizeof(text)))
+        add_cell(out, text, strlen(text));
+    else if (value->type != JSON_NONE && value->type != JSON_NULL)
+        add_cell(out, value->at, value->bytes);
+}
+
+static void add_csv_row(struct form_list *list, const struct json *row)
+{
+    struct buffer *out = &list->call->reply;
+    struct json_walk walk = json_walk(row);
+    struct json key;
+    struct json value;
+
+    for (size_t i = 0; i < list->columns_count; i++) {
+        if (i)
+            buffer_add(out, ",", 1);
+        /* The members come in the columns' order; one that does not is looked for. */
+        if (!json_next(&walk, &key, &value) || !json_equals(&key, list->columns[i]))
+            (void)json_member(row, list->columns[i], &value);
+        add_value(out, &value);
+    }
+    buffer_add_text(out, "\r\n");
+}
+
+static void add_csv_header(struct form_list *list)
+{
+    for (size_t i = 0; i < list->columns_count; i++)
+        buffer_addf(&list->call->reply, "%s%s", i ? "," : "", list->columns[i]);
+    buffer_add_text(&list->call->reply, "\r\n");
+}
+
+/* --- the list --- */
+
+void form_open(struct form_list *list, struct api_call *call, const char *const *columns,
+               size_t columns_count)
+{
+    struct buffer *out = api_reply_begin(call);
+
+    *list = (struct form_list){ .call = call,
+                                .columns = columns,
+                                .columns_count = columns_count,
+                                .row = buffer_of(API_REPLY_MAX) };
+    switch (call->form) {
+    case FORM_JSON:
+        json_add_open(out, '{');
+        json_add_key(out, "items");
+        json_add_open(out, '[');
+        break;
+    case FORM_CSV:
+        add_csv_header(list);
+        break;
+    case FORM_NDJSON:
+        break;
+    }
+}
+
+struct buffer *form_row(struct form_list *list)
+{
+    if (list->call->form == FORM_JSON)
+        return &list->call->reply;
+    buffer_clear(&list->row);
+    return &list->row;
+}
+
+void form_row_end(struct form_list *list)
+{
+    struct buffer *out = &list->call->reply;
+    struct json row;
+
+    if (list->call->form == FORM_JSON)
+        return;
+    if (buffer_check(&list->row)) {
+        out->failed = list->row.failed;
+        return;
+    }
+    if (list->call->form == FORM_NDJSON) {
+        buffer_add(out, list->row.data, list->row.bytes);
+        buffer_add(out, "\n", 1);
+        return;
+    }
+    if (json_open_trusted(&row, list->row.data, list->row.bytes, NULL))
+        out->failed = ERR_INTERNAL;
+    else
+        add_csv_row(list, &row);
+}
+
+static void add_link(struct api_call *call, const char *next)
+{
+    char link[sizeof(call->headers[0].value)];
+    struct text text = text_in(link, sizeof(link));
+
+    text_addf(&text, "<%s>; rel=\"next\"", next);
+    if (text_fits(&text))
+        api_reply_header(call, "Link", link);
+}
+
+void form_close(struct form_list *list, const char *next, int64_t as_of_ms, const char *source)
+{
+    static const char *const types[] = { API_JSON, CSV_TYPE, NDJSON_TYPE };
+    struct api_call *call = list->call;
+    struct buffer *out = &call->reply;
+
+    if (call->form == FORM_JSON) {
+        json_add_close(out, ']');
+        json_add_key(out, "next");
+        json_add_text(out, next);
+        api_add_age(out, as_of_ms, source);
+        json_add_close(out, '}');
+    }
+    if (next)
+        add_link(call, next);
+    api_reply_age(call, as_of_ms, source);
+    buffer_deinit(&list->row);
+    api_reply(call, 200, types[call->form]);
+}
+
+void form_abandon(struct form_list *list)
+{
+    buffer_deinit(&list->row);
+}
+
+void form_next(const struct api_call *call, const char *after, char *out, size_t out_bytes)
+{
+    struct text text = text_in(out, out_bytes);
+
+    text_addf(&text, "%s?after=", call->path);
+    text_add_query_value(&text, after);
+    for (size_t i = 0; i < call->query_count; i++) {
+        if (strcmp(call->query[i].name, "after") == 0)
+            continue;
+        text_addf(&text, "&%s=", call->query[i].name);
+        text_add_query_value(&text, call->query[i].value);
+    }
+    if (!text_fits(&text))
+        out[0] = '\0';
+}

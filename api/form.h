@@ -1,0 +1,39 @@
+/* api/form.h - lists in the form that was asked for: JSON with `items` and `next`, or the bare rows
+ * as CSV (RFC 4180) or NDJSON.
+ *
+ * A handler writes each row as one JSON object with exactly the columns as its members, in their
+ * order; the other forms are made from that. In a CSV null is an empty cell, an object or array its
+ * JSON, and a text that a spreadsheet would take for a formula gets an apostrophe in front.
+ *
+ * Threads: any; a list is one thread's at a time.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "api/call.h"
+#include "base/buffer.h"
+
+struct form_list {
+    struct api_call *call;
+    const char *const *columns; /* static */
+    size_t columns_count;
+    struct buffer row;
+};
+
+/* Begins the reply. Nothing else may write to call->reply until form_close. */
+void form_open(struct form_list *list, struct api_call *call, const char *const *columns,
+               size_t columns_count);
+/* Where the next row is written as one JSON object, then form_row_end. */
+struct buffer *form_row(struct form_list *list);
+void form_row_end(struct form_list *list);
+/* Ends the call with 200. `next`: path and query of the next page, NULL on the last one; also as
+ * `Link`. as_of and source as in api_reply_age. */
+void form_close(struct form_list *list, const char *next, int64_t as_of_ms, const char *source);
+/* In place of form_close: the caller answers otherwise. */
+void form_abandon(struct form_list *list);
+
+/* "/fills?after=17&symbol=BTCUSDT": this request again with `after` in place of its own; in the
+ * form of `call`'s path. `out` is "" when it does not fit. */
+void form_next(const struct api_call *call, const char *after, char *out, size_t out_bytes);
