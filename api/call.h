@@ -32,7 +32,7 @@ struct api_pair {
 
 struct api_header {
     char name[32];
-    char value[200]; /* without control characters: api_reply_header sees to it */
+    char value[640]; /* without control characters: api_reply_header sees to it */
 };
 
 struct api_call {

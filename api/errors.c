@@ -76,6 +76,8 @@ static const struct api_problem problems[] = {
     { "order_not_found", 404, "No such order",
       "The id is Bybit's order id, or the client id given to POST /orders." },
     { "unknown_code", 404, "No such code", "GET /errors lists them." },
+    { "event_id_unknown", 410, "No such event any more",
+      "Begin again with after=earliest, or read GET /orders and go on with the newest events." },
     { "key_in_progress", 409, "The first request with this key is still running",
       "Repeat the same request after Retry-After: it joins the first one's outcome." },
 

@@ -1,4 +1,6 @@
-/* api/lists.c - lists from the journal: newest first, a page at a time, on a history worker. */
+/* api/lists.c - lists from the journal: newest first, on a history worker. JSON a page at a time;
+ * CSV and NDJSON as one export, read in short pieces so that no snapshot of the file is held long.
+ */
 #include "api/lists.h"
 
 #include <inttypes.h>
@@ -8,6 +10,7 @@
 
 #include "api/endpoints.h"
 #include "api/events.h"
+#include "api/form.h"
 #include "api/handlers.h"
 #include "api/lookup.h"
 #include "api/order_body.h"
@@ -17,6 +20,22 @@
 
 #define LIMIT_DEFAULT 100
 #define LIMIT_MAX     1000
+#define EXPORT_MAX    100000 /* rows of a CSV or NDJSON */
+#define EXPORT_BYTES  (API_REPLY_MAX - (size_t)1024 * 1024)
+#define PIECE_ROWS    1000
+#define BUSY_RETRY_MS 1000
+
+static const char *const order_columns[] = {
+    "id",         "client_id",     "link",        "category",      "symbol",
+    "side",       "type",          "tif",         "qty",           "quote_qty",
+    "price",      "trigger_price", "reduce_only", "position_idx",  "state",
+    "filled_qty", "avg_price",     "fees",        "reject_reason", "cancel_reason",
+    "tag",        "client",        "created_at",  "updated_at",    "seq",
+};
+static const char *const fill_columns[] = {
+    "id",  "order_id", "client_id", "category", "symbol",     "side", "qty",    "price", "value",
+    "fee", "fee_coin", "liquidity", "kind",     "closed_qty", "tag",  "client", "at",    "seq",
+};
 
 struct list_job {
     const struct api *api;
@@ -24,10 +43,11 @@ struct list_job {
     bool fills;
     struct list_filter filter;
     char symbol[SYMBOL_MAX];
-    /* While the page is read. */
+    struct form_list list;
+    int wanted;
     int count;
-    int64_t last_row;
-    bool more;
+    int64_t last_row; /* the newest row that was written, 0: none */
+    bool more;        /* there is a row behind it */
 };
 
 enum err list_read_symbol(const struct api *api, const struct api_call *call,
@@ -63,6 +83,7 @@ static enum err read_filter(struct list_job *job, struct api_refusal *refusal)
                                                        FILTER_ALL };
     const struct api_call *call = job->call;
     struct list_filter *filter = &job->filter;
+    bool is_export = call->form != FORM_JSON;
     int64_t now_ms = clock_wall_ms();
     int64_t limit;
     size_t state;
@@ -73,38 +94,33 @@ static enum err read_filter(struct list_job *job, struct api_refusal *refusal)
         (err = list_read_symbol(job->api, call, filter, job->symbol, refusal)) ||
         (err = lookup_time(call, "from", now_ms, &filter->from_ms, refusal)) ||
         (err = lookup_time(call, "to", now_ms, &filter->to_ms, refusal)) ||
-        (err = lookup_int(call, "limit", 1, LIMIT_MAX, LIMIT_DEFAULT, &limit, refusal)) ||
+        (err = lookup_int(call, "limit", 1, is_export ? EXPORT_MAX : LIMIT_MAX,
+                          is_export ? EXPORT_MAX : LIMIT_DEFAULT, &limit, refusal)) ||
         (err = lookup_int(call, "after", 1, INT64_MAX, 0, &filter->after, refusal)))
         return err;
     filter->state = filters[state];
-    filter->limit = (int)limit;
+    job->wanted = (int)limit;
     filter->order_id = api_query(call, "order_id");
     if (filter->order_id && strlen(filter->order_id) >= CLIENT_ID_MAX)
         return api_refuse(refusal, "invalid_client_id", "order_id is longer than any id");
     return list_read_tag(call, filter, refusal);
 }
 
-/* --- the page --- */
+/* --- the rows --- */
 
-/* False: the page is full, and there is one row more. */
-static bool take_row(struct list_job *job, int64_t row_id)
+static void took_row(struct list_job *job, int64_t row_id)
 {
-    if (job->count == job->filter.limit) {
-        job->more = true;
-        return false;
-    }
+    form_row_end(&job->list);
     job->count++;
     job->last_row = row_id;
-    return true;
 }
 
 static bool on_order_row(const struct order *order, int64_t row_id, void *userdata)
 {
     struct list_job *job = userdata;
 
-    if (!take_row(job, row_id))
-        return false;
-    api_add_order(&job->call->reply, order, NULL);
+    api_add_order(form_row(&job->list), order, NULL);
+    took_row(job, row_id);
     return true;
 }
 
@@ -112,110 +128,132 @@ static bool on_fill_row(const struct fill *fill, int64_t row_id, void *userdata)
 {
     struct list_job *job = userdata;
 
-    if (!take_row(job, row_id))
-        return false;
-    api_add_fill(&job->call->reply, fill);
+    api_add_fill(form_row(&job->list), fill);
+    took_row(job, row_id);
     return true;
 }
 
-static enum err read_rows(struct list_job *job, struct history_reader *reader,
-                          const struct list_filter *filter)
+static bool on_order_behind(const struct order *order, int64_t row_id, void *userdata)
 {
-    if (job->fills)
-        return reader_fills(reader, filter, on_fill_row, job);
-    return reader_orders(reader, filter, on_order_row, job);
+    struct list_job *job = userdata;
+
+    (void)order;
+    (void)row_id;
+    job->more = true;
+    return false;
 }
 
-/* A full page is followed by a look at the next row: `next` is null on the last page, not on an
+static bool on_fill_behind(const struct fill *fill, int64_t row_id, void *userdata)
+{
+    struct list_job *job = userdata;
+
+    (void)fill;
+    (void)row_id;
+    job->more = true;
+    return false;
+}
+
+/* Writes up to PIECE_ROWS rows more; `*ended`: there were no more. */
+static enum err read_piece(struct list_job *job, struct history_reader *reader, bool *ended)
+{
+    struct list_filter filter = job->filter;
+    int before = job->count;
+    enum err err;
+
+    filter.limit = job->wanted - job->count < PIECE_ROWS ? job->wanted - job->count : PIECE_ROWS;
+    if (job->last_row)
+        filter.after = job->last_row;
+    err = job->fills ? reader_fills(reader, &filter, on_fill_row, job)
+                     : reader_orders(reader, &filter, on_order_row, job);
+    *ended = job->count - before < filter.limit;
+    return err;
+}
+
+/* A full list is followed by a look at the next row: `next` is null on the last page, not on an
  * empty one behind it. */
-static enum err read_page(struct list_job *job, struct history_reader *reader)
+static enum err look_behind(struct list_job *job, struct history_reader *reader)
 {
     struct list_filter behind = job->filter;
-    enum err err = read_rows(job, reader, &job->filter);
 
-    if (err || job->count < job->filter.limit || job->more)
-        return err;
     behind.after = job->last_row;
     behind.limit = 1;
-    return read_rows(job, reader, &behind);
+    return job->fills ? reader_fills(reader, &behind, on_fill_behind, job)
+                      : reader_orders(reader, &behind, on_order_behind, job);
 }
 
-/* The same list, further on. */
-static void write_next(const struct list_job *job, char *out, size_t out_bytes)
-{
-    const struct api_call *call = job->call;
-    struct text text = text_in(out, out_bytes);
+/* --- the call --- */
 
-    text_addf(&text, "%s?after=%" PRId64, call->endpoint->path, job->last_row);
-    for (size_t i = 0; i < call->query_count; i++) {
-        if (strcmp(call->query[i].name, "after") == 0)
-            continue;
-        text_addf(&text, "&%s=", call->query[i].name);
-        text_add_query_value(&text, call->query[i].value);
-    }
-}
-
-static void finish_page(struct list_job *job)
+static void finish(struct list_job *job)
 {
-    struct buffer *out = &job->call->reply;
-    int64_t now_ms = clock_wall_ms();
+    char after[24];
     char next[1536];
-    char link[sizeof(next) + 16];
 
-    json_add_close(out, ']');
-    json_add_key(out, "next");
-    if (job->more) {
-        write_next(job, next, sizeof(next));
-        json_add_text(out, next);
-        (void)snprintf(link, sizeof(link), "<%s>; rel=\"next\"", next);
-        api_reply_header(job->call, "Link", link);
-    } else {
-        json_add_null(out);
-    }
-    api_add_age(out, now_ms, "journal");
-    json_add_close(out, '}');
-    api_reply_age(job->call, now_ms, "journal");
-    api_reply(job->call, 200, API_JSON);
+    (void)snprintf(after, sizeof(after), "%" PRId64, job->last_row);
+    if (job->more)
+        form_next(job->call, after, next, sizeof(next));
+    form_close(&job->list, job->more ? next : NULL, clock_wall_ms(), "journal");
+    free(job);
+}
+
+static void fail(struct list_job *job, enum err err)
+{
+    const struct api_problem_more more = { .retry_after_ms = BUSY_RETRY_MS };
+
+    form_abandon(&job->list);
+    if (err == ERR_INVALID)
+        api_fail(job->call, NULL, "invalid_value", "after: there is no such place in the list");
+    else if (err == ERR_BUSY)
+        api_fail(job->call, &more, "busy", "too many reads wait for the journal");
+    else
+        api_fail(job->call, &more, "journal_unavailable", "the journal can't be read now");
+    free(job);
 }
 
 static void on_journal(struct history_reader *reader, enum err err, void *userdata)
 {
     struct list_job *job = userdata;
-    const struct api_problem_more more = { .retry_after_ms = 1000 };
-    struct buffer *out = api_reply_begin(job->call);
+    bool ended = false;
+    bool full;
 
-    json_add_open(out, '{');
-    json_add_key(out, "items");
-    json_add_open(out, '[');
     if (!err)
-        err = read_page(job, reader);
-    if (err == ERR_INVALID)
-        api_fail(job->call, NULL, "invalid_value", "after: there is no such place in the list");
-    else if (err)
-        api_fail(job->call, &more, "journal_unavailable", "the journal can't be read now");
+        err = read_piece(job, reader, &ended);
+    full = job->count >= job->wanted || job->call->reply.bytes > EXPORT_BYTES;
+    if (!err && !ended && full)
+        err = look_behind(job, reader);
+    if (!err && !ended && !full) {
+        err = history_submit(job->api->history, 0, on_journal, job);
+        if (!err)
+            return;
+    }
+    if (err)
+        fail(job, err);
     else
-        finish_page(job);
-    free(job);
+        finish(job);
 }
 
 static void serve_list(const struct api *api, struct api_call *call, bool fills)
 {
-    const struct api_problem_more more = { .retry_after_ms = 1000 };
     struct list_job *job = calloc(1, sizeof(*job));
     struct api_refusal refusal;
+    enum err err;
 
-    if (job) {
-        *job = (struct list_job){ .api = api, .call = call, .fills = fills };
-        if (read_filter(job, &refusal)) {
-            api_fail_refusal(call, &refusal, NULL, NULL);
-            free(job);
-            return;
-        }
-        if (!history_submit(api->history, loop_position(api->loop), on_journal, job))
-            return;
+    if (!job) {
+        api_fail(call, NULL, "busy", "out of memory");
+        return;
     }
-    api_fail(call, &more, "busy", "too many reads wait for the journal");
-    free(job);
+    *job = (struct list_job){ .api = api, .call = call, .fills = fills };
+    if (read_filter(job, &refusal)) {
+        api_fail_refusal(call, &refusal, NULL, NULL);
+        free(job);
+        return;
+    }
+    if (fills)
+        form_open(&job->list, call, fill_columns, ARRAY_LEN(fill_columns));
+    else
+        form_open(&job->list, call, order_columns, ARRAY_LEN(order_columns));
+    err = history_submit(api->history, loop_position(api->loop), on_journal, job);
+    if (err)
+        fail(job, err);
 }
 
 void handle_orders(const struct api *api, struct api_call *call)

@@ -159,8 +159,8 @@ enum err lookup_time(const struct api_call *call, const char *name, int64_t now_
     return api_refuse(refusal, "invalid_time", "%s: %s", name, error.text);
 }
 
-static enum err lookup_duration(const struct api_call *call, const char *name, int64_t absent,
-                                int64_t *out, struct api_refusal *refusal)
+enum err lookup_duration(const struct api_call *call, const char *name, int64_t absent,
+                         int64_t *out, struct api_refusal *refusal)
 {
     const char *text = api_query(call, name);
     struct error error;

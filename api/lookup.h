@@ -36,6 +36,9 @@ MUST_CHECK enum err lookup_category(const struct api_call *call, bool *given, en
 /* A time, 0 when absent. */
 MUST_CHECK enum err lookup_time(const struct api_call *call, const char *name, int64_t now_ms,
                                 int64_t *out, struct api_refusal *refusal);
+/* A duration in ms; `absent` when the call does not have it. */
+MUST_CHECK enum err lookup_duration(const struct api_call *call, const char *name, int64_t absent,
+                                    int64_t *out, struct api_refusal *refusal);
 /* max_age in ms; -1: any age will do. */
 MUST_CHECK enum err lookup_max_age(const struct api_call *call, int64_t *out,
                                    struct api_refusal *refusal);

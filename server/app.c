@@ -193,6 +193,21 @@ static void add_server_status(struct buffer *out, void *userdata)
         http_add_status(out, app->http);
 }
 
+static uint64_t feed_last(void *userdata)
+{
+    const struct app *app = userdata;
+
+    return http_feed_last(app->http);
+}
+
+static enum err feed_wait(uint64_t after, int64_t until_ms, void (*on_ready)(void *waiter),
+                          void *waiter, void *userdata)
+{
+    struct app *app = userdata;
+
+    return http_feed_wait(app->http, after, until_ms, on_ready, waiter);
+}
+
 /* --- start --- */
 
 static enum err start_sim(struct app *app, struct secret_page *secrets, const char **key,
@@ -381,6 +396,8 @@ static void fill_api(struct app *app, uint64_t epoch)
         .clock = app->clock,
         .budget = app->budget,
         .order_deadline_ms = scaled(engine_times_default.order_deadline_ms, app->config->speed),
+        .feed_last = feed_last,
+        .feed_wait = feed_wait,
         .add_server_status = add_server_status,
         .userdata = app,
     };

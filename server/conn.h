@@ -23,6 +23,7 @@
 #include "server/gate.h"
 #include "server/http.h"
 
+struct feed_waits;
 struct sse;
 struct sse_reader;
 
@@ -93,6 +94,7 @@ struct http {
     int epoll_fd;
     struct bell *bell;
     struct sse *sse;
+    struct feed_waits *feed_waits;
     struct conn *conns;
     int64_t now_ms;
     int64_t reap_due_ms;

@@ -21,6 +21,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "server/conn.h"
+#include "server/feed_wait.h"
 #include "server/sse.h"
 
 #define POOL_BYTES                                                                                 \
@@ -179,6 +180,7 @@ static void begin_quiesce(struct http *http)
             (void)close(fd);
     }
     sse_stop(http->sse);
+    feed_waits_end(http->feed_waits);
 }
 
 static void check_quiet(struct http *http)
@@ -236,6 +238,7 @@ static void *run_thread(void *userdata)
 {
     struct http *http = userdata;
     int64_t due_ms = 0;
+    int64_t waits_ms;
 
     http->now_ms = clock_mono_ms();
     do {
@@ -246,9 +249,25 @@ static void *run_thread(void *userdata)
         run_daemons(http);
         reaper_run(http);
         due_ms = sse_tick(http->sse);
+        waits_ms = feed_waits_run(http->feed_waits, http_feed_last(http), http->now_ms);
+        if (waits_ms < due_ms)
+            due_ms = waits_ms;
     } while (!check_stop(http));
     end_all(http);
     return NULL;
+}
+
+/* --- who waits for events --- */
+
+uint64_t http_feed_last(const struct http *http)
+{
+    return http->config.hub ? hub_last_seq(http->config.hub) : 0;
+}
+
+enum err http_feed_wait(struct http *http, uint64_t after, int64_t until_ms,
+                        void (*on_ready)(void *waiter), void *waiter)
+{
+    return feed_waits_add(http->feed_waits, after, until_ms, on_ready, waiter);
 }
 
 /* --- start and stop --- */
@@ -267,7 +286,8 @@ static enum err prepare(struct http *http, struct error *error)
     http->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     http->bell = bell_create();
     http->sse = sse_create(http);
-    if (http->epoll_fd < 0 || !http->bell || !http->sse)
+    http->feed_waits = feed_waits_create();
+    if (http->epoll_fd < 0 || !http->bell || !http->sse || !http->feed_waits)
         return error_set(error, ERR_NO_MEMORY, "http: out of memory or descriptors");
     if (getrandom(&http->id_prefix, sizeof(http->id_prefix), 0) != sizeof(http->id_prefix))
         http->id_prefix = (uint32_t)clock_wall_ms();
@@ -292,6 +312,7 @@ static void release(struct http_thread *self)
     if (http->config.hub)
         hub_set_wake(http->config.hub, NULL, NULL);
     sse_destroy(http->sse);
+    feed_waits_destroy(http->feed_waits);
     (void)sem_destroy(&http->became_quiet);
     bell_unref(http->bell);
     if (http->epoll_fd >= 0)

@@ -52,6 +52,11 @@ MUST_CHECK enum err http_start(struct http **out, const struct http_config *conf
 int http_port(const struct http *http);
 /* Writes `"streams":{...},"http":{...}` for /status; any thread. */
 void http_add_status(struct buffer *out, void *http);
+/* Number of the newest event shown; and a wait for a newer one, as api.h says. On the http thread.
+ */
+uint64_t http_feed_last(const struct http *http);
+MUST_CHECK enum err http_feed_wait(struct http *http, uint64_t after, int64_t until_ms,
+                                   void (*on_ready)(void *waiter), void *waiter);
 /* Refuses new requests from now on and ends the streams with `bye`. When it returns (within a
  * second), nothing here touches api->stream and api->history any more; answers under way still go
  * out. Before http_stop, any thread. NULL is fine. */

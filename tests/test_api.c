@@ -423,6 +423,7 @@ START_TEST(every_code_is_reached)
         "{\"retCode\":0,\"result\":{\"list\":[{\"symbol\":\"BTCUSDT\",\"lastPrice\":\"1\"}]}}";
 
     ck_assert_int_eq(kit_get("/errors/nonsense"), 404);
+    ck_assert_int_eq(kit_get("/events?after=9-1"), 410);
     ck_assert_int_eq(kit_get("/price/spot:BTCUSDT?of=mark"), 422);
     kit.answer = (struct rest_answer){ .body = "" };
     ck_assert_int_eq(kit_get("/tickers"), 502);

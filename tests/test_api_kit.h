@@ -59,6 +59,13 @@ struct kit {
     struct list_filter filter; /* of the first list of the last job */
     size_t lists;
     struct journal_status journal;
+    uint64_t first_event; /* events are there from this number */
+    uint64_t last_event;  /* to this one */
+    uint64_t waits_after; /* of the waiter */
+    int64_t waits_until_ms;
+    void (*on_ready)(void *waiter);
+    void *waiter;
+    enum err wait_err;
 
     /* reads and streams */
     enum err reads_err;
@@ -249,6 +256,51 @@ enum err reader_fills(struct history_reader *reader, const struct list_filter *f
     return kit_list(filter, kit_row, &rows);
 }
 
+enum err reader_first_seq(struct history_reader *reader, uint64_t *seq)
+{
+    (void)reader;
+    *seq = kit.first_event;
+    return kit.reader_err;
+}
+
+enum err reader_events(struct history_reader *reader, uint64_t after, int limit,
+                       bool (*on_row)(const struct stored_event *event, void *userdata),
+                       void *userdata)
+{
+    (void)reader;
+    if (kit.reader_err)
+        return kit.reader_err;
+    for (uint64_t seq = after + 1; seq <= kit.last_event && limit > 0; seq++, limit--) {
+        const struct stored_event event = {
+            .seq = seq, .event = "order", .json = "{\"ts\":1}", .json_bytes = 8, .at_ms = 1000
+        };
+
+        if (!on_row(&event, userdata))
+            break;
+    }
+    return ERR_NONE;
+}
+
+/* struct api's. */
+static inline uint64_t kit_feed_last(void *userdata)
+{
+    (void)userdata;
+    return kit.last_event;
+}
+
+static inline enum err kit_feed_wait(uint64_t after, int64_t until_ms,
+                                     void (*on_ready)(void *waiter), void *waiter, void *userdata)
+{
+    (void)userdata;
+    if (kit.wait_err)
+        return kit.wait_err;
+    kit.waits_after = after;
+    kit.waits_until_ms = until_ms;
+    kit.on_ready = on_ready;
+    kit.waiter = waiter;
+    return ERR_NONE;
+}
+
 void journal_get_status(struct journal *journal, struct journal_status *out)
 {
     (void)journal;
@@ -383,7 +435,9 @@ static void kit_open(void)
                             .epoch = 1,
                             .started_ms = 1700000000000,
                             .loop = (struct loop *)&parts[0],
-                            .journal = (struct journal *)&parts[1] };
+                            .journal = (struct journal *)&parts[1],
+                            .feed_last = kit_feed_last,
+                            .feed_wait = kit_feed_wait };
     kit.api.instruments = instruments_slot_create();
     kit.api.market = market_create();
     kit.api.clock = clock_sync_create();

@@ -78,13 +78,13 @@ static int kit_get(const char *target)
     return kit_run("GET", target, NULL);
 }
 
-static void kit_set_header(const char *name, const char *value)
+static inline void kit_set_header(const char *name, const char *value)
 {
     ck_assert(!text_copy(kit.request_headers.name, sizeof(kit.request_headers.name), name));
     ck_assert(!text_copy(kit.request_headers.value, sizeof(kit.request_headers.value), value));
 }
 
-static const char *kit_header(const char *name)
+static inline const char *kit_header(const char *name)
 {
     for (size_t i = 0; i < kit.call.headers_count; i++) {
         if (strcmp(kit.call.headers[i].name, name) == 0)
@@ -93,13 +93,13 @@ static const char *kit_header(const char *name)
     return NULL;
 }
 
-static bool kit_says(const char *part)
+static inline bool kit_says(const char *part)
 {
     return kit.call.reply.data && strstr(kit.call.reply.data, part);
 }
 
 /* The reply as JSON; the caller deletes it. */
-static cJSON *kit_json(void)
+static inline cJSON *kit_json(void)
 {
     cJSON *json = cJSON_ParseWithLengthOpts(kit.call.reply.data, kit.call.reply.bytes + 1, NULL, 1);
 

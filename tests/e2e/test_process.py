@@ -58,7 +58,7 @@ class EmbeddedExchange(Case):
         for content, said in ((b"env sim", "NAME = VALUE"), (b"envv = sim", "nearest: env"), (b"env = moon", "mainnet"),
                               (b"a" * 5000, "longer than"), (b"listen = 127.0.0.1:0\0\nenv = x\n", "NUL"),
                               (b"api-secret = canary", "environment"), (b"BYBIT_API_SECRET = canary", "environment"),
-                              (b"no-limits = true", "command line"), (b"config = x", "command line"),
+                              (b"no-limits = maybe", "true or false"), (b"help = true", "command line"), (b"config = x", "command line"),
                               (b"allow-origin = http://localhost:3000/", "slash"), (b"allow-origin = null", "http://"),
                               (b"journal = " + b"a" * 600, "characters"), (bytes(range(1, 255)), "line 1")):
             with open(path, "wb") as file:

@@ -1,0 +1,206 @@
+/* GET /events without sockets: paging, ids, the long poll. */
+#include "test_api_run.h"
+
+static void set_up(void)
+{
+    kit_open();
+    kit.journal.epoch = 3;
+    kit.first_event = 1;
+    kit.last_event = 250;
+}
+
+static void ids_are(const char *const *ids, int count)
+{
+    cJSON *json = kit_json();
+    const cJSON *items = cJSON_GetObjectItem(json, "items");
+
+    ck_assert_int_eq(cJSON_GetArraySize(items), count);
+    for (int i = 0; i < count; i++)
+        ck_assert_str_eq(cJSON_GetObjectItem(cJSON_GetArrayItem(items, i), "id")->valuestring,
+                         ids[i]);
+    cJSON_Delete(json);
+}
+
+static const char *next_page(void)
+{
+    static char next[200];
+    cJSON *json = kit_json();
+    const cJSON *member = cJSON_GetObjectItem(json, "next");
+
+    next[0] = '\0';
+    if (cJSON_IsString(member))
+        ck_assert(!text_copy(next, sizeof(next), member->valuestring));
+    cJSON_Delete(json);
+    return next;
+}
+
+START_TEST(the_newest_ones_come_oldest_first)
+{
+    ck_assert_int_eq(kit_get("/events?limit=3"), 200);
+    ids_are((const char *const[]){ "3-248", "3-249", "3-250" }, 3);
+    ck_assert_str_eq(next_page(), "");
+    ck_assert(
+        kit_says("\"event\":\"order\",\"at\":\"1970-01-01T00:00:01.000Z\",\"data\":{\"ts\":1}"));
+    ck_assert_str_eq(kit_header("Bridge-Source"), "journal");
+}
+END_TEST
+
+START_TEST(pages_go_on_where_the_last_one_ended)
+{
+    ck_assert_int_eq(kit_get("/events?after=earliest&limit=100"), 200);
+    ck_assert_str_eq(next_page(), "/events?after=3-100&limit=100");
+    ck_assert_str_eq(kit_header("Link"), "</events?after=3-100&limit=100>; rel=\"next\"");
+    ck_assert_int_eq(kit_get("/events?after=3-100&limit=100"), 200);
+    ck_assert_str_eq(next_page(), "/events?after=3-200&limit=100");
+    ck_assert_int_eq(kit_get("/events?after=3-200&limit=100"), 200);
+    ck_assert_str_eq(next_page(), "");
+    ck_assert_int_eq(kit_get("/events?after=3-250"), 200);
+    ids_are(NULL, 0);
+    ck_assert_str_eq(next_page(), "");
+}
+END_TEST
+
+START_TEST(earliest_is_the_first_that_is_kept)
+{
+    kit.first_event = 240;
+    ck_assert_int_eq(kit_get("/events?after=earliest&limit=2"), 200);
+    ids_are((const char *const[]){ "3-240", "3-241" }, 2);
+    ck_assert_int_eq(kit_get("/events?limit=100"), 200);
+    ck_assert(kit_says("\"3-240\""));
+    ck_assert_int_eq(kit_get("/events?after=3-239&limit=1"), 200);
+    ids_are((const char *const[]){ "3-240" }, 1);
+    ck_assert_int_eq(kit_get("/events?after=3-238"), 410);
+    ck_assert(kit_says("event_id_unknown"));
+}
+END_TEST
+
+START_TEST(an_empty_journal_has_none)
+{
+    kit.first_event = kit.last_event = 0;
+    ck_assert_int_eq(kit_get("/events"), 200);
+    ids_are(NULL, 0);
+    ck_assert_int_eq(kit_get("/events?after=earliest"), 200);
+    ids_are(NULL, 0);
+    ck_assert_int_eq(kit_get("/events?after=3-0"), 200);
+}
+END_TEST
+
+static const struct {
+    const char *target;
+    int status;
+} refused[] = {
+    { "/events?after=2-5", 410 },    { "/events?after=3-251", 410 },
+    { "/events?after=3", 400 },      { "/events?after=3-", 400 },
+    { "/events?after=-3", 400 },     { "/events?after=3-5x", 400 },
+    { "/events?after=newest", 400 }, { "/events?after=3-9999999999999999999", 400 },
+    { "/events?limit=0", 400 },      { "/events?limit=1001", 400 },
+    { "/events?wait=long", 400 },    { "/events?wait=121s", 400 },
+};
+
+START_TEST(what_makes_no_sense_is_refused)
+{
+    ck_assert_int_eq(kit_get(refused[_i].target), refused[_i].status);
+    ck_assert(!kit.on_ready);
+}
+END_TEST
+
+START_TEST(without_keys_there_are_no_events)
+{
+    kit.api.has_keys = false;
+    ck_assert_int_eq(kit_get("/events"), 401);
+}
+END_TEST
+
+START_TEST(what_is_there_is_not_waited_for)
+{
+    ck_assert_int_eq(kit_get("/events?after=3-249&wait=20s"), 200);
+    ids_are((const char *const[]){ "3-250" }, 1);
+    ck_assert_str_eq(next_page(), "/events?after=3-250&wait=20s");
+    ck_assert(!kit.on_ready);
+}
+END_TEST
+
+START_TEST(a_long_poll_answers_with_the_next_event)
+{
+    int64_t now_ms = clock_mono_ms();
+
+    (void)kit_get("/events?after=3-250&wait=20s");
+    ck_assert_int_eq(kit.dones, 0);
+    ck_assert_uint_eq(kit.waits_after, 250);
+    ck_assert_int_ge(kit.waits_until_ms, now_ms + 20000);
+    ck_assert_int_le(kit.waits_until_ms, now_ms + 25000);
+    kit.last_event = 251;
+    kit.on_ready(kit.waiter);
+    ck_assert_int_eq(kit.dones, 1);
+    ck_assert_int_eq(kit.call.status, 200);
+    ids_are((const char *const[]){ "3-251" }, 1);
+    ck_assert_str_eq(next_page(), "/events?after=3-251&wait=20s");
+}
+END_TEST
+
+START_TEST(a_wait_that_ends_says_where_to_go_on)
+{
+    (void)kit_get("/events?wait=1s");
+    ck_assert_uint_eq(kit.waits_after, 250);
+    kit.on_ready(kit.waiter);
+    ck_assert_int_eq(kit.call.status, 200);
+    ids_are(NULL, 0);
+    ck_assert_str_eq(next_page(), "/events?after=3-250&wait=1s");
+}
+END_TEST
+
+START_TEST(a_journal_that_cannot_be_read_is_said)
+{
+    kit.reader_err = ERR_IO;
+    ck_assert_int_eq(kit_get("/events"), 503);
+    ck_assert(kit_says("journal_unavailable"));
+    kit.reader_err = ERR_NONE;
+    kit.submit_err = ERR_BUSY;
+    ck_assert_int_eq(kit_get("/events"), 503);
+    ck_assert(kit_says("busy"));
+    kit.submit_err = ERR_NONE;
+    kit.wait_err = ERR_BUSY;
+    ck_assert_int_eq(kit_get("/events?wait=1s"), 503);
+    ck_assert(kit_says("busy"));
+}
+END_TEST
+
+START_TEST(rows_alone_as_csv_and_ndjson)
+{
+    ck_assert_int_eq(kit_get("/events.csv?limit=1"), 200);
+    ck_assert_str_eq(kit.call.reply.data, "id,event,at,data\r\n3-250,order,1970-01-01T00:00:01."
+                                          "000Z,\"{\"\"ts\"\":1}\"\r\n");
+    ck_assert_int_eq(kit_get("/events.ndjson?limit=1"), 200);
+    ck_assert_str_eq(kit.call.reply.data,
+                     "{\"id\":\"3-250\",\"event\":\"order\",\"at\":\"1970-01-01T"
+                     "00:00:01.000Z\",\"data\":{\"ts\":1}}\n");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("event_list");
+    TCase *tcase = tcase_create("all");
+    SRunner *runner;
+    int failures;
+
+    tcase_add_checked_fixture(tcase, set_up, kit_close);
+    tcase_add_test(tcase, the_newest_ones_come_oldest_first);
+    tcase_add_test(tcase, pages_go_on_where_the_last_one_ended);
+    tcase_add_test(tcase, earliest_is_the_first_that_is_kept);
+    tcase_add_test(tcase, an_empty_journal_has_none);
+    tcase_add_loop_test(tcase, what_makes_no_sense_is_refused, 0, (int)ARRAY_LEN(refused));
+    tcase_add_test(tcase, without_keys_there_are_no_events);
+    tcase_add_test(tcase, what_is_there_is_not_waited_for);
+    tcase_add_test(tcase, a_long_poll_answers_with_the_next_event);
+    tcase_add_test(tcase, a_wait_that_ends_says_where_to_go_on);
+    tcase_add_test(tcase, a_journal_that_cannot_be_read_is_said);
+    tcase_add_test(tcase, rows_alone_as_csv_and_ndjson);
+    suite_add_tcase(suite, tcase);
+    runner = srunner_create(suite);
+    srunner_set_fork_status(runner, CK_NOFORK);
+    srunner_run_all(runner, CK_NORMAL);
+    failures = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failures ? 1 : 0;
+}
