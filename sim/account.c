@@ -4,7 +4,9 @@
 
 #include "sim/money.h"
 
-#define AVERAGE_SCALE 10
+#define COST_SCALE 10 /* of a share of the cost */
+
+static const struct decimal maintenance_rate = { 5, 3 };
 
 static const struct {
     const char *coin;
@@ -45,20 +47,28 @@ struct decimal account_margin_for(const struct account *account,
     return money_div(value, account->positions[instrument->index].leverage, 8);
 }
 
+struct wallet *account_settle(struct account *account, const struct instrument *instrument)
+{
+    return account_wallet(account, instrument->settle);
+}
+
 struct decimal account_position_margin(const struct account *account, int index)
 {
     return account_margin_for(account, instrument_at(index), account->positions[index].cost);
+}
+
+struct decimal account_maintenance(const struct account *account, int index)
+{
+    return money_cut(money_mul(account->positions[index].cost, maintenance_rate), 8);
 }
 
 struct decimal account_free(const struct account *account, const struct wallet *wallet)
 {
     struct decimal free = money_sub(wallet->balance, wallet->locked);
 
-    if (wallet != &account->wallets[COIN_USDT])
-        return free;
-    free = money_sub(free, account->order_margin);
+    free = money_sub(free, wallet->order_margin);
     for (int i = 0; i < INSTRUMENT_COUNT; i++) {
-        if (account->positions[i].lots != 0)
+        if (account->positions[i].lots != 0 && strcmp(instrument_at(i)->settle, wallet->coin) == 0)
             free = money_sub(free, account_position_margin(account, i));
     }
     return free;
@@ -72,20 +82,61 @@ static int64_t absolute(int64_t lots)
 struct decimal position_average(const struct instrument *instrument,
                                 const struct position *position)
 {
-    if (position->lots == 0)
-        return DECIMAL_ZERO;
-    return money_div(position->cost, instrument_qty(instrument, absolute(position->lots)),
-                     AVERAGE_SCALE);
+    return instrument_average(instrument, position->cost, absolute(position->lots));
+}
+
+/* Of inverse contracts the coins fall as the price rises: the signs change places. */
+static bool gains_with_worth(const struct instrument *instrument, bool is_long)
+{
+    return is_long == (instrument->category != CATEGORY_INVERSE);
+}
+
+static struct decimal result_of(const struct instrument *instrument, bool is_long,
+                                struct decimal cost, struct decimal worth)
+{
+    return gains_with_worth(instrument, is_long) ? money_sub(worth, cost) : money_sub(cost, worth);
 }
 
 struct decimal position_unrealised(const struct instrument *instrument,
                                    const struct position *position, int64_t ticks)
 {
-    struct decimal worth =
-        instrument_value(instrument, (decimal_int)ticks * absolute(position->lots));
+    struct decimal worth = instrument_worth(instrument, ticks, absolute(position->lots));
 
-    return position->lots >= 0 ? money_sub(worth, position->cost)
-                               : money_sub(position->cost, worth);
+    return result_of(instrument, position->lots >= 0, position->cost, worth);
+}
+
+/* The price at which the lots are worth so much, on the tick below. */
+static struct decimal price_of_worth(const struct instrument *instrument, struct decimal worth,
+                                     int64_t lots)
+{
+    struct decimal price;
+
+    if (decimal_sign(&worth) <= 0)
+        return DECIMAL_NONE;
+    price = instrument_average(instrument, worth, lots);
+    if (money_less(instrument->max_price, price) ||
+        decimal_floor_to(&price, &price, &instrument->tick) || decimal_sign(&price) <= 0)
+        return DECIMAL_NONE;
+    return price;
+}
+
+struct decimal account_liquidation(const struct account *account,
+                                   const struct instrument *instrument)
+{
+    const struct position *position = &account->positions[instrument->index];
+    struct decimal spare = DECIMAL_ZERO;
+    struct decimal worth;
+
+    if (position->lots == 0)
+        return DECIMAL_NONE;
+    for (size_t i = 0; i < ARRAY_LEN(coins); i++) {
+        if (strcmp(account->wallets[i].coin, instrument->settle) == 0)
+            spare = account->wallets[i].balance;
+    }
+    spare = money_sub(spare, account_maintenance(account, instrument->index));
+    worth = gains_with_worth(instrument, position->lots > 0) ? money_sub(position->cost, spare)
+                                                             : money_add(position->cost, spare);
+    return price_of_worth(instrument, worth, absolute(position->lots));
 }
 
 void account_spot_fill(struct account *account, const struct instrument *instrument, enum side side,
@@ -104,14 +155,13 @@ void account_spot_fill(struct account *account, const struct instrument *instrum
 }
 
 /* The cost of the lots that are closed; updates what stays. */
-static struct decimal take_cost(const struct instrument *instrument, struct position *position,
-                                int64_t closed)
+static struct decimal take_cost(struct position *position, int64_t closed)
 {
     struct decimal share = position->cost;
 
     if (closed < absolute(position->lots))
-        share =
-            money_mul(position_average(instrument, position), instrument_qty(instrument, closed));
+        share = money_div(money_mul(position->cost, decimal_from_int(closed)),
+                          decimal_from_int(absolute(position->lots)), COST_SCALE);
     position->cost = money_sub(position->cost, share);
     position->lots += position->lots > 0 ? -closed : closed;
     return share;
@@ -121,42 +171,37 @@ static struct decimal close_part(const struct instrument *instrument, struct pos
                                  int64_t ticks, int64_t closed)
 {
     bool is_long = position->lots > 0;
-    struct decimal share = take_cost(instrument, position, closed);
-    struct decimal worth = instrument_value(instrument, (decimal_int)ticks * closed);
+    struct decimal share = take_cost(position, closed);
 
-    return is_long ? money_sub(worth, share) : money_sub(share, worth);
+    return result_of(instrument, is_long, share, instrument_worth(instrument, ticks, closed));
 }
 
 static void open_part(const struct instrument *instrument, struct position *position,
                       enum side side, int64_t ticks, int64_t lots, int64_t now_ms)
 {
-    struct decimal worth = instrument_value(instrument, (decimal_int)ticks * lots);
-
     if (position->lots == 0) {
         position->open_ms = now_ms;
         position->realised = DECIMAL_ZERO;
     }
-    position->cost = money_add(position->cost, worth);
+    position->cost = money_add(position->cost, instrument_worth(instrument, ticks, lots));
     position->lots += side == SIDE_BUY ? lots : -lots;
 }
 
-static void realise(struct account *account, struct position *position, struct decimal amount)
+static void realise(struct wallet *wallet, struct position *position, struct decimal amount)
 {
-    struct wallet *wallet = &account->wallets[COIN_USDT];
-
     wallet->balance = money_add(wallet->balance, amount);
     wallet->realised = money_add(wallet->realised, amount);
     position->realised = money_add(position->realised, amount);
     position->realised_all = money_add(position->realised_all, amount);
 }
 
-struct linear_result account_linear_fill(struct account *account,
-                                         const struct instrument *instrument, enum side side,
-                                         int64_t ticks, int64_t lots, struct decimal fee,
-                                         int64_t now_ms)
+struct contract_result account_contract_fill(struct account *account,
+                                             const struct instrument *instrument, enum side side,
+                                             int64_t ticks, int64_t lots, struct decimal fee,
+                                             int64_t now_ms)
 {
     struct position *position = &account->positions[instrument->index];
-    struct linear_result result = { 0, DECIMAL_ZERO };
+    struct contract_result result = { 0, DECIMAL_ZERO };
     bool opposite = side == SIDE_BUY ? position->lots < 0 : position->lots > 0;
 
     if (opposite) {
@@ -169,7 +214,16 @@ struct linear_result account_linear_fill(struct account *account,
     }
     if (lots > result.closed_lots)
         open_part(instrument, position, side, ticks, lots - result.closed_lots, now_ms);
-    realise(account, position, money_sub(result.pnl, fee));
+    realise(account_settle(account, instrument), position, money_sub(result.pnl, fee));
     position->updated_ms = now_ms;
     return result;
+}
+
+void account_funding(struct account *account, const struct instrument *instrument,
+                     struct decimal fee, int64_t now_ms)
+{
+    struct position *position = &account->positions[instrument->index];
+
+    realise(account_settle(account, instrument), position, money_negative(fee));
+    position->updated_ms = now_ms;
 }

@@ -1,8 +1,9 @@
 /* sim/account.h - the one unified account: coins, locks, one-way positions, margin.
  *
  * Amounts are exact decimals. A position keeps the cost of what is open; closing a part takes its
- * share of the cost (cut to ten decimals an average), closing the rest takes what is left, so
- * nothing is lost in rounding. Free USDT is wallet - locked - position margin - order margin;
+ * share of the cost (cut to ten decimals), closing the rest takes what is left, so
+ * nothing is lost in rounding. A contract's margin, fees and results are in its settle coin: USDT
+ * for linear, the base coin for inverse. Free is wallet - locked - position margin - order margin;
  * unrealised results do not count.
  *
  * Threads: pure, owned by one.
@@ -11,12 +12,16 @@
 
 #include "sim/instruments.h"
 
+#define ACCOUNT_USER      1000001
+#define ACCOUNT_USER_TEXT "1000001"
+
 enum account_coin { COIN_USDT, COIN_BTC, COIN_ETH, COIN_SOL, COIN_COUNT };
 
 struct wallet {
     const char *coin;
     struct decimal balance;
-    struct decimal locked; /* by open spot orders */
+    struct decimal locked;       /* by open spot orders */
+    struct decimal order_margin; /* held for open orders of contracts */
     struct decimal realised;
 };
 
@@ -34,11 +39,10 @@ struct position {
 
 struct account {
     struct wallet wallets[COIN_COUNT];
-    struct position positions[INSTRUMENT_COUNT]; /* linear ones are used */
-    struct decimal order_margin;                 /* USDT held for open linear orders */
+    struct position positions[INSTRUMENT_COUNT]; /* those of contracts are used */
 };
 
-struct linear_result {
+struct contract_result {
     int64_t closed_lots;
     struct decimal pnl; /* before fees */
 };
@@ -47,9 +51,17 @@ void account_init(struct account *account, int64_t now_ms);
 /* NULL: no such coin. */
 struct wallet *account_wallet(struct account *account, const char *coin);
 
+/* Of the coin that a contract is settled in. */
+struct wallet *account_settle(struct account *account, const struct instrument *instrument);
+
 struct decimal account_position_margin(const struct account *account, int index);
+/* What keeps a position open. */
+struct decimal account_maintenance(const struct account *account, int index);
 /* What can be locked or used as margin. */
 struct decimal account_free(const struct account *account, const struct wallet *wallet);
+/* Where the settle coin's balance would be used up; none: nowhere, or out of range. */
+struct decimal account_liquidation(const struct account *account,
+                                   const struct instrument *instrument);
 struct decimal position_average(const struct instrument *instrument,
                                 const struct position *position);
 /* At the price `ticks`. */
@@ -62,7 +74,10 @@ struct decimal account_margin_for(const struct account *account,
 /* Moves base against quote; the fee is taken from what is received. */
 void account_spot_fill(struct account *account, const struct instrument *instrument, enum side side,
                        struct decimal qty, struct decimal value, struct decimal fee);
-struct linear_result account_linear_fill(struct account *account,
-                                         const struct instrument *instrument, enum side side,
-                                         int64_t ticks, int64_t lots, struct decimal fee,
-                                         int64_t now_ms);
+struct contract_result account_contract_fill(struct account *account,
+                                             const struct instrument *instrument, enum side side,
+                                             int64_t ticks, int64_t lots, struct decimal fee,
+                                             int64_t now_ms);
+/* Funding: taken from the settle coin (below zero: given) and from the position's result. */
+void account_funding(struct account *account, const struct instrument *instrument,
+                     struct decimal fee, int64_t now_ms);

@@ -72,17 +72,18 @@ static bool is_zero(const char *text)
 
 struct refusal check_symbol(const char *category, const char *symbol, const struct instrument **out)
 {
-    bool spot;
+    enum category which = CATEGORY_SPOT;
 
     if (is_empty(category))
         return (struct refusal){ 10001, "params error: category is required" };
-    spot = strcmp(category, "spot") == 0;
-    if (!spot && strcmp(category, "linear") != 0)
-        return (struct refusal){ 10001, "params error: category is not supported here" };
+    while (strcmp(category_word(which), category) != 0) {
+        if (++which == CATEGORY_COUNT)
+            return (struct refusal){ 10001, "params error: category is invalid" };
+    }
     if (is_empty(symbol))
         return (struct refusal){ 10001, "params error: symbol is required" };
-    *out = instrument_find(spot ? CATEGORY_SPOT : CATEGORY_LINEAR, symbol);
-    if (!*out && spot)
+    *out = instrument_find(which, symbol);
+    if (!*out && which == CATEGORY_SPOT)
         return (struct refusal){ 170121, "Invalid symbol." };
     if (!*out)
         return (struct refusal){ 10001, "params error: symbol invalid" };
@@ -215,8 +216,8 @@ static struct refusal check_quote(const struct instrument *instrument, const cha
 
 static bool too_little_value(const struct instrument *instrument, int64_t ticks, int64_t lots)
 {
-    return money_less(instrument_value(instrument, (decimal_int)ticks * lots),
-                      instrument->min_notional);
+    return !decimal_is_none(&instrument->min_notional) &&
+           money_less(instrument_worth(instrument, ticks, lots), instrument->min_notional);
 }
 
 static bool known_unit(const struct create_fields *fields, struct sim_request *out)
@@ -253,8 +254,8 @@ static struct refusal check_words(const struct create_fields *fields, struct sim
         return fault(instrument, FAULT_LINK);
     if (text_copy(out->link, sizeof(out->link), fields->order_link_id ? fields->order_link_id : ""))
         return fault(instrument, FAULT_LINK);
-    out->reduce_only = fields->reduce_only && instrument->category == CATEGORY_LINEAR;
-    out->close_on_trigger = fields->close_on_trigger && instrument->category == CATEGORY_LINEAR;
+    out->reduce_only = fields->reduce_only && instrument_is_contract(instrument);
+    out->close_on_trigger = fields->close_on_trigger && instrument_is_contract(instrument);
     return accepted;
 }
 
@@ -297,6 +298,8 @@ struct refusal check_create(const struct exchange *exchange, const struct create
 
     memset(out, 0, sizeof(*out));
     refusal = check_symbol(fields->category, fields->symbol, &out->instrument);
+    if (!refusal.code && out->instrument->category == CATEGORY_OPTION)
+        return (struct refusal){ 10005, "Permission denied: this key has no right to options" };
     if (!refusal.code)
         refusal = check_supported(fields);
     if (!refusal.code)

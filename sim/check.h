@@ -1,7 +1,8 @@
 /* sim/check.h - is a create or amend well formed, and does it pass the symbol's filters?
  *
  * Texts in, a sim_request out; no state is looked at but the best price (for the value of market
- * orders). Codes as documented per product: 10001 and 1100xx for linear, 1701xx for spot.
+ * orders). Codes as documented per product: 10001 and 1100xx for contracts, 1701xx for spot;
+ * options are listed but not traded: 10005.
  *
  * Threads: pure.
  */

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "sim/check.h"
+#include "sim/funding.h"
 #include "sim/market.h"
 #include "sim/messages.h"
 
@@ -132,21 +134,135 @@ static const char *set_fault(struct control *control, const cJSON *body, cJSON *
     return NULL;
 }
 
+static bool is_true(const cJSON *body, const char *name)
+{
+    return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(body, name));
+}
+
+/* The kinds of sockets that are meant, as bits; 0: the body is wrong. */
+static unsigned kinds_of(const cJSON *body)
+{
+    const char *kind = text_of(body, "kind");
+    const char *name = text_of(body, "category");
+    enum category category;
+
+    if (strcmp(kind, "private") == 0)
+        return 1U << SOCKET_PRIVATE;
+    if (strcmp(kind, "public") != 0)
+        return 0;
+    if (!*name)
+        return (1U << SOCKET_PRIVATE) - 1;
+    return category_parse(name, &category) ? 1U << category : 0;
+}
+
 static const char *set_stream(struct control *control, const cJSON *body, cJSON *out)
 {
     const char *mode = text_of(body, "mode");
-    const char *kind = text_of(body, "kind");
-    bool private = strcmp(kind, "private") == 0;
+    unsigned kinds = kinds_of(body);
 
     (void)out;
-    if (!private && strcmp(kind, "public") != 0)
-        return "kind is private or public";
+    if (kinds == 0)
+        return "kind is private or public, category one of spot, linear, inverse, option";
     if (strcmp(mode, "cut") == 0)
-        sockets_cut(control->sockets, private);
+        sockets_cut(control->sockets, kinds);
     else if (strcmp(mode, "mute") == 0 || strcmp(mode, "unmute") == 0)
-        sockets_mute(control->sockets, private, strcmp(mode, "mute") == 0);
+        sockets_mute(control->sockets, kinds, strcmp(mode, "mute") == 0, is_true(body, "sticky"));
     else
         return "mode is cut, mute or unmute";
+    return NULL;
+}
+
+static const struct {
+    const char *name;
+    enum book_fault fault;
+} book_faults[] = {
+    { "gap", BOOK_FAULT_GAP },         { "duplicate", BOOK_FAULT_DUPLICATE },
+    { "reorder", BOOK_FAULT_REORDER }, { "alter", BOOK_FAULT_ALTER },
+    { "restart", BOOK_FAULT_RESTART },
+};
+
+/* In the category, or in all that have the symbol. */
+static const char *set_book(struct control *control, const cJSON *body, cJSON *out)
+{
+    const char *symbol = text_of(body, "symbol");
+    const char *category = text_of(body, "category");
+    enum book_fault fault = BOOK_FAULT_NONE;
+    int count = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(book_faults); i++) {
+        if (strcmp(book_faults[i].name, text_of(body, "mode")) == 0)
+            fault = book_faults[i].fault;
+    }
+    if (fault == BOOK_FAULT_NONE)
+        return "mode is gap, duplicate, reorder, alter or restart";
+    for (int i = 0; i < INSTRUMENT_COUNT; i++) {
+        const struct instrument *instrument = instrument_at(i);
+
+        if (strcmp(instrument->symbol, symbol) == 0 &&
+            (!*category || strcmp(category_word(instrument->category), category) == 0))
+            count += feeds_break_book(control->feeds, i, fault);
+    }
+    build_int(out, "books", count);
+    return count ? NULL : "nobody listens to a book of that symbol";
+}
+
+static const char *liquidate(struct control *control, const cJSON *body, cJSON *out)
+{
+    const struct instrument *instrument = NULL;
+    struct refusal refusal =
+        check_symbol(text_of(body, "category"), text_of(body, "symbol"), &instrument);
+    struct decimal amount;
+    enum side side;
+    int64_t ticks;
+    int64_t lots;
+
+    (void)out;
+    if (refusal.code || !instrument_is_contract(instrument))
+        return "category is linear or inverse, symbol one of its symbols";
+    if (!side_parse(text_of(body, "side"), &side))
+        return "side is Buy or Sell";
+    if (decimal_parse(&amount, text_of(body, "qty")) ||
+        instrument_lots(instrument, amount, &lots) || lots <= 0)
+        return "qty is not a size that the symbol can have";
+    if (decimal_parse(&amount, text_of(body, "price")) ||
+        instrument_ticks(instrument, amount, &ticks) || ticks <= 0)
+        return "price is not one that the symbol can have";
+    feeds_liquidate(control->feeds, instrument, side, ticks, lots);
+    return NULL;
+}
+
+static const char *settle_funding(struct control *control, const cJSON *body, cJSON *out)
+{
+    const char *symbol = text_of(body, "symbol");
+    const struct instrument *instrument = instrument_find(CATEGORY_LINEAR, symbol);
+
+    if (!instrument)
+        instrument = instrument_find(CATEGORY_INVERSE, symbol);
+    if (!instrument)
+        return "symbol is not one of a linear or inverse contract";
+    build_int(out, "executions", funding_settle(control->exchange, instrument));
+    return NULL;
+}
+
+static const char *set_key(struct control *control, const cJSON *body, cJSON *out)
+{
+    const cJSON *ips = cJSON_GetObjectItemCaseSensitive(body, "ips");
+    struct key_rights rights = { 0 };
+    const cJSON *ip;
+
+    (void)out;
+    rights.withdraw = is_true(body, "withdraw");
+    rights.read_only = int_of(body, "read_only", 0) != 0;
+    cJSON_ArrayForEach(ip, ips)
+    {
+        const char *text = cJSON_GetStringValue(ip);
+
+        if (!text || rights.ips_count == KEY_IPS_MAX ||
+            text_copy(rights.ips[rights.ips_count], KEY_IP_MAX, text))
+            return "ips is a list of at most 8 addresses";
+        rights.ips_count++;
+    }
+    control->rest->rights = rights;
     return NULL;
 }
 
@@ -202,9 +318,16 @@ static const struct {
     const char *path;
     const char *(*handle)(struct control *control, const cJSON *body, cJSON *out);
 } doors[] = {
-    { "POST", "/sim/price", set_price },           { "POST", "/sim/pause", set_pause },
-    { "POST", "/sim/fault", set_fault },           { "POST", "/sim/stream", set_stream },
-    { "GET", "/sim/stats", show_stats },           { "GET", "/sim/orders", show_orders },
+    { "POST", "/sim/price", set_price },
+    { "POST", "/sim/pause", set_pause },
+    { "POST", "/sim/fault", set_fault },
+    { "POST", "/sim/stream", set_stream },
+    { "POST", "/sim/key", set_key },
+    { "POST", "/sim/funding", settle_funding },
+    { "POST", "/sim/book", set_book },
+    { "POST", "/sim/liquidate", liquidate },
+    { "GET", "/sim/stats", show_stats },
+    { "GET", "/sim/orders", show_orders },
     { "GET", "/sim/executions", show_executions },
 };
 

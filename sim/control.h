@@ -1,13 +1,12 @@
-/* sim/control.h - the tests' door: POST /sim/price, /sim/pause, /sim/fault, /sim/stream; GET
- * /sim/stats, /sim/orders, /sim/executions. Plain JSON, unsigned, served only when asked for in
- * sim_options.
+/* sim/control.h - the tests' door, see README.md. Plain JSON, unsigned, served only when asked for
+ * in sim_options.
  *
  * Threads: owned by one.
  */
 #pragma once
 
+#include "sim/feeds.h"
 #include "sim/rest.h"
-#include "sim/socket.h"
 
 #define CONTROL_FAULTS_MAX 16
 
@@ -35,6 +34,7 @@ struct control {
     struct rest *rest;
     struct sockets *sockets;
     struct exchange *exchange;
+    struct feeds *feeds;
     struct control_fault faults[CONTROL_FAULTS_MAX];
 };
 

@@ -271,8 +271,9 @@ const struct sim_execution *history_add_execution(struct history *history, struc
 
     *kept = *execution;
     kept->number = number;
-    kept->previous = order->last_execution;
-    order->last_execution = number;
+    kept->previous = order ? order->last_execution : 0;
+    if (order)
+        order->last_execution = number;
     return kept;
 }
 

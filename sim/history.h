@@ -40,7 +40,7 @@ struct sim_order {
     const char *cancel_type;
     const char *reject_reason;
     const char *market_unit;
-    struct decimal held; /* locked coin (spot) or order margin (linear) */
+    struct decimal held; /* locked coin (spot) or order margin (contracts) */
     int64_t opening_lots;
     int64_t created_ms;
     int64_t updated_ms;
@@ -79,6 +79,7 @@ struct sim_execution {
     const char *market_unit;
     struct decimal pnl;
     bool maker;
+    bool funding; /* no trade: ids, order and limit are empty */
     int64_t at_ms;
     uint64_t seq;
 };
@@ -104,7 +105,7 @@ void history_close_order(struct history *history, struct sim_order *order);
 struct sim_order *history_open(const struct history *history, int instrument);
 int history_open_count(const struct history *history, int instrument);
 
-/* Takes a copy; its number and `previous` are given here. */
+/* Takes a copy; its number and `previous` are given here. `order` NULL: it has none. */
 const struct sim_execution *history_add_execution(struct history *history, struct sim_order *order,
                                                   const struct sim_execution *execution);
 /* NULL: not there (any more). */

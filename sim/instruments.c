@@ -1,12 +1,34 @@
 #include "sim/instruments.h"
 
+#include <inttypes.h>
+#include <pthread.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
 
 #define FEES_LINEAR .taker_fee = { 55, 5 }, .maker_fee = { 2, 4 }
 #define FEES_SPOT   .taker_fee = { 1, 3 }, .maker_fee = { 1, 3 }
 
-static const struct instrument instruments[INSTRUMENT_COUNT] = {
+#define LEVELS        200
+#define OPTION_LEVELS 120
+
+#define HOUR_MS       INT64_C(3600000)
+#define DAY_MS        INT64_C(86400000)
+#define DAY_SECONDS   86400
+#define WEEK_DAYS     7
+#define FRIDAY        5
+#define DELIVERY_HOUR 8
+#define AHEAD_DAYS    60
+
+/* Inverse values: kept to 12 decimals, shown with 8. */
+#define INVERSE_SCALE      12
+#define INVERSE_CUT        10000
+#define INVERSE_CUT_DIGITS 4
+
+static const struct instrument instruments[INSTRUMENT_FIRST_OPTION] = {
     { .index = 0,
       .symbol_id = 5,
       .category = CATEGORY_LINEAR,
@@ -24,6 +46,7 @@ static const struct instrument instruments[INSTRUMENT_COUNT] = {
       .max_leverage = { 10000, 2 },
       .near = { 93000, 0 },
       FEES_LINEAR,
+      .levels = LEVELS,
       .grid_ticks = 5,
       .typical_lots = 400 },
     { .index = 1,
@@ -43,6 +66,7 @@ static const struct instrument instruments[INSTRUMENT_COUNT] = {
       .max_leverage = { 10000, 2 },
       .near = { 3200, 0 },
       FEES_LINEAR,
+      .levels = LEVELS,
       .grid_ticks = 2,
       .typical_lots = 900 },
     { .index = 2,
@@ -62,6 +86,7 @@ static const struct instrument instruments[INSTRUMENT_COUNT] = {
       .max_leverage = { 10000, 2 },
       .near = { 180, 0 },
       FEES_LINEAR,
+      .levels = LEVELS,
       .grid_ticks = 1,
       .typical_lots = 1200 },
     { .index = 3,
@@ -81,6 +106,7 @@ static const struct instrument instruments[INSTRUMENT_COUNT] = {
       .max_leverage = { 0, -1 },
       .near = { 92980, 0 },
       FEES_SPOT,
+      .levels = LEVELS,
       .grid_ticks = 5,
       .typical_lots = 120000 },
     { .index = 4,
@@ -100,6 +126,7 @@ static const struct instrument instruments[INSTRUMENT_COUNT] = {
       .max_leverage = { 0, -1 },
       .near = { 3199, 0 },
       FEES_SPOT,
+      .levels = LEVELS,
       .grid_ticks = 2,
       .typical_lots = 300000 },
     { .index = 5,
@@ -119,22 +146,139 @@ static const struct instrument instruments[INSTRUMENT_COUNT] = {
       .max_leverage = { 0, -1 },
       .near = { 1799, 1 },
       FEES_SPOT,
+      .levels = LEVELS,
       .grid_ticks = 1,
+      .typical_lots = 40000 },
+    { .index = 6,
+      .symbol_id = 1,
+      .category = CATEGORY_INVERSE,
+      .symbol = "BTCUSD",
+      .base = "BTC",
+      .quote = "USD",
+      .settle = "BTC",
+      .tick = { 10, 2 },
+      .step = { 1, 0 },
+      .min_qty = { 1, 0 },
+      .max_limit_qty = { 25000000, 0 },
+      .max_market_qty = { 10000000, 0 },
+      .min_notional = { 0, -1 },
+      .max_price = { 199999980, 2 },
+      .max_leverage = { 10000, 2 },
+      .near = { 93010, 0 },
+      FEES_LINEAR,
+      .levels = LEVELS,
+      .grid_ticks = 5,
       .typical_lots = 40000 },
 };
 
+/* --- options --- */
+
+static const int64_t strikes[] = { 90000, 95000, 100000 };
+
+_Static_assert(INSTRUMENT_COUNT == INSTRUMENT_FIRST_OPTION + 2 * ARRAY_LEN(strikes),
+               "a call and a put for each strike");
+
+static struct instrument options[2 * ARRAY_LEN(strikes)];
+static char option_symbols[2 * ARRAY_LEN(strikes)][SYMBOL_MAX];
+static char option_displays[2 * ARRAY_LEN(strikes)][SYMBOL_MAX];
+
+/* The last Friday of a month, from a time on, at eight in the morning. */
+static int64_t delivery_after(int64_t at_ms)
+{
+    int64_t days = at_ms / DAY_MS + 1;
+    time_t then;
+    struct tm now;
+    struct tm week_later;
+
+    for (;; days++) {
+        then = (time_t)(days * DAY_SECONDS);
+        (void)gmtime_r(&then, &now);
+        then += WEEK_DAYS * DAY_SECONDS;
+        (void)gmtime_r(&then, &week_later);
+        if (now.tm_wday == FRIDAY && now.tm_mon != week_later.tm_mon)
+            return days * DAY_MS + DELIVERY_HOUR * HOUR_MS;
+    }
+}
+
+static void name_option(size_t at, int64_t delivery_ms, int64_t strike, bool is_call)
+{
+    static const char months[][4] = { "JAN", "FEB", "MAR", "APR", "MAY", "JUN",
+                                      "JUL", "AUG", "SEP", "OCT", "NOV", "DEC" };
+    time_t seconds = (time_t)(delivery_ms / 1000);
+    struct tm day;
+    char date[16];
+
+    (void)gmtime_r(&seconds, &day);
+    (void)snprintf(date, sizeof(date), "%d%s%02d", day.tm_mday, months[day.tm_mon],
+                   day.tm_year % 100);
+    (void)snprintf(option_symbols[at], SYMBOL_MAX, "BTC-%s-%" PRId64 "-%c-USDT", date, strike,
+                   is_call ? 'C' : 'P');
+    (void)snprintf(option_displays[at], SYMBOL_MAX, "BTCUSDT-%s-%" PRId64 "-%c", date, strike,
+                   is_call ? 'C' : 'P');
+}
+
+static void make_options(void)
+{
+    int64_t delivery_ms = delivery_after(clock_wall_ms() + AHEAD_DAYS * DAY_MS);
+
+    for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+        int64_t strike = strikes[i / 2];
+
+        name_option(i, delivery_ms, strike, i % 2 == 0);
+        options[i] = (struct instrument){
+            .index = INSTRUMENT_FIRST_OPTION + (int)i,
+            .symbol_id = 2000 + (int)i,
+            .category = CATEGORY_OPTION,
+            .symbol = option_symbols[i],
+            .base = "BTC",
+            .quote = "USDT",
+            .settle = "USDT",
+            .tick = { 5, 0 },
+            .step = { 1, 2 },
+            .min_qty = { 1, 2 },
+            .max_limit_qty = { 500, 0 },
+            .max_market_qty = { 500, 0 },
+            .min_notional = { 0, -1 },
+            .max_price = { 1110000, 0 },
+            .max_leverage = { 0, -1 },
+            .near = { 5000, 0 },
+            .taker_fee = { 3, 4 },
+            .maker_fee = { 2, 4 },
+            .levels = OPTION_LEVELS,
+            .grid_ticks = 1,
+            .typical_lots = 300,
+            .is_call = i % 2 == 0,
+            .strike = strike,
+            .delivery_ms = delivery_ms,
+            .display = option_displays[i],
+        };
+    }
+}
+
 const struct instrument *instrument_at(int index)
 {
-    return &instruments[index];
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    if (index < INSTRUMENT_FIRST_OPTION)
+        return &instruments[index];
+    (void)pthread_once(&once, make_options);
+    return &options[index - INSTRUMENT_FIRST_OPTION];
 }
 
 const struct instrument *instrument_find(enum category category, const char *symbol)
 {
-    for (size_t i = 0; i < ARRAY_LEN(instruments); i++) {
-        if (instruments[i].category == category && strcmp(instruments[i].symbol, symbol) == 0)
-            return &instruments[i];
+    for (int i = 0; i < INSTRUMENT_COUNT; i++) {
+        const struct instrument *instrument = instrument_at(i);
+
+        if (instrument->category == category && strcmp(instrument->symbol, symbol) == 0)
+            return instrument;
     }
     return NULL;
+}
+
+bool instrument_is_contract(const struct instrument *instrument)
+{
+    return instrument->category == CATEGORY_LINEAR || instrument->category == CATEGORY_INVERSE;
 }
 
 struct decimal instrument_price(const struct instrument *instrument, int64_t ticks)
@@ -147,14 +291,46 @@ struct decimal instrument_qty(const struct instrument *instrument, int64_t lots)
     return (struct decimal){ instrument->step.mantissa * lots, instrument->step.scale };
 }
 
-struct decimal instrument_value(const struct instrument *instrument, decimal_int ticks_lots)
+decimal_int instrument_units(const struct instrument *instrument, int64_t ticks, int64_t lots)
 {
-    const struct decimal value = {
-        instrument->tick.mantissa * instrument->step.mantissa * ticks_lots,
+    decimal_int qty = instrument->step.mantissa * lots;
+
+    if (instrument->category != CATEGORY_INVERSE)
+        return (decimal_int)ticks * lots;
+    for (int32_t i = 0; i < INVERSE_SCALE + instrument->tick.scale - instrument->step.scale; i++)
+        qty *= 10;
+    return qty / (instrument->tick.mantissa * ticks);
+}
+
+struct decimal instrument_value(const struct instrument *instrument, decimal_int units)
+{
+    struct decimal value = {
+        instrument->tick.mantissa * instrument->step.mantissa * units,
         instrument->tick.scale + instrument->step.scale,
     };
 
+    if (instrument->category == CATEGORY_INVERSE)
+        value = (struct decimal){ units / INVERSE_CUT, INVERSE_SCALE - INVERSE_CUT_DIGITS };
     return decimal_trim(value);
+}
+
+struct decimal instrument_worth(const struct instrument *instrument, int64_t ticks, int64_t lots)
+{
+    return instrument_value(instrument, instrument_units(instrument, ticks, lots));
+}
+
+struct decimal instrument_average(const struct instrument *instrument, struct decimal cost,
+                                  int64_t lots)
+{
+    struct decimal qty = instrument_qty(instrument, lots);
+    struct decimal average = DECIMAL_ZERO;
+
+    if (lots == 0 || decimal_sign(&cost) == 0)
+        return average;
+    if (instrument->category == CATEGORY_INVERSE ? decimal_div(&average, &qty, &cost, 8)
+                                                 : decimal_div(&average, &cost, &qty, 10))
+        return DECIMAL_ZERO;
+    return decimal_trim(average);
 }
 
 static enum err count_steps(struct decimal value, struct decimal step, int64_t *count)

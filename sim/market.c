@@ -3,8 +3,10 @@
 #include "sim/market.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "sim/match.h"
+#include "sim/options.h"
 #include "sim/random.h"
 
 #define COINS           3
@@ -13,7 +15,7 @@
 #define NOISE_PPB       200000  /* bound */
 #define NOISE_STEP_PPB  20000
 #define SPOT_NOISE_PPB  20000
-#define MINUTE_MS       60000
+#define MINUTE_MS       INT64_C(60000)
 #define JITTERED_LEVELS 20
 #define BILLION         1000000000
 
@@ -27,11 +29,20 @@ struct market {
     int64_t anchor_ticks[INSTRUMENT_COUNT];
     int64_t anchor_ppb[INSTRUMENT_COUNT];
     int64_t interest_lots[INSTRUMENT_COUNT];
+    struct past past;
 };
+
+#define OPTIONS_STEP_MS 500 /* options move ten times slower */
+#define OPTIONS_TRADES  3   /* there are from the start */
 
 static int coin_of(int instrument)
 {
     return instrument % COINS;
+}
+
+static bool is_option(int instrument)
+{
+    return instrument >= INSTRUMENT_FIRST_OPTION;
 }
 
 /* Triangle: 0 at 0, up to +amplitude, down to -amplitude, back. */
@@ -65,6 +76,16 @@ static int64_t mid_at(const struct market *market, int instrument, int64_t ppb)
     decimal_int move = (decimal_int)anchor * (ppb - market->anchor_ppb[instrument]) / BILLION;
 
     return anchor + (int64_t)move;
+}
+
+/* Where the market wants an instrument to stand now. */
+static int64_t mid_now(const struct exchange *exchange, int index)
+{
+    const struct market *market = exchange->market;
+
+    if (is_option(index))
+        return option_mid(exchange, instrument_at(index));
+    return mid_at(market, index, deviation_ppb(market, index));
 }
 
 /* --- makers --- */
@@ -105,7 +126,7 @@ static void fill_levels(struct market *market, struct book *book,
 {
     int64_t step = side == SIDE_BUY ? -instrument->grid_ticks : instrument->grid_ticks;
 
-    for (int i = 0; i < MARKET_LEVELS; i++) {
+    for (int i = 0; i < instrument->levels; i++) {
         int64_t ticks = top + step * i;
 
         if (ticks > 0 && !book_maker_at(book, side, ticks))
@@ -117,7 +138,7 @@ static void quote(struct exchange *exchange, int index, int64_t mid)
 {
     const struct instrument *instrument = instrument_at(index);
     struct book *book = &exchange->books[index];
-    int64_t span = instrument->grid_ticks * (MARKET_LEVELS - 1);
+    int64_t span = instrument->grid_ticks * (instrument->levels - 1);
     int64_t bid = top_ticks(instrument, SIDE_BUY, mid);
     int64_t ask = top_ticks(instrument, SIDE_SELL, mid);
 
@@ -161,7 +182,7 @@ static void maybe_take(struct exchange *exchange, int index)
     int64_t best = book_best_ticks(&exchange->books[index], side_opposite(side));
     int64_t lots = instrument->typical_lots * random_between(&market->random, 1, 60) / 100;
 
-    if (best == 0 || random_between(&market->random, 0, 3) != 0)
+    if (best == 0 || random_between(&market->random, 0, is_option(index) ? 39 : 3) != 0)
         return;
     (void)match_market_taker(exchange, instrument, side, best, lots > 0 ? lots : 1);
 }
@@ -178,6 +199,8 @@ void market_step(struct exchange *exchange)
 {
     struct market *market = exchange->market;
 
+    for (int i = 0; i < INSTRUMENT_COUNT; i++)
+        tape_advance(&exchange->tapes[i], exchange->now_ms);
     if (market->paused)
         return;
     market->time_ms += MARKET_STEP_MS;
@@ -188,7 +211,9 @@ void market_step(struct exchange *exchange)
             wander(market, market->spot_ppb[coin], SPOT_NOISE_PPB / 4, SPOT_NOISE_PPB);
     }
     for (int i = 0; i < INSTRUMENT_COUNT; i++) {
-        quote(exchange, i, mid_at(market, i, deviation_ppb(market, i)));
+        if (is_option(i) && market->time_ms % OPTIONS_STEP_MS != 0)
+            break;
+        quote(exchange, i, mid_now(exchange, i));
         jitter(exchange, i, SIDE_BUY);
         jitter(exchange, i, SIDE_SELL);
         maybe_take(exchange, i);
@@ -219,55 +244,56 @@ static enum err jump_one(struct exchange *exchange, const struct instrument *ins
     return ERR_NONE;
 }
 
+static bool named(const struct instrument *instrument, const char *symbol)
+{
+    return instrument->category != CATEGORY_OPTION && strcmp(instrument->symbol, symbol) == 0;
+}
+
+/* All of a base coin go together; what one of them refuses, the others may have done. */
 enum err market_jump(struct exchange *exchange, const char *symbol, struct decimal price)
 {
-    const struct instrument *linear = instrument_find(CATEGORY_LINEAR, symbol);
-    const struct instrument *spot = instrument_find(CATEGORY_SPOT, symbol);
-    enum err err;
+    const char *base = NULL;
+    enum err err = ERR_NONE;
 
-    if (!linear || !spot)
+    for (int i = 0; i < INSTRUMENT_COUNT && !base; i++) {
+        if (named(instrument_at(i), symbol))
+            base = instrument_at(i)->base;
+    }
+    if (!base)
         return ERR_NOT_FOUND;
-    err = jump_one(exchange, linear, price);
-    return err ? err : jump_one(exchange, spot, price);
+    for (int i = 0; i < INSTRUMENT_COUNT && !err; i++) {
+        const struct instrument *instrument = instrument_at(i);
+
+        if (instrument->category != CATEGORY_OPTION && strcmp(instrument->base, base) == 0)
+            err = jump_one(exchange, instrument, price);
+        else if (strcmp(instrument->base, base) == 0)
+            quote(exchange, i, mid_now(exchange, i));
+    }
+    return err;
 }
 
 /* --- the start --- */
 
-static struct candle past_candle(struct market *market, int index, int64_t start_ms,
-                                 int64_t offset_ms)
-{
-    int coin = coin_of(index);
-    int64_t open = mid_at(market, index, wave_ppb(offset_ms + market->phase_ms[coin]));
-    int64_t close = mid_at(market, index, wave_ppb(offset_ms + MINUTE_MS + market->phase_ms[coin]));
-    int64_t lots = instrument_at(index)->typical_lots * random_between(&market->random, 20, 80);
-    int64_t low = open < close ? open : close;
-    int64_t high = open < close ? close : open;
-
-    low -= low / 20000;
-    high += high / 20000;
-    return (struct candle){ .start_ms = start_ms,
-                            .open = open,
-                            .high = high,
-                            .low = low,
-                            .close = close,
-                            .lots = lots,
-                            .turnover = (decimal_int)(open + close) / 2 * lots };
-}
-
 static enum err start_tape(struct exchange *exchange, int index)
 {
-    struct candle *past = calloc(MARKET_HISTORY_MINUTES, sizeof(*past));
-    int64_t first_ms = exchange->now_ms - exchange->now_ms % MINUTE_MS -
-                       (int64_t)MARKET_HISTORY_MINUTES * MINUTE_MS;
+    const struct past *past = &exchange->market->past;
+    const struct instrument *instrument = instrument_at(index);
+    struct candle *minutes = calloc(TAPE_DAY, sizeof(*minutes));
+    enum err err;
 
-    if (!past)
+    if (!minutes)
         return ERR_NO_MEMORY;
-    for (int i = 0; i < MARKET_HISTORY_MINUTES; i++)
-        past[i] = past_candle(exchange->market, index, first_ms + (int64_t)i * MINUTE_MS,
-                              (int64_t)(i - MARKET_HISTORY_MINUTES) * MINUTE_MS);
-    tape_init(&exchange->tapes[index], past, MARKET_HISTORY_MINUTES);
-    free(past);
-    return ERR_NONE;
+    for (int i = 0; i < TAPE_DAY; i++) {
+        int64_t start_ms = past->end_ms - (TAPE_DAY - i) * MINUTE_MS;
+
+        minutes[i].start_ms = -1;
+        past_merge(past, instrument, start_ms, start_ms + MINUTE_MS, &minutes[i]);
+    }
+    err = tape_init(&exchange->tapes[index], instrument, minutes, TAPE_DAY);
+    free(minutes);
+    if (!err)
+        tape_advance(&exchange->tapes[index], exchange->now_ms);
+    return err;
 }
 
 enum err market_init(struct exchange *exchange, uint64_t seed)
@@ -278,6 +304,8 @@ enum err market_init(struct exchange *exchange, uint64_t seed)
         return ERR_NO_MEMORY;
     exchange->market = market;
     market->random = seed;
+    market->past.seed = seed;
+    market->past.end_ms = exchange->now_ms - exchange->now_ms % MINUTE_MS;
     for (int coin = 0; coin < COINS; coin++)
         market->phase_ms[coin] = random_between(&market->random, 0, WAVE_PERIOD_MS - 1);
     for (int i = 0; i < INSTRUMENT_COUNT; i++) {
@@ -286,28 +314,59 @@ enum err market_init(struct exchange *exchange, uint64_t seed)
         if (instrument_ticks(instrument, instrument->near, &market->anchor_ticks[i]))
             return ERR_INTERNAL;
         market->interest_lots[i] = instrument->typical_lots * 20000;
+        market->past.end_ticks[i] = mid_now(exchange, i);
         if (start_tape(exchange, i))
             return ERR_NO_MEMORY;
-        quote(exchange, i, mid_at(market, i, deviation_ppb(market, i)));
+        quote(exchange, i, market->past.end_ticks[i]);
+        for (int trade = 0; is_option(i) && trade < OPTIONS_TRADES; trade++)
+            (void)match_market_taker(exchange, instrument, SIDE_BUY, INT64_MAX, 1);
     }
     return ERR_NONE;
 }
 
 void market_deinit(struct exchange *exchange)
 {
+    for (int i = 0; i < INSTRUMENT_COUNT; i++)
+        tape_deinit(&exchange->tapes[i]);
     free(exchange->market);
     exchange->market = NULL;
 }
 
-int64_t market_index_ticks(const struct exchange *exchange, int instrument)
+int64_t market_index_of(int64_t ticks)
 {
-    int64_t mid = exchange->mids[instrument];
+    return ticks - ticks / 20000;
+}
 
-    return mid - mid / 20000;
+const struct past *market_past(const struct exchange *exchange)
+{
+    return &exchange->market->past;
 }
 
 int64_t market_open_interest_lots(const struct exchange *exchange, int instrument)
 {
     return exchange->market->interest_lots[instrument] +
-           (int64_t)(exchange->tapes[instrument].trades_count % 100);
+           (int64_t)(exchange->tapes[instrument].trades_count % 100) * 2;
+}
+
+/* Every hour its own, within 5 % of today's; even, as both sides are counted. */
+int64_t market_open_interest_then(const struct exchange *exchange, int instrument, int64_t at_ms)
+{
+    int64_t lots = exchange->market->interest_lots[instrument];
+    uint64_t hash = past_hash(&exchange->market->past, 0x2000 + (uint64_t)instrument, at_ms);
+
+    return (lots - lots * (int64_t)(hash % 1000) / 20000) / 2 * 2;
+}
+
+int64_t market_next_funding_ms(int64_t now_ms)
+{
+    return now_ms - now_ms % MARKET_FUNDING_MS + MARKET_FUNDING_MS;
+}
+
+struct decimal market_funding_rate(const struct exchange *exchange, int instrument, int64_t at_ms)
+{
+    uint64_t hash = past_hash(&exchange->market->past, 0x3000 + (uint64_t)instrument, at_ms);
+    const struct decimal usual = { 1, 4 };
+    const struct decimal other = { (int64_t)(hash >> 8) % 20001 - 10000, 8 };
+
+    return hash % 4 ? usual : decimal_trim(other);
 }

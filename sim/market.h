@@ -10,10 +10,10 @@
 #pragma once
 
 #include "sim/exchange.h"
+#include "sim/past.h"
 
-#define MARKET_STEP_MS         50
-#define MARKET_LEVELS          200 /* that makers keep on each side */
-#define MARKET_HISTORY_MINUTES 1440
+#define MARKET_STEP_MS    50
+#define MARKET_FUNDING_MS INT64_C(28800000)
 
 /* Fills books, tapes and mids; kept in exchange->market. ERR_NO_MEMORY. */
 MUST_CHECK enum err market_init(struct exchange *exchange, uint64_t seed);
@@ -22,11 +22,19 @@ void market_deinit(struct exchange *exchange);
 /* One step of MARKET_STEP_MS. */
 void market_step(struct exchange *exchange);
 void market_pause(struct exchange *exchange, bool paused);
-/* Moves the mid of both categories there and trades through what rests between. ERR_NOT_FOUND,
- * ERR_INVALID. */
+/* Moves the mid of all categories of the symbol's base coin there and trades through what rests
+ * between. ERR_NOT_FOUND, ERR_INVALID. */
 MUST_CHECK enum err market_jump(struct exchange *exchange, const char *symbol,
                                 struct decimal price);
 
-/* The 24 h figures that no one trades: ticks and lots. */
-int64_t market_index_ticks(const struct exchange *exchange, int instrument);
+/* The index price that belongs to a mid. */
+int64_t market_index_of(int64_t ticks);
+/* The minutes before the start. */
+const struct past *market_past(const struct exchange *exchange);
+/* Both sides counted, so it is even. */
 int64_t market_open_interest_lots(const struct exchange *exchange, int instrument);
+int64_t market_open_interest_then(const struct exchange *exchange, int instrument, int64_t at_ms);
+/* When funding is settled next. */
+int64_t market_next_funding_ms(int64_t now_ms);
+/* Of the settlement at that time. */
+struct decimal market_funding_rate(const struct exchange *exchange, int instrument, int64_t at_ms);

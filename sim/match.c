@@ -8,6 +8,7 @@
 #include "sim/money.h"
 
 #define PROTECTION_PERCENT 5
+#define INVERSE_FEE_SCALE  8
 
 static const struct {
     int linear, spot;
@@ -75,11 +76,11 @@ static void tell_order(struct exchange *exchange, const struct sim_order *order)
 static void owe_account(struct exchange *exchange, const struct instrument *instrument)
 {
     exchange->wallet_owed = true;
-    if (instrument->category == CATEGORY_LINEAR)
+    if (instrument_is_contract(instrument))
         exchange->position_owed[instrument->index] = true;
 }
 
-static void tell_account(struct exchange *exchange)
+void match_tell_account(struct exchange *exchange)
 {
     for (int i = 0; i < INSTRUMENT_COUNT; i++) {
         if (exchange->position_owed[i] && exchange->callbacks)
@@ -97,6 +98,8 @@ static struct wallet *held_wallet(struct exchange *exchange, const struct sim_or
 {
     const struct instrument *instrument = order->instrument;
 
+    if (instrument_is_contract(instrument))
+        return account_settle(&exchange->account, instrument);
     return account_wallet(&exchange->account,
                           order->side == SIDE_BUY ? instrument->quote : instrument->base);
 }
@@ -109,14 +112,13 @@ static struct decimal wanted_hold(const struct exchange *exchange, const struct 
 
     if (!order_is_open(order) || order->type == ORDER_TYPE_MARKET)
         return DECIMAL_ZERO;
-    if (instrument->category == CATEGORY_LINEAR)
+    if (instrument_is_contract(instrument))
         return account_margin_for(
             &exchange->account, instrument,
-            instrument_value(instrument,
-                             (decimal_int)order->ticks * smaller(leaves, order->opening_lots)));
+            instrument_worth(instrument, order->ticks, smaller(leaves, order->opening_lots)));
     if (order->side == SIDE_SELL)
         return instrument_qty(instrument, leaves);
-    return instrument_value(instrument, (decimal_int)order->ticks * leaves);
+    return instrument_worth(instrument, order->ticks, leaves);
 }
 
 static void update_hold(struct exchange *exchange, struct sim_order *order)
@@ -128,8 +130,8 @@ static void update_hold(struct exchange *exchange, struct sim_order *order)
     if (decimal_sign(&more) == 0)
         return;
     order->held = wanted;
-    if (order->instrument->category == CATEGORY_LINEAR) {
-        exchange->account.order_margin = money_add(exchange->account.order_margin, more);
+    if (instrument_is_contract(order->instrument)) {
+        wallet->order_margin = money_add(wallet->order_margin, more);
         return;
     }
     wallet->locked = money_add(wallet->locked, more);
@@ -137,7 +139,7 @@ static void update_hold(struct exchange *exchange, struct sim_order *order)
 }
 
 /* What must be free for the order as it stands: for limit orders the hold, with the opening fee for
- * linear. */
+ * contracts. */
 static struct decimal cost_of(const struct exchange *exchange, const struct sim_order *order)
 {
     const struct instrument *instrument = order->instrument;
@@ -150,24 +152,21 @@ static struct decimal cost_of(const struct exchange *exchange, const struct sim_
         if (order->in_quote)
             return order->budget;
         if (order->side == SIDE_SELL || order->type == ORDER_TYPE_LIMIT) {
-            return order->side == SIDE_SELL
-                       ? instrument_qty(instrument, leaves)
-                       : instrument_value(instrument, (decimal_int)order->ticks * leaves);
+            return order->side == SIDE_SELL ? instrument_qty(instrument, leaves)
+                                            : instrument_worth(instrument, order->ticks, leaves);
         }
         return instrument_value(instrument, book_cost(book, order->side, order->ticks, leaves));
     }
     if (order->type == ORDER_TYPE_MARKET)
         ticks = exchange->mids[instrument->index];
-    value = instrument_value(instrument, (decimal_int)ticks * smaller(leaves, order->opening_lots));
+    value = instrument_worth(instrument, ticks, smaller(leaves, order->opening_lots));
     return money_add(account_margin_for(&exchange->account, instrument, value),
                      money_mul(value, instrument->taker_fee));
 }
 
 static bool has_funds(struct exchange *exchange, const struct sim_order *order)
 {
-    const struct wallet *wallet = order->instrument->category == CATEGORY_LINEAR
-                                      ? &exchange->account.wallets[COIN_USDT]
-                                      : held_wallet(exchange, order);
+    const struct wallet *wallet = held_wallet(exchange, order);
     struct decimal free = money_add(account_free(&exchange->account, wallet), order->held);
 
     return !money_less(free, cost_of(exchange, order));
@@ -226,7 +225,10 @@ static struct decimal fee_of(const struct sim_order *order, struct decimal qty,
     const struct instrument *instrument = order->instrument;
     bool in_base = instrument->category == CATEGORY_SPOT && order->side == SIDE_BUY;
 
-    return money_mul(in_base ? qty : value, maker ? instrument->maker_fee : instrument->taker_fee);
+    struct decimal fee =
+        money_mul(in_base ? qty : value, maker ? instrument->maker_fee : instrument->taker_fee);
+
+    return instrument->category == CATEGORY_INVERSE ? money_cut(fee, INVERSE_FEE_SCALE) : fee;
 }
 
 static void record_execution(struct exchange *exchange, struct sim_order *order,
@@ -260,9 +262,9 @@ static void fill_order(struct exchange *exchange, struct sim_order *order, int64
 {
     const struct instrument *instrument = order->instrument;
     struct decimal qty = instrument_qty(instrument, lots);
-    struct decimal value = instrument_value(instrument, (decimal_int)ticks * lots);
+    struct decimal value = instrument_worth(instrument, ticks, lots);
     struct sim_execution execution = { .ticks = ticks, .lots = lots, .maker = maker };
-    struct linear_result result = { 0, DECIMAL_ZERO };
+    struct contract_result result = { 0, DECIMAL_ZERO };
 
     execution.value = value;
     execution.fee = fee_of(order, qty, value, maker);
@@ -270,8 +272,8 @@ static void fill_order(struct exchange *exchange, struct sim_order *order, int64
     if (instrument->category == CATEGORY_SPOT)
         account_spot_fill(&exchange->account, instrument, order->side, qty, value, execution.fee);
     else
-        result = account_linear_fill(&exchange->account, instrument, order->side, ticks, lots,
-                                     execution.fee, exchange->now_ms);
+        result = account_contract_fill(&exchange->account, instrument, order->side, ticks, lots,
+                                       execution.fee, exchange->now_ms);
     execution.closed_lots = result.closed_lots;
     execution.pnl = result.pnl;
     exchange->account.positions[instrument->index].seq = exchange->seq;
@@ -329,7 +331,7 @@ static void trade(struct exchange *exchange, const struct instrument *instrument
         fill_order(exchange, taker, ticks, lots, false);
     if (maker)
         fill_maker(exchange, maker, ticks, lots);
-    if (instrument->category == CATEGORY_LINEAR && (taker || maker))
+    if (instrument_is_contract(instrument) && (taker || maker))
         trim_reduce_only(exchange, instrument);
 }
 
@@ -378,7 +380,7 @@ int64_t match_market_taker(struct exchange *exchange, const struct instrument *i
         trade(exchange, instrument, NULL, side, entry, step);
         taken += step;
     }
-    tell_account(exchange);
+    match_tell_account(exchange);
     return taken;
 }
 
@@ -440,9 +442,9 @@ static void execute(struct exchange *exchange, struct sim_order *order)
             end_unfilled(exchange, order);
     }
     tell_order(exchange, order);
-    if (order->instrument->category == CATEGORY_LINEAR)
+    if (instrument_is_contract(order->instrument))
         exchange->position_owed[order->instrument->index] = true;
-    tell_account(exchange);
+    match_tell_account(exchange);
 }
 
 static int64_t protective_ticks(const struct exchange *exchange, int index, enum side side)
@@ -457,7 +459,7 @@ static int open_count(const struct exchange *exchange, const struct instrument *
 {
     int count = 0;
 
-    if (instrument->category == CATEGORY_LINEAR)
+    if (instrument_is_contract(instrument))
         return history_open_count(exchange->history, instrument->index);
     for (int i = 0; i < INSTRUMENT_COUNT; i++) {
         if (instrument_at(i)->category == CATEGORY_SPOT)
@@ -495,9 +497,9 @@ static struct sim_order order_from(struct exchange *exchange, const struct sim_r
         order.tif = TIF_IOC;
         order.ticks = protective_ticks(exchange, instrument->index, order.side);
     }
-    order.fee_coin = instrument->quote;
-    if (instrument->category == CATEGORY_SPOT && order.side == SIDE_BUY)
-        order.fee_coin = instrument->base;
+    order.fee_coin = instrument->settle;
+    if (instrument->category == CATEGORY_SPOT)
+        order.fee_coin = order.side == SIDE_BUY ? instrument->base : instrument->quote;
     return order;
 }
 
@@ -506,7 +508,7 @@ static struct refusal fit_to_position(const struct exchange *exchange, struct si
 {
     const struct instrument *instrument = order->instrument;
     int64_t most =
-        instrument->category == CATEGORY_LINEAR ? closable(exchange, instrument, order->side) : 0;
+        instrument_is_contract(instrument) ? closable(exchange, instrument, order->side) : 0;
 
     order->opening_lots = order->lots > most ? order->lots - most : 0;
     if (!order->reduce_only || instrument->category == CATEGORY_SPOT)
@@ -578,8 +580,8 @@ struct refusal match_amend(struct exchange *exchange, struct sim_order *order, i
         order->lots = lots;
         update_hold(exchange, order);
         tell_order(exchange, order);
-        exchange->position_owed[instrument->index] = instrument->category == CATEGORY_LINEAR;
-        tell_account(exchange);
+        exchange->position_owed[instrument->index] = instrument_is_contract(instrument);
+        match_tell_account(exchange);
         return accepted;
     }
     book_remove(&exchange->books[instrument->index], order->entry);
@@ -595,7 +597,7 @@ void match_cancel(struct exchange *exchange, struct sim_order *order)
     exchange->seq++;
     close_order(exchange, order, STATUS_CANCELLED, "CancelByUser", "EC_NoError");
     tell_order(exchange, order);
-    if (order->instrument->category == CATEGORY_LINEAR)
+    if (instrument_is_contract(order->instrument))
         exchange->position_owed[order->instrument->index] = true;
-    tell_account(exchange);
+    match_tell_account(exchange);
 }

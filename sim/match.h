@@ -9,7 +9,7 @@
 
 #include "sim/exchange.h"
 
-#define MATCH_OPEN_MAX 500 /* open orders of a linear symbol; of spot in all */
+#define MATCH_OPEN_MAX 500 /* open orders of a contract; of spot in all */
 
 /* A create that passed the checks. */
 struct sim_request {
@@ -36,6 +36,8 @@ MUST_CHECK struct refusal match_amend(struct exchange *exchange, struct sim_orde
 /* The order must be open. */
 void match_cancel(struct exchange *exchange, struct sim_order *order);
 bool order_is_open(const struct sim_order *order);
+/* Tells of the positions and the wallet that have changed, once. */
+void match_tell_account(struct exchange *exchange);
 
 /* Somebody else takes up to `lots` from the book. Returns the lots taken. */
 int64_t match_market_taker(struct exchange *exchange, const struct instrument *instrument,

@@ -16,15 +16,26 @@ void message_execution_fast(cJSON *out, const struct sim_execution *execution);
 void message_position(cJSON *out, const struct exchange *exchange,
                       const struct instrument *instrument, bool stream);
 /* `coins`: a comma list, NULL or "" for all. */
-void message_wallet(cJSON *out, struct exchange *exchange, const char *coins);
+void message_wallet(cJSON *out, const struct exchange *exchange, const char *coins);
+/* Whether a comma list names the coin. */
+bool message_coin_listed(const char *coins, const char *coin);
 void message_ticker_rest(cJSON *out, const struct exchange *exchange,
                          const struct instrument *instrument);
 void message_ticker_stream(cJSON *out, const struct exchange *exchange,
                            const struct instrument *instrument);
 void message_instrument(cJSON *out, const struct instrument *instrument);
-void message_trade_rest(cJSON *out, const struct instrument *instrument,
-                        const struct public_trade *trade);
-void message_trade_stream(cJSON *out, const struct instrument *instrument,
-                          const struct public_trade *trade);
+void message_trade_rest(cJSON *out, const struct exchange *exchange,
+                        const struct instrument *instrument, const struct public_trade *trade);
+void message_trade_stream(cJSON *out, const struct exchange *exchange,
+                          const struct instrument *instrument, const struct public_trade *trade);
+/* Options have their own shapes. */
+void message_option(cJSON *out, const struct instrument *option);
+void message_option_ticker(cJSON *out, const struct exchange *exchange,
+                           const struct instrument *option, bool stream);
+/* What a trade of an option says besides. */
+void message_option_trade(cJSON *out, const struct exchange *exchange,
+                          const struct instrument *option);
+/* Prices, volume and turnover, for the stream. */
+void message_candle(cJSON *out, const struct instrument *instrument, const struct candle *candle);
 /* [price, size] at the end of a list. */
 void message_level(cJSON *list, const struct instrument *instrument, int64_t ticks, int64_t lots);

@@ -5,8 +5,6 @@
 #include "sim/messages.h"
 #include "sim/money.h"
 
-#define FUNDING_MS 28800000
-
 static const char *const directions[] = { "PlusTick", "ZeroPlusTick", "MinusTick",
                                           "ZeroMinusTick" };
 
@@ -46,7 +44,7 @@ static void add_day(cJSON *out, const struct exchange *exchange,
     build_decimal(out, "price24hPcnt",
                   money_div(change, decimal_from_int(tape->prev_24h_ticks), 6));
     build_qty(out, "volume24h", instrument, tape->volume_lots);
-    build_decimal(out, "turnover24h", instrument_value(instrument, tape->turnover));
+    build_decimal(out, "turnover24h", instrument_value(instrument, tape->turnover_units));
 }
 
 static void add_contract(cJSON *out, const struct exchange *exchange,
@@ -55,16 +53,19 @@ static void add_contract(cJSON *out, const struct exchange *exchange,
     int index = instrument->index;
     int64_t interest = market_open_interest_lots(exchange, index);
     int64_t mid = exchange->mids[index];
+    int64_t funding_ms = market_next_funding_ms(exchange->now_ms);
 
     build_price(out, "markPrice", instrument, mid);
-    build_price(out, "indexPrice", instrument, market_index_ticks(exchange, index));
+    build_price(out, "indexPrice", instrument, market_index_of(mid));
     build_price(out, "prevPrice1h", instrument, exchange->tapes[index].prev_1h_ticks);
     build_qty(out, "openInterest", instrument, interest);
     build_decimal(out, "openInterestValue",
-                  money_cut(instrument_value(instrument, (decimal_int)mid * interest), 2));
-    build_text(out, "fundingRate", "0.0001");
-    build_int_text(out, "nextFundingTime",
-                   exchange->now_ms - exchange->now_ms % FUNDING_MS + FUNDING_MS);
+                  money_cut(instrument_worth(instrument, mid, interest), 2));
+    build_qty(out, "singleOpenInterest", instrument, interest / 2);
+    build_decimal(out, "singleOpenInterestValue",
+                  money_cut(instrument_worth(instrument, mid, interest / 2), 2));
+    build_decimal(out, "fundingRate", market_funding_rate(exchange, index, funding_ms));
+    build_int_text(out, "nextFundingTime", funding_ms);
     build_text(out, "fundingIntervalHour", "8");
     build_text(out, "fundingCap", "0.005");
     build_text(out, "preOpenPrice", "");
@@ -80,11 +81,15 @@ static const struct build_constant contract_constants[] = {
 void message_ticker_rest(cJSON *out, const struct exchange *exchange,
                          const struct instrument *instrument)
 {
+    if (instrument->category == CATEGORY_OPTION) {
+        message_option_ticker(out, exchange, instrument, false);
+        return;
+    }
     add_day(out, exchange, instrument);
     add_best(out, exchange, instrument);
     if (instrument->category == CATEGORY_SPOT) {
         build_price(out, "usdIndexPrice", instrument,
-                    market_index_ticks(exchange, instrument->index));
+                    market_index_of(exchange->mids[instrument->index]));
         return;
     }
     add_contract(out, exchange, instrument);
@@ -94,10 +99,14 @@ void message_ticker_rest(cJSON *out, const struct exchange *exchange,
 void message_ticker_stream(cJSON *out, const struct exchange *exchange,
                            const struct instrument *instrument)
 {
+    if (instrument->category == CATEGORY_OPTION) {
+        message_option_ticker(out, exchange, instrument, true);
+        return;
+    }
     add_day(out, exchange, instrument);
     if (instrument->category == CATEGORY_SPOT) {
         build_price(out, "usdIndexPrice", instrument,
-                    market_index_ticks(exchange, instrument->index));
+                    market_index_of(exchange->mids[instrument->index]));
         return;
     }
     build_text(out, "tickDirection", directions[exchange->tapes[instrument->index].last_direction]);
@@ -124,7 +133,7 @@ static void add_spot_filters(cJSON *out, const struct instrument *instrument)
     build_text(out, "stTag", "0");
 }
 
-static void add_linear_filters(cJSON *out, const struct instrument *instrument)
+static void add_contract_filters(cJSON *out, const struct instrument *instrument)
 {
     cJSON *leverage = build_object(out, "leverageFilter");
     cJSON *price = build_object(out, "priceFilter");
@@ -141,8 +150,10 @@ static void add_linear_filters(cJSON *out, const struct instrument *instrument)
     build_decimal(lots, "qtyStep", instrument->step);
     build_decimal(lots, "postOnlyMaxOrderQty", instrument->max_limit_qty);
     build_decimal(lots, "maxMktOrderQty", instrument->max_market_qty);
-    build_decimal(lots, "minNotionalValue", instrument->min_notional);
-    build_text(out, "contractType", "LinearPerpetual");
+    if (!decimal_is_none(&instrument->min_notional))
+        build_decimal(lots, "minNotionalValue", instrument->min_notional);
+    build_text(out, "contractType",
+               instrument->category == CATEGORY_LINEAR ? "LinearPerpetual" : "InversePerpetual");
     build_text(out, "settleCoin", instrument->settle);
     build_text(out, "launchTime", "1585526400000");
     build_text(out, "deliveryTime", "0");
@@ -162,6 +173,10 @@ void message_instrument(cJSON *out, const struct instrument *instrument)
     bool spot = instrument->category == CATEGORY_SPOT;
     cJSON *risk;
 
+    if (instrument->category == CATEGORY_OPTION) {
+        message_option(out, instrument);
+        return;
+    }
     build_text(out, "symbol", instrument->symbol);
     build_int(out, "symbolId", instrument->symbol_id);
     build_text(out, "status", "Trading");
@@ -170,15 +185,15 @@ void message_instrument(cJSON *out, const struct instrument *instrument)
     if (spot)
         add_spot_filters(out, instrument);
     else
-        add_linear_filters(out, instrument);
+        add_contract_filters(out, instrument);
     risk = build_object(out, "riskParameters");
     build_text(risk, "priceLimitRatioX", spot ? "0.005" : "0.01");
     build_text(risk, "priceLimitRatioY", spot ? "0.01" : "0.02");
     build_text(out, "symbolType", "");
 }
 
-void message_trade_rest(cJSON *out, const struct instrument *instrument,
-                        const struct public_trade *trade)
+void message_trade_rest(cJSON *out, const struct exchange *exchange,
+                        const struct instrument *instrument, const struct public_trade *trade)
 {
     build_text(out, "execId", trade->id);
     build_text(out, "symbol", instrument->symbol);
@@ -189,22 +204,36 @@ void message_trade_rest(cJSON *out, const struct instrument *instrument,
     build_bool(out, "isBlockTrade", false);
     build_bool(out, "isRPITrade", false);
     build_int_text(out, "seq", (int64_t)trade->seq);
+    if (instrument->category == CATEGORY_OPTION)
+        message_option_trade(out, exchange, instrument);
 }
 
-void message_trade_stream(cJSON *out, const struct instrument *instrument,
-                          const struct public_trade *trade)
+void message_trade_stream(cJSON *out, const struct exchange *exchange,
+                          const struct instrument *instrument, const struct public_trade *trade)
 {
     build_int(out, "T", trade->at_ms);
     build_text(out, "s", instrument->symbol);
     build_text(out, "S", side_theirs(trade->side));
     build_qty(out, "v", instrument, trade->lots);
     build_price(out, "p", instrument, trade->ticks);
-    if (instrument->category == CATEGORY_LINEAR)
+    if (instrument_is_contract(instrument))
         build_text(out, "L", directions[trade->direction]);
     build_text(out, "i", trade->id);
     build_bool(out, "BT", false);
     build_bool(out, "RPI", false);
     build_int(out, "seq", (int64_t)trade->seq);
+    if (instrument->category == CATEGORY_OPTION)
+        message_option_trade(out, exchange, instrument);
+}
+
+void message_candle(cJSON *out, const struct instrument *instrument, const struct candle *candle)
+{
+    build_price(out, "open", instrument, candle->open);
+    build_price(out, "close", instrument, candle->close);
+    build_price(out, "high", instrument, candle->high);
+    build_price(out, "low", instrument, candle->low);
+    build_qty(out, "volume", instrument, candle->lots);
+    build_decimal(out, "turnover", instrument_value(instrument, candle->units));
 }
 
 void message_level(cJSON *list, const struct instrument *instrument, int64_t ticks, int64_t lots)

@@ -38,7 +38,7 @@ void private_execution(struct private_frames *frames, const struct sim_execution
 
     if (item)
         message_execution(item, execution, true);
-    item = new_item(frames, TOPIC_EXECUTION_FAST, category);
+    item = execution->funding ? NULL : new_item(frames, TOPIC_EXECUTION_FAST, category);
     if (item)
         message_execution_fast(item, execution);
 }

@@ -14,9 +14,14 @@ static void send_object(struct socket_session *session, cJSON *object)
     char *text = cJSON_PrintUnformatted(object);
 
     if (text)
-        socket_send(session, text, strlen(text));
+        socket_reply(session, text, strlen(text));
     free(text);
     cJSON_Delete(object);
+}
+
+static bool is_contracts(const struct socket_session *session)
+{
+    return session->kind == SOCKET_LINEAR || session->kind == SOCKET_INVERSE;
 }
 
 /* Members and their presence differ between the sockets. */
@@ -34,29 +39,38 @@ static void acknowledge(struct socket_session *session, const char *op, bool suc
         send_object(session, ack);
         return;
     }
-    if (session->kind == SOCKET_LINEAR || req_id)
+    if (is_contracts(session) || req_id)
         build_text(ack, "req_id", req_id ? req_id : "");
     build_text(ack, "op", op);
     send_object(session, ack);
 }
 
+static void add_time(cJSON *object, const struct socket_session *session)
+{
+    char digits[24];
+
+    (void)snprintf(digits, sizeof(digits), "%" PRId64, session->sockets->exchange->now_ms);
+    (void)cJSON_AddItemToArray(build_list(object, "args"), cJSON_CreateString(digits));
+}
+
 static void answer_ping(struct socket_session *session, const char *req_id)
 {
     cJSON *pong = cJSON_CreateObject();
-    char digits[24];
 
-    if (session->kind == SOCKET_PRIVATE) {
+    if (session->kind == SOCKET_OPTION) {
+        add_time(pong, session);
+        build_text(pong, "op", "pong");
+    } else if (session->kind == SOCKET_PRIVATE) {
         if (req_id)
             build_text(pong, "req_id", req_id);
         build_text(pong, "op", "pong");
-        (void)snprintf(digits, sizeof(digits), "%" PRId64, session->sockets->exchange->now_ms);
-        (void)cJSON_AddItemToArray(build_list(pong, "args"), cJSON_CreateString(digits));
+        add_time(pong, session);
         build_text(pong, "conn_id", session->conn_id);
     } else {
         build_bool(pong, "success", true);
         build_text(pong, "ret_msg", "pong");
         build_text(pong, "conn_id", session->conn_id);
-        if (session->kind == SOCKET_LINEAR || req_id)
+        if (is_contracts(session) || req_id)
             build_text(pong, "req_id", req_id ? req_id : "");
         build_text(pong, "op", "ping");
     }
@@ -87,11 +101,11 @@ static void answer_auth(struct socket_session *session, const cJSON *args)
 /* Collects the topics of a request as a set. False: the reason says why it is refused as a whole.
  */
 static bool read_topics(const struct socket_session *session, const cJSON *args, bool subscribe,
-                        uint64_t *set, size_t *args_bytes, char reason[REASON_BYTES])
+                        struct topic_set *set, size_t *args_bytes, char reason[REASON_BYTES])
 {
     const cJSON *arg;
 
-    *set = 0;
+    memset(set, 0, sizeof(*set));
     *args_bytes = 0;
     cJSON_ArrayForEach(arg, args)
     {
@@ -103,11 +117,11 @@ static bool read_topics(const struct socket_session *session, const cJSON *args,
                            name ? name : "");
             return false;
         }
-        if (subscribe && ((session->topics | *set) >> bit & 1)) {
+        if (subscribe && (topics_have(&session->topics, bit) || topics_have(set, bit))) {
             (void)snprintf(reason, REASON_BYTES, "error:already subscribed,topic:%.80s", name);
             return false;
         }
-        *set |= (uint64_t)1 << bit;
+        topics_add(set, bit);
         *args_bytes += strlen(name);
     }
     return true;
@@ -124,16 +138,61 @@ static const char *refused_for(const struct socket_session *session, const cJSON
     return NULL;
 }
 
-static void subscribe(struct socket_session *session, uint64_t set, size_t args_bytes)
+static void change_args(struct socket_session *session, bool joins, size_t bytes)
 {
-    session->args_bytes += args_bytes;
-    for (int bit = 0; bit < 64; bit++) {
-        if (!(set >> bit & 1))
+    if (joins)
+        session->args_bytes += bytes;
+    else
+        session->args_bytes -= bytes < session->args_bytes ? bytes : session->args_bytes;
+}
+
+static void change_topics(struct socket_session *session, bool joins, const struct topic_set *set)
+{
+    const struct sockets *sockets = session->sockets;
+
+    for (int bit = 0; bit < TOPIC_BITS; bit++) {
+        if (!topics_have(set, bit))
             continue;
-        if (session->sockets->on_subscribed)
-            session->sockets->on_subscribed(session, bit, session->sockets->userdata);
-        session->topics |= (uint64_t)1 << bit;
+        if (!joins) {
+            socket_leave(session, bit);
+            continue;
+        }
+        if (sockets->on_subscribed)
+            sockets->on_subscribed(session, bit, sockets->userdata);
+        socket_join(session, bit);
     }
+}
+
+/* Option sockets take what is right, name what is not, and have an answer of their own. */
+static void answer_option_topics(struct socket_session *session, bool joins, const cJSON *args)
+{
+    cJSON *answer = cJSON_CreateObject();
+    cJSON *data = cJSON_CreateObject();
+    cJSON *failed = build_list(data, "failTopics");
+    cJSON *done = build_list(data, "successTopics");
+    struct topic_set set = { { 0 } };
+    const cJSON *arg;
+
+    cJSON_ArrayForEach(arg, args)
+    {
+        const char *name = cJSON_GetStringValue(arg);
+        int bit = name ? topic_find(session->kind, name) : -1;
+        bool good = bit >= 0 && !topics_have(&set, bit) &&
+                    topics_have(&session->topics, bit) != joins &&
+                    (!joins || session->args_bytes + strlen(name) <= REQUEST_ARGS_BYTES_MAX);
+
+        (void)cJSON_AddItemToArray(good ? done : failed, cJSON_CreateString(name ? name : ""));
+        if (good) {
+            topics_add(&set, bit);
+            change_args(session, joins, strlen(name));
+        }
+    }
+    build_bool(answer, "success", cJSON_GetArraySize(failed) == 0 && cJSON_GetArraySize(done) > 0);
+    build_text(answer, "conn_id", session->conn_id);
+    (void)cJSON_AddItemToObject(answer, "data", data);
+    build_text(answer, "type", "COMMAND_RESP");
+    send_object(session, answer);
+    change_topics(session, joins, &set);
 }
 
 static void answer_topics(struct socket_session *session, const char *op, const cJSON *args,
@@ -143,11 +202,15 @@ static void answer_topics(struct socket_session *session, const char *op, const 
     const char *refused = refused_for(session, args);
     char reason[REASON_BYTES];
     size_t args_bytes = 0;
-    uint64_t set = 0;
+    struct topic_set set = { { 0 } };
 
+    if (session->kind == SOCKET_OPTION) {
+        answer_option_topics(session, joins, args);
+        return;
+    }
     if (!refused && !read_topics(session, args, joins, &set, &args_bytes, reason))
         refused = reason;
-    if (!refused && joins && session->kind == SOCKET_PRIVATE && topics_mix(set))
+    if (!refused && joins && session->kind == SOCKET_PRIVATE && topics_mix(&set))
         refused = "Params Error";
     if (!refused && joins && session->kind != SOCKET_PRIVATE &&
         session->args_bytes + args_bytes > REQUEST_ARGS_BYTES_MAX)
@@ -157,12 +220,8 @@ static void answer_topics(struct socket_session *session, const char *op, const 
         return;
     }
     acknowledge(session, op, true, session->kind == SOCKET_SPOT ? op : "", req_id);
-    if (joins) {
-        subscribe(session, set, args_bytes);
-        return;
-    }
-    session->topics &= ~set;
-    session->args_bytes -= args_bytes < session->args_bytes ? args_bytes : session->args_bytes;
+    change_args(session, joins, args_bytes);
+    change_topics(session, joins, &set);
 }
 
 void request_answer(struct socket_session *session, const char *text, size_t bytes)

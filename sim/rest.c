@@ -22,6 +22,10 @@ static const struct route routes[] = {
     { "GET", "/v5/market/orderbook", false, 0, rest_orderbook },
     { "GET", "/v5/market/recent-trade", false, 0, rest_recent_trades },
     { "GET", "/v5/market/kline", false, 0, rest_klines },
+    { "GET", "/v5/market/mark-price-kline", false, 0, rest_mark_klines },
+    { "GET", "/v5/market/index-price-kline", false, 0, rest_index_klines },
+    { "GET", "/v5/market/funding/history", false, 0, rest_funding_history },
+    { "GET", "/v5/market/open-interest", false, 0, rest_open_interest },
     { "POST", "/v5/order/create", true, 10, sim_rest_create },
     { "POST", "/v5/order/amend", true, 10, rest_amend },
     { "POST", "/v5/order/cancel", true, 10, rest_cancel },
@@ -32,6 +36,7 @@ static const struct route routes[] = {
     { "GET", "/v5/position/list", true, 50, rest_positions },
     { "POST", "/v5/position/set-leverage", true, 10, rest_set_leverage },
     { "GET", "/v5/account/wallet-balance", true, 50, rest_wallet },
+    { "GET", "/v5/asset/transfer/query-account-coins-balance", true, 5, rest_coins },
     { "GET", "/v5/account/info", true, 50, rest_account_info },
     { "GET", "/v5/account/fee-rate", true, 5, rest_fee_rate },
     { "GET", "/v5/user/query-api", true, 10, rest_query_api },
@@ -217,6 +222,8 @@ static struct refusal run(struct rest *rest, const struct route *route,
         refusal =
             auth_check(&rest->login, &request->headers, post ? request->body : request->query,
                        post ? request->body_bytes : strlen(request->query), rest->exchange->now_ms);
+    if (!refusal.code && post && rest->rights.read_only)
+        refusal = (struct refusal){ 10005, "Permission denied: this key is read-only" };
     if (!refusal.code && post)
         refusal = read_body(call, request);
     else if (!refusal.code)
@@ -246,8 +253,8 @@ void rest_handle(struct rest *rest, const struct rest_request *request, struct r
     const struct route *route = find_route(request);
     struct rest_call call = { .exchange = rest->exchange,
                               .login = &rest->login,
-                              .book_u = rest->book_u,
-                              .userdata = rest->userdata };
+                              .rights = &rest->rights,
+                              .feeds = rest->feeds };
     struct refusal refusal;
 
     memset(answer, 0, sizeof(*answer));

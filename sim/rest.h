@@ -1,7 +1,7 @@
 /* sim/rest.h - the REST half: a request in, an answer out.
  *
- * rest.c has the table of routes, signatures and the envelope; rest_market.c, rest_trade.c and
- * rest_account.c have the handlers.
+ * rest.c has the table of routes, signatures and the envelope; the other rest_*.c have the
+ * handlers.
  *
  * Threads: owned by one.
  */
@@ -12,7 +12,7 @@
 #include "sim/exchange.h"
 
 #define REST_PARAMS_MAX 32
-#define REST_ROUTES_MAX 32
+#define REST_ROUTES_MAX 48
 
 struct rest_request {
     const char *method;
@@ -30,21 +30,34 @@ struct rest_answer {
     int limit; /* requests a second of this route, 0: no limit headers */
 };
 
+struct feeds; /* sim/feeds.h */
+
 struct rest_param {
     char *name;
     char *value;
+};
+
+#define KEY_IPS_MAX 8
+#define KEY_IP_MAX  48
+
+/* What the key may do, as query-api shows it; the door for tests changes it. */
+struct key_rights {
+    bool withdraw;
+    bool read_only; /* then every POST is refused with 10005 */
+    char ips[KEY_IPS_MAX][KEY_IP_MAX];
+    size_t ips_count; /* 0: bound to no address */
 };
 
 /* One request on its way through a handler. */
 struct rest_call {
     struct exchange *exchange;
     const struct auth_login *login;
+    const struct key_rights *rights;
     struct rest_param params[REST_PARAMS_MAX]; /* of GET, decoded */
     size_t params_count;
-    cJSON *body;                                        /* of POST */
-    cJSON *result;                                      /* to fill */
-    uint64_t (*book_u)(int instrument, void *userdata); /* of the 1000-level stream */
-    void *userdata;
+    cJSON *body;         /* of POST */
+    cJSON *result;       /* to fill */
+    struct feeds *feeds; /* borrowed: what it published is what REST shows */
 };
 
 struct rest_stats {
@@ -57,10 +70,10 @@ struct rest_stats {
 struct rest {
     struct exchange *exchange;
     struct auth_login login;
+    struct key_rights rights;
     struct rest_stats stats;
-    bool no_limits; /* the limit headers say so much that nobody waits */
-    uint64_t (*book_u)(int instrument, void *userdata);
-    void *userdata;
+    bool no_limits;      /* the limit headers say so much that nobody waits */
+    struct feeds *feeds; /* borrowed: what it published is what REST shows */
 };
 
 /* Counts a request as seen. */
@@ -81,14 +94,18 @@ bool call_bool(const struct rest_call *call, const char *name);
  */
 bool call_int(const struct rest_call *call, const char *name, int64_t low, int64_t high,
               int64_t otherwise, int64_t *out);
+/* The number in the parameter `cursor`, UINT64_MAX when absent. False: not one of ours. */
+bool call_cursor(const struct rest_call *call, const char *name, uint64_t *out);
+/* Adds `nextPageCursor`; 0: the last page. */
+void result_cursor(struct rest_call *call, const char *name, uint64_t number);
 /* The parameter `category`; 10001 when it is none of the four. */
 MUST_CHECK struct refusal call_category(const struct rest_call *call, enum category *out);
 
 typedef struct refusal rest_handler(struct rest_call *call);
 
 rest_handler rest_time, rest_instruments, rest_tickers, rest_orderbook, rest_recent_trades,
-    rest_klines;
+    rest_klines, rest_mark_klines, rest_index_klines, rest_funding_history, rest_open_interest;
 rest_handler sim_rest_create, rest_amend, rest_cancel, rest_cancel_all, rest_open_orders,
     rest_order_history, rest_executions;
-rest_handler rest_positions, rest_wallet, rest_account_info, rest_fee_rate, rest_query_api,
-    rest_set_leverage;
+rest_handler rest_positions, rest_wallet, rest_coins, rest_account_info, rest_fee_rate,
+    rest_query_api, rest_set_leverage;

@@ -1,4 +1,4 @@
-/* Positions, wallet, settings of the account. */
+/* Positions, balances, settings of the account. */
 #include <string.h>
 
 #include "sim/check.h"
@@ -6,40 +6,88 @@
 #include "sim/money.h"
 #include "sim/rest.h"
 
-#define USER_ID 1000001
+#define COINS_MAX 10
 
 static const struct refusal fine = { 0, "OK" };
 
+/* --- positions --- */
+
+struct position_query {
+    enum category category;
+    const char *symbol; /* NULL: any that is open */
+    const char *settle; /* NULL: any */
+    uint64_t first;     /* instrument to start from */
+    int64_t limit;
+};
+
+static const char *filled_text(const struct rest_call *call, const char *name)
+{
+    const char *text = call_text(call, name);
+
+    return text && *text ? text : NULL;
+}
+
+static struct refusal read_positions(const struct rest_call *call, struct position_query *out)
+{
+    const struct instrument *instrument;
+    struct refusal refusal = call_category(call, &out->category);
+
+    if (refusal.code)
+        return refusal;
+    out->symbol = filled_text(call, "symbol");
+    out->settle = filled_text(call, "settleCoin");
+    if (out->category == CATEGORY_SPOT)
+        return (struct refusal){ 10001, "params error: category is invalid" };
+    if (out->category == CATEGORY_LINEAR && !out->symbol && !out->settle)
+        return (struct refusal){ 10001, "params error: symbol or settleCoin is required" };
+    if (!call_int(call, "limit", 1, 200, 20, &out->limit) ||
+        !call_cursor(call, "position", &out->first))
+        return (struct refusal){ 10001, "params error: limit or cursor is invalid" };
+    if (out->first == UINT64_MAX)
+        out->first = 0;
+    return out->symbol ? check_symbol(call_text(call, "category"), out->symbol, &instrument) : fine;
+}
+
+static bool position_wanted(const struct position_query *query, const struct exchange *exchange,
+                            const struct instrument *instrument)
+{
+    if (instrument->category != query->category)
+        return false;
+    if (query->symbol)
+        return strcmp(query->symbol, instrument->symbol) == 0;
+    return exchange->account.positions[instrument->index].lots != 0 &&
+           (!query->settle || strcmp(query->settle, instrument->settle) == 0);
+}
+
 struct refusal rest_positions(struct rest_call *call)
 {
-    const char *symbol = call_text(call, "symbol");
-    const char *settle = call_text(call, "settleCoin");
-    bool named = symbol && *symbol;
-    enum category category = CATEGORY_LINEAR;
-    struct refusal refusal = call_category(call, &category);
+    struct position_query query;
+    struct refusal refusal = read_positions(call, &query);
+    uint64_t next = 0;
+    int64_t added = 0;
     cJSON *list;
 
     if (refusal.code)
         return refusal;
-    if (category == CATEGORY_SPOT)
-        return (struct refusal){ 10001, "params error: category is invalid" };
-    if (category == CATEGORY_LINEAR && !named && (!settle || !*settle))
-        return (struct refusal){ 10001, "params error: symbol or settleCoin is required" };
     list = build_list(call->result, "list");
-    for (int i = 0; i < INSTRUMENT_COUNT; i++) {
-        const struct instrument *instrument = instrument_at(i);
-        bool open = call->exchange->account.positions[i].lots != 0;
+    for (uint64_t i = query.first; i < INSTRUMENT_COUNT; i++) {
+        const struct instrument *instrument = instrument_at((int)i);
 
-        if (instrument->category != category)
+        if (query.category == CATEGORY_OPTION ||
+            !position_wanted(&query, call->exchange, instrument))
             continue;
-        if (named ? strcmp(symbol, instrument->symbol) == 0
-                  : open && strcmp(settle, instrument->settle) == 0)
-            message_position(build_item(list), call->exchange, instrument, false);
+        message_position(build_item(list), call->exchange, instrument, false);
+        if (++added == query.limit) {
+            next = i + 1;
+            break;
+        }
     }
-    build_text(call->result, "nextPageCursor", "");
-    build_text(call->result, "category", category_word(category));
+    result_cursor(call, "position", next);
+    build_text(call->result, "category", category_word(query.category));
     return fine;
 }
+
+/* --- balances --- */
 
 struct refusal rest_wallet(struct rest_call *call)
 {
@@ -52,6 +100,74 @@ struct refusal rest_wallet(struct rest_call *call)
     message_wallet(build_item(list), call->exchange, call_text(call, "coin"));
     return fine;
 }
+
+/* What the other wallets hold. */
+static const struct {
+    const char *coin;
+    const char *balance;
+} fund[] = { { "USDT", "25000" }, { "BTC", "0.5" }, { "USDC", "0" } };
+
+static void add_balance(cJSON *list, const char *coin, const char *balance, bool bonus)
+{
+    cJSON *out = build_item(list);
+
+    build_text(out, "coin", coin);
+    build_text(out, "transferBalance", balance);
+    build_text(out, "walletBalance", balance);
+    build_text(out, "bonus", bonus ? "0" : "");
+}
+
+static void add_unified(cJSON *list, const struct rest_call *call, const char *coins, bool bonus)
+{
+    const struct account *account = &call->exchange->account;
+
+    for (int i = 0; i < COIN_COUNT; i++) {
+        char text[DECIMAL_TEXT_MAX];
+
+        if (message_coin_listed(coins, account->wallets[i].coin))
+            add_balance(list, account->wallets[i].coin,
+                        decimal_format(&account->wallets[i].balance, text), bonus);
+    }
+}
+
+static size_t count_coins(const char *coins)
+{
+    size_t count = 1;
+
+    for (; *coins; coins++)
+        count += *coins == ',';
+    return count;
+}
+
+struct refusal rest_coins(struct rest_call *call)
+{
+    const char *type = call_text(call, "accountType");
+    const char *coins = filled_text(call, "coin");
+    bool unified = type && strcmp(type, "UNIFIED") == 0;
+    int64_t bonus;
+    cJSON *list;
+
+    if (!unified && (!type || strcmp(type, "FUND") != 0))
+        return (struct refusal){ 131002, "Parameter error: accountType is UNIFIED or FUND" };
+    if (unified && !coins)
+        return (struct refusal){ 131002, "Parameter error: coin is required for UNIFIED" };
+    if (coins && count_coins(coins) > COINS_MAX)
+        return (struct refusal){ 131002, "Parameter error: at most 10 coins" };
+    if (!call_int(call, "withBonus", 0, 1, 0, &bonus))
+        return (struct refusal){ 131002, "Parameter error: withBonus is 0 or 1" };
+    build_text(call->result, "memberId", ACCOUNT_USER_TEXT);
+    build_text(call->result, "accountType", type);
+    list = build_list(call->result, "balance");
+    if (unified)
+        add_unified(list, call, coins, bonus == 1);
+    for (size_t i = 0; !unified && i < ARRAY_LEN(fund); i++) {
+        if (!coins || message_coin_listed(coins, fund[i].coin))
+            add_balance(list, fund[i].coin, fund[i].balance, bonus == 1);
+    }
+    return fine;
+}
+
+/* --- settings --- */
 
 struct refusal rest_account_info(struct rest_call *call)
 {
@@ -66,89 +182,42 @@ struct refusal rest_account_info(struct rest_call *call)
     return fine;
 }
 
+static void add_fee_rate(cJSON *list, const struct instrument *instrument, bool option)
+{
+    cJSON *row = build_item(list);
+
+    build_text(row, "symbol", option ? "" : instrument->symbol);
+    build_text(row, "baseCoin", option ? instrument->base : "");
+    build_decimal(row, "takerFeeRate", instrument->taker_fee);
+    build_decimal(row, "makerFeeRate", instrument->maker_fee);
+}
+
 struct refusal rest_fee_rate(struct rest_call *call)
 {
-    const char *symbol = call_text(call, "symbol");
+    const char *symbol = filled_text(call, "symbol");
+    const char *base = filled_text(call, "baseCoin");
+    const struct instrument *named = NULL;
     enum category category = CATEGORY_LINEAR;
     struct refusal refusal = call_category(call, &category);
+    bool option = category == CATEGORY_OPTION;
     cJSON *list;
 
+    if (!refusal.code && symbol && !option)
+        refusal = check_symbol(call_text(call, "category"), symbol, &named);
     if (refusal.code)
         return refusal;
     build_text(call->result, "category", category_word(category));
     list = build_list(call->result, "list");
     for (int i = 0; i < INSTRUMENT_COUNT; i++) {
         const struct instrument *instrument = instrument_at(i);
-        cJSON *row;
 
-        if (instrument->category != category ||
-            (symbol && *symbol && strcmp(symbol, instrument->symbol) != 0))
+        if (instrument->category != category || (named && named != instrument) ||
+            (option && base && strcmp(base, instrument->base) != 0))
             continue;
-        row = build_item(list);
-        build_text(row, "symbol", instrument->symbol);
-        build_text(row, "baseCoin", "");
-        build_decimal(row, "takerFeeRate", instrument->taker_fee);
-        build_decimal(row, "makerFeeRate", instrument->maker_fee);
+        add_fee_rate(list, instrument, option);
+        if (option)
+            break; /* one row a base coin, and there is one */
     }
-    return fine;
-}
-
-static const struct {
-    const char *group;
-    const char *names[3];
-} permissions[] = {
-    { "ContractTrade", { "Order", "Position" } },
-    { "Spot", { "SpotTrade" } },
-    { "Wallet", { NULL } },
-    { "Options", { NULL } },
-    { "Derivatives", { "DerivativesTrade" } },
-    { "CopyTrading", { NULL } },
-    { "BlockTrade", { NULL } },
-    { "Exchange", { NULL } },
-    { "NFT", { NULL } },
-    { "Affiliate", { NULL } },
-    { "Earn", { NULL } },
-};
-
-static const struct build_constant key_constants[] = {
-    { "id", "1" },
-    { "note", "simulation" },
-    { "secret", "" },
-    { "expiredAt", "1970-01-01T00:00:00Z" },
-    { "createdAt", "2025-10-13T03:20:45Z" },
-    { "vipLevel", "No VIP" },
-    { "mktMakerLevel", "0" },
-    { "rsaPublicKey", "" },
-    { "parentUid", "0" },
-    { "kycLevel", "LEVEL_1" },
-    { "kycRegion", "MYS" },
-    { "userIDInt64", "1000001" },
-    { "inviterIDInt64", "0" },
-    { "affiliateIDInt64", "0" },
-};
-
-struct refusal rest_query_api(struct rest_call *call)
-{
-    cJSON *groups = build_object(call->result, "permissions");
-
-    for (size_t i = 0; i < ARRAY_LEN(permissions); i++) {
-        cJSON *names = build_list(groups, permissions[i].group);
-
-        for (size_t j = 0; j < ARRAY_LEN(permissions[i].names) && permissions[i].names[j]; j++)
-            (void)cJSON_AddItemToArray(names, cJSON_CreateString(permissions[i].names[j]));
-    }
-    build_text(call->result, "apiKey", call->login->key);
-    build_constants(call->result, key_constants, ARRAY_LEN(key_constants));
-    (void)cJSON_AddItemToArray(build_list(call->result, "ips"), cJSON_CreateString("*"));
-    build_int(call->result, "readOnly", 0);
-    build_int(call->result, "type", 1);
-    build_int(call->result, "deadlineDay", 89);
-    build_int(call->result, "unified", 0);
-    build_int(call->result, "uta", 1);
-    build_int(call->result, "userID", USER_ID);
-    build_int(call->result, "inviterID", 0);
-    build_int(call->result, "affiliateID", 0);
-    build_bool(call->result, "isMaster", true);
     return fine;
 }
 
@@ -165,7 +234,7 @@ struct refusal rest_set_leverage(struct rest_call *call)
 
     if (refusal.code)
         return refusal;
-    if (instrument->category != CATEGORY_LINEAR || !buy || !sell || strcmp(buy, sell) != 0 ||
+    if (!instrument_is_contract(instrument) || !buy || !sell || strcmp(buy, sell) != 0 ||
         decimal_parse(&leverage, buy) || decimal_trim(leverage).scale > 2)
         return (struct refusal){ 10001, "params error: leverage is invalid" };
     if (money_less(leverage, one) || money_less(instrument->max_leverage, leverage))

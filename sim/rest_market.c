@@ -1,9 +1,10 @@
-/* Public market data. Categories that are not traded here answer empty lists. */
+/* Public market data: time, instruments, tickers, books, trades. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "sim/check.h"
+#include "sim/feeds.h"
 #include "sim/messages.h"
 #include "sim/rest.h"
 
@@ -20,235 +21,221 @@ struct refusal rest_time(struct rest_call *call)
     return fine;
 }
 
-/* Whether the optional filter `symbol` lets it pass. */
-static bool wanted(const struct rest_call *call, const struct instrument *instrument,
-                   enum category category)
+static const char *filled_text(const struct rest_call *call, const char *name)
 {
-    const char *symbol = call_text(call, "symbol");
-    const char *base = call_text(call, "baseCoin");
+    const char *text = call_text(call, name);
 
-    if (instrument->category != category)
+    return text && *text ? text : NULL;
+}
+
+static const struct refusal bad_page = { 10001, "params error: limit or cursor is invalid" };
+
+/* --- lists of instruments --- */
+
+struct list_query {
+    enum category category;
+    const struct instrument *named; /* NULL: all of the category */
+    const char *base;               /* NULL: any */
+    const char *date;               /* of options, "25DEC26"; NULL: any */
+};
+
+static struct refusal read_list(const struct rest_call *call, struct list_query *out)
+{
+    struct refusal refusal = call_category(call, &out->category);
+    const char *symbol = filled_text(call, "symbol");
+
+    out->named = NULL;
+    out->base = filled_text(call, "baseCoin");
+    out->date = filled_text(call, "expDate");
+    if (!refusal.code && symbol)
+        refusal = check_symbol(call_text(call, "category"), symbol, &out->named);
+    return refusal;
+}
+
+static bool is_listed(const struct list_query *query, const struct instrument *instrument)
+{
+    if (instrument->category != query->category)
         return false;
-    if (symbol && *symbol)
-        return strcmp(symbol, instrument->symbol) == 0;
-    return !base || !*base || strcmp(base, instrument->base) == 0;
+    if (query->named)
+        return query->named == instrument;
+    if (query->category == CATEGORY_OPTION && query->date &&
+        !strstr(instrument->symbol, query->date))
+        return false;
+    return !query->base || strcmp(query->base, instrument->base) == 0;
 }
 
-static struct refusal unknown_symbol(const struct rest_call *call, enum category category)
-{
-    const char *symbol = call_text(call, "symbol");
-    const struct instrument *instrument;
-
-    if (!symbol || !*symbol || category == CATEGORY_INVERSE || category == CATEGORY_OPTION)
-        return fine;
-    return check_symbol(call_text(call, "category"), symbol, &instrument);
-}
-
+/* All that is listed is trading. Spot has no pages. */
 struct refusal rest_instruments(struct rest_call *call)
 {
-    enum category category = CATEGORY_LINEAR;
-    struct refusal refusal = call_category(call, &category);
+    const char *status = filled_text(call, "status");
+    struct list_query query;
+    struct refusal refusal = read_list(call, &query);
+    bool paged = query.category != CATEGORY_SPOT;
+    uint64_t first = UINT64_MAX;
+    int64_t limit = INSTRUMENT_COUNT;
+    uint64_t next = 0;
+    int64_t added = 0;
     cJSON *list;
 
-    if (!refusal.code)
-        refusal = unknown_symbol(call, category);
     if (refusal.code)
         return refusal;
-    build_text(call->result, "category", category_word(category));
+    if (paged && (!call_int(call, "limit", 1, 1000, 500, &limit) ||
+                  !call_cursor(call, "instrument", &first)))
+        return bad_page;
+    build_text(call->result, "category", category_word(query.category));
     list = build_list(call->result, "list");
-    for (int i = 0; i < INSTRUMENT_COUNT; i++) {
-        if (wanted(call, instrument_at(i), category))
-            message_instrument(build_item(list), instrument_at(i));
+    for (uint64_t i = first == UINT64_MAX ? 0 : first; i < INSTRUMENT_COUNT; i++) {
+        if (!is_listed(&query, instrument_at((int)i)) || (status && strcmp(status, "Trading") != 0))
+            continue;
+        if (added++ == limit) {
+            next = i;
+            break;
+        }
+        message_instrument(build_item(list), instrument_at((int)i));
     }
-    if (category != CATEGORY_SPOT)
-        build_text(call->result, "nextPageCursor", "");
+    if (paged)
+        result_cursor(call, "instrument", next);
     return fine;
 }
 
 struct refusal rest_tickers(struct rest_call *call)
 {
-    enum category category = CATEGORY_LINEAR;
-    struct refusal refusal = call_category(call, &category);
+    struct list_query query;
+    struct refusal refusal = read_list(call, &query);
     cJSON *list;
 
-    if (!refusal.code)
-        refusal = unknown_symbol(call, category);
+    if (!refusal.code && query.category == CATEGORY_OPTION && !query.named && !query.base)
+        return (struct refusal){ 10001, "params error: symbol or baseCoin is required" };
     if (refusal.code)
         return refusal;
-    build_text(call->result, "category", category_word(category));
+    build_text(call->result, "category", category_word(query.category));
     list = build_list(call->result, "list");
     for (int i = 0; i < INSTRUMENT_COUNT; i++) {
-        if (wanted(call, instrument_at(i), category))
+        if (is_listed(&query, instrument_at(i)))
             message_ticker_rest(build_item(list), call->exchange, instrument_at(i));
     }
     return fine;
 }
 
-static struct refusal named_symbol(const struct rest_call *call, const struct instrument **out)
-{
-    const char *category = call_text(call, "category");
+/* --- books --- */
 
-    return check_symbol(category ? category : "linear", call_text(call, "symbol"), out);
-}
+static const struct {
+    int64_t most, usual;
+} depths[CATEGORY_COUNT] = {
+    [CATEGORY_SPOT] = { 1000, 1 },
+    [CATEGORY_LINEAR] = { 1000, 25 },
+    [CATEGORY_INVERSE] = { 1000, 25 },
+    [CATEGORY_OPTION] = { 25, 1 },
+};
 
 static void add_side(cJSON *out, const char *name, const struct instrument *instrument,
-                     const struct book_side *side, int64_t limit)
+                     const struct feed_level *levels, size_t count, int64_t limit)
 {
     cJSON *list = build_list(out, name);
 
-    for (size_t i = 0; i < side->count && (int64_t)i < limit; i++)
-        message_level(list, instrument, side->levels[i].ticks, side->levels[i].lots);
+    for (size_t i = 0; i < count && (int64_t)i < limit; i++)
+        message_level(list, instrument, levels[i].ticks, levels[i].lots);
 }
 
 struct refusal rest_orderbook(struct rest_call *call)
 {
-    const struct exchange *exchange = call->exchange;
     const struct instrument *instrument = NULL;
-    struct refusal refusal = named_symbol(call, &instrument);
-    const struct book *book;
+    struct refusal refusal =
+        check_symbol(call_text(call, "category"), call_text(call, "symbol"), &instrument);
+    struct feed_picture picture;
     int64_t limit;
 
     if (refusal.code)
         return refusal;
-    if (!call_int(call, "limit", 1, 1000, instrument->category == CATEGORY_SPOT ? 1 : 25, &limit))
+    if (!call_int(call, "limit", 1, depths[instrument->category].most,
+                  depths[instrument->category].usual, &limit))
         return (struct refusal){ 10001, "params error: limit is invalid" };
-    book = &exchange->books[instrument->index];
+    feeds_picture(call->feeds, instrument->index, &picture);
     build_text(call->result, "s", instrument->symbol);
-    add_side(call->result, "b", instrument, &book->bids, limit);
-    add_side(call->result, "a", instrument, &book->asks, limit);
-    build_int(call->result, "ts", exchange->now_ms);
-    build_int(call->result, "u",
-              call->book_u ? (int64_t)call->book_u(instrument->index, call->userdata) : 1);
-    build_int(call->result, "seq", (int64_t)exchange->seq);
-    build_int(call->result, "cts", exchange->now_ms);
+    add_side(call->result, "b", instrument, picture.bids, picture.bids_count, limit);
+    add_side(call->result, "a", instrument, picture.asks, picture.asks_count, limit);
+    build_int(call->result, "ts", call->exchange->now_ms);
+    build_int(call->result, "u", (int64_t)picture.u);
+    build_int(call->result, "seq", (int64_t)picture.seq);
+    build_int(call->result, "cts", picture.at_ms);
     return fine;
+}
+
+/* --- trades --- */
+
+static const struct public_trade *next_trade(const struct rest_call *call, bool wanted[],
+                                             uint64_t back[], int *from)
+{
+    const struct public_trade *newest = NULL;
+
+    for (int i = 0; i < INSTRUMENT_COUNT; i++) {
+        const struct public_trade *trade =
+            wanted[i] ? tape_trade(&call->exchange->tapes[i], back[i]) : NULL;
+
+        if (!trade)
+            wanted[i] = false;
+        else if (!newest || trade->seq > newest->seq) {
+            newest = trade;
+            *from = i;
+        }
+    }
+    if (newest)
+        back[*from]++;
+    return newest;
+}
+
+/* Which options are meant: one, or all of a coin, or its calls or puts. */
+static struct refusal choose_options(const struct rest_call *call, bool wanted[])
+{
+    const char *base = filled_text(call, "baseCoin");
+    const char *type = filled_text(call, "optionType");
+
+    if (type && strcmp(type, "Call") != 0 && strcmp(type, "Put") != 0)
+        return (struct refusal){ 10001, "params error: optionType is Call or Put" };
+    for (int i = INSTRUMENT_FIRST_OPTION; i < INSTRUMENT_COUNT; i++) {
+        const struct instrument *option = instrument_at(i);
+
+        wanted[i] = strcmp(base ? base : "BTC", option->base) == 0 &&
+                    (!type || (strcmp(type, "Call") == 0) == option->is_call);
+    }
+    return fine;
+}
+
+static struct refusal choose_tapes(const struct rest_call *call, enum category category,
+                                   bool wanted[])
+{
+    const struct instrument *instrument = NULL;
+    struct refusal refusal;
+
+    if (category == CATEGORY_OPTION && !filled_text(call, "symbol"))
+        return choose_options(call, wanted);
+    refusal = check_symbol(call_text(call, "category"), call_text(call, "symbol"), &instrument);
+    if (!refusal.code)
+        wanted[instrument->index] = true;
+    return refusal;
 }
 
 struct refusal rest_recent_trades(struct rest_call *call)
 {
-    const struct instrument *instrument = NULL;
-    struct refusal refusal = named_symbol(call, &instrument);
-    int64_t most;
+    enum category category = CATEGORY_LINEAR;
+    struct refusal refusal = call_category(call, &category);
+    uint64_t back[INSTRUMENT_COUNT] = { 0 };
+    bool wanted[INSTRUMENT_COUNT] = { false };
+    bool spot = category == CATEGORY_SPOT;
+    const struct public_trade *trade;
     int64_t limit;
+    int from = 0;
     cJSON *list;
 
+    if (!refusal.code)
+        refusal = choose_tapes(call, category, wanted);
     if (refusal.code)
         return refusal;
-    most = instrument->category == CATEGORY_SPOT ? 60 : 1000;
-    if (!call_int(call, "limit", 1, most, most == 60 ? 60 : 500, &limit))
+    if (!call_int(call, "limit", 1, spot ? 60 : 1000, spot ? 60 : 500, &limit))
         return (struct refusal){ 10001, "params error: limit is invalid" };
-    build_text(call->result, "category", category_word(instrument->category));
+    build_text(call->result, "category", category_word(category));
     list = build_list(call->result, "list");
-    for (int64_t back = 0; back < limit; back++) {
-        const struct public_trade *trade =
-            tape_trade(&call->exchange->tapes[instrument->index], (uint64_t)back);
-
-        if (!trade)
-            break;
-        message_trade_rest(build_item(list), instrument, trade);
-    }
-    return fine;
-}
-
-/* --- candles --- */
-
-static const struct {
-    const char *name;
-    int64_t minutes;
-} intervals[] = {
-    { "1", 1 },    { "3", 3 },     { "5", 5 },     { "15", 15 },   { "30", 30 },
-    { "60", 60 },  { "120", 120 }, { "240", 240 }, { "360", 360 }, { "720", 720 },
-    { "D", 1440 }, { "W", 10080 }, { "M", 43200 },
-};
-
-static int64_t interval_ms(const char *name)
-{
-    for (size_t i = 0; name && i < ARRAY_LEN(intervals); i++) {
-        if (strcmp(intervals[i].name, name) == 0)
-            return intervals[i].minutes * 60000;
-    }
-    return 0;
-}
-
-static void add_candle(cJSON *list, const struct instrument *instrument,
-                       const struct candle *candle)
-{
-    const struct decimal columns[] = {
-        decimal_from_int(candle->start_ms),
-        instrument_price(instrument, candle->open),
-        instrument_price(instrument, candle->high),
-        instrument_price(instrument, candle->low),
-        instrument_price(instrument, candle->close),
-        instrument_qty(instrument, candle->lots),
-        instrument_value(instrument, candle->turnover),
-    };
-    cJSON *row = cJSON_CreateArray();
-    char text[DECIMAL_TEXT_MAX];
-
-    for (size_t i = 0; i < ARRAY_LEN(columns); i++)
-        (void)cJSON_AddItemToArray(row, cJSON_CreateString(decimal_format(&columns[i], text)));
-    (void)cJSON_AddItemToArray(list, row);
-}
-
-/* Merges the older minute into a candle that is walked from new to old. */
-static void merge(struct candle *candle, const struct candle *minute, int64_t start_ms)
-{
-    if (candle->start_ms != start_ms) {
-        *candle = *minute;
-        candle->start_ms = start_ms;
-        return;
-    }
-    candle->open = minute->open;
-    candle->high = minute->high > candle->high ? minute->high : candle->high;
-    candle->low = minute->low < candle->low ? minute->low : candle->low;
-    candle->lots += minute->lots;
-    candle->turnover += minute->turnover;
-}
-
-static void add_candles(cJSON *list, const struct tape *tape, const struct instrument *instrument,
-                        int64_t span_ms, int64_t first_ms, int64_t last_ms, int64_t limit)
-{
-    struct candle candle = { .start_ms = -1 };
-    const struct candle *minute;
-    int64_t added = 0;
-
-    for (uint64_t back = 0; added < limit && (minute = tape_candle(tape, back)); back++) {
-        int64_t start_ms = minute->start_ms - minute->start_ms % span_ms;
-
-        if (start_ms > last_ms)
-            continue;
-        if (start_ms < first_ms)
-            break;
-        if (candle.start_ms >= 0 && candle.start_ms != start_ms) {
-            add_candle(list, instrument, &candle);
-            added++;
-        }
-        merge(&candle, minute, start_ms);
-    }
-    if (candle.start_ms >= 0 && added < limit)
-        add_candle(list, instrument, &candle);
-}
-
-struct refusal rest_klines(struct rest_call *call)
-{
-    const struct instrument *instrument = NULL;
-    struct refusal refusal = named_symbol(call, &instrument);
-    int64_t span_ms = interval_ms(call_text(call, "interval"));
-    int64_t first_ms;
-    int64_t last_ms;
-    int64_t limit;
-
-    if (refusal.code)
-        return refusal;
-    if (span_ms == 0)
-        return (struct refusal){ 10001, "params error: interval is invalid" };
-    if (!call_int(call, "limit", 1, 1000, 200, &limit) ||
-        !call_int(call, "start", 0, INT64_MAX, 0, &first_ms) ||
-        !call_int(call, "end", 0, INT64_MAX, INT64_MAX, &last_ms))
-        return (struct refusal){ 10001, "params error: start, end or limit is invalid" };
-    build_text(call->result, "symbol", instrument->symbol);
-    build_text(call->result, "category", category_word(instrument->category));
-    add_candles(build_list(call->result, "list"), &call->exchange->tapes[instrument->index],
-                instrument, span_ms, first_ms, last_ms, limit);
+    for (; limit > 0 && (trade = next_trade(call, wanted, back, &from)); limit--)
+        message_trade_rest(build_item(list), call->exchange, instrument_at(from), trade);
     return fine;
 }

@@ -1,7 +1,4 @@
 /* Orders and executions of the account. */
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "sim/check.h"
@@ -195,39 +192,6 @@ struct refusal rest_cancel_all(struct rest_call *call)
     return fine;
 }
 
-/* Cursors come back as they went out, or percent-encoded once more: the number after the name
- * counts. */
-static bool read_cursor(const struct rest_call *call, const char *name, uint64_t *out)
-{
-    const char *text = call_text(call, "cursor");
-    const char *at;
-
-    *out = UINT64_MAX;
-    if (is_empty(text))
-        return true;
-    at = strstr(text, name);
-    if (!at)
-        return false;
-    at += strlen(name);
-    if (*at == '=')
-        at++;
-    else if (strncmp(at, "%3D", 3) == 0)
-        at += 3;
-    if (*at < '0' || *at > '9')
-        return false;
-    *out = strtoull(at, NULL, 10);
-    return true;
-}
-
-static void add_cursor(cJSON *out, const char *name, uint64_t number)
-{
-    char cursor[64] = "";
-
-    if (number)
-        (void)snprintf(cursor, sizeof(cursor), "%s%%3D%" PRIu64 "%%26", name, number);
-    build_text(out, "nextPageCursor", cursor);
-}
-
 struct order_query {
     struct filter filter;
     bool open;
@@ -270,7 +234,7 @@ static void list_orders(struct rest_call *call, const struct order_query *query)
         last = order->number;
         added++;
     }
-    add_cursor(call->result, "page_args", added == query->limit ? last : 0);
+    result_cursor(call, "page_args", added == query->limit ? last : 0);
     build_text(call->result, "category", category_word(query->filter.category));
 }
 
@@ -309,7 +273,7 @@ struct refusal rest_open_orders(struct rest_call *call)
     if (!call_int(call, "openOnly", 0, 2, 0, &open_only))
         return (struct refusal){ 10001, "params error: openOnly is invalid" };
     if (!call_int(call, "limit", 1, 50, 20, &query.limit) ||
-        !read_cursor(call, "page_args", &query.before))
+        !call_cursor(call, "page_args", &query.before))
         return bad_page;
     if (has_id(call)) {
         list_one(call, query.filter.category, find_by_id(call, query.filter.category));
@@ -355,7 +319,7 @@ struct refusal rest_order_history(struct rest_call *call)
     if (refusal.code)
         return refusal;
     if (!call_int(call, "limit", 1, 50, 20, &query.limit) ||
-        !read_cursor(call, "page_args", &query.before))
+        !call_cursor(call, "page_args", &query.before))
         return bad_page;
     if (has_id(call)) {
         order = find_by_id(call, query.filter.category);
@@ -373,6 +337,7 @@ struct execution_query {
     struct filter filter;
     const char *order_id;
     const char *link;
+    const char *type; /* execType; "" or NULL: any */
     int64_t first_ms;
     int64_t last_ms;
     uint64_t before;
@@ -382,7 +347,9 @@ struct execution_query {
 static bool execution_wanted(const struct execution_query *query,
                              const struct sim_execution *execution)
 {
-    if (execution->number >= query->before)
+    if (execution->number >= query->before ||
+        (!is_empty(query->type) &&
+         strcmp(query->type, execution->funding ? "Funding" : "Trade") != 0))
         return false;
     if (!is_empty(query->order_id))
         return execution->instrument->category == query->filter.category &&
@@ -434,26 +401,24 @@ static void list_executions(struct rest_call *call, const struct execution_query
         }
         number = chained ? execution->previous : number - 1;
     }
-    add_cursor(call->result, "exec", added == query->limit ? last : 0);
+    result_cursor(call, "exec", added == query->limit ? last : 0);
     build_text(call->result, "category", category_word(query->filter.category));
 }
 
 struct refusal rest_executions(struct rest_call *call)
 {
     struct execution_query query = { .order_id = call_text(call, "orderId"),
-                                     .link = call_text(call, "orderLinkId") };
+                                     .link = call_text(call, "orderLinkId"),
+                                     .type = call_text(call, "execType") };
     struct refusal refusal = read_filter(call, false, &query.filter);
-    const char *type = call_text(call, "execType");
 
     if (!refusal.code)
         refusal = read_window(call, &query.first_ms, &query.last_ms);
     if (refusal.code)
         return refusal;
     if (!call_int(call, "limit", 1, 100, 50, &query.limit) ||
-        !read_cursor(call, "exec", &query.before))
+        !call_cursor(call, "exec", &query.before))
         return bad_page;
-    if (!is_empty(type) && strcmp(type, "Trade") != 0)
-        query.before = 0; /* there are only trades */
     list_executions(call, &query);
     return fine;
 }

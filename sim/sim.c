@@ -182,8 +182,7 @@ static void connect_parts(struct sim *sim)
     sim->exchange.userdata = sim;
     sim->rest.exchange = &sim->exchange;
     sim->rest.login = (struct auth_login){ sim->key, sim->secret };
-    sim->rest.book_u = feeds_book_u;
-    sim->rest.userdata = sim->feeds;
+    sim->rest.feeds = sim->feeds;
     sim->sockets.epoll = sim->epoll;
     sim->sockets.exchange = &sim->exchange;
     sim->sockets.login = &sim->rest.login;
@@ -195,6 +194,7 @@ static void connect_parts(struct sim *sim)
     sim->control.rest = &sim->rest;
     sim->control.sockets = &sim->sockets;
     sim->control.exchange = &sim->exchange;
+    sim->control.feeds = sim->feeds;
     sim->step_due_ms = clock_mono_ms();
 }
 

@@ -28,8 +28,8 @@ static const struct {
     const char *path;
     enum socket_kind kind;
 } paths[] = {
-    { "/v5/public/spot", SOCKET_SPOT },
-    { "/v5/public/linear", SOCKET_LINEAR },
+    { "/v5/public/spot", SOCKET_SPOT },       { "/v5/public/linear", SOCKET_LINEAR },
+    { "/v5/public/inverse", SOCKET_INVERSE }, { "/v5/public/option", SOCKET_OPTION },
     { "/v5/private", SOCKET_PRIVATE },
 };
 
@@ -151,6 +151,8 @@ static void end_session(struct socket_session *session)
 
     (void)epoll_ctl(sockets->epoll, EPOLL_CTL_DEL, session->descriptor, NULL);
     (void)MHD_upgrade_action(session->handle, MHD_UPGRADE_ACTION_CLOSE);
+    for (int topic = 0; topic < TOPIC_BITS; topic++)
+        socket_leave(session, topic);
     unlink_session(sockets, session);
     wslay_event_context_free(session->frames);
     free(session);
@@ -172,6 +174,7 @@ static struct socket_session *new_session(const struct ticket *ticket, int descr
         return NULL;
     session->sockets = ticket->sockets;
     session->kind = ticket->kind;
+    session->muted = ticket->sockets->muted[ticket->kind];
     session->handle = handle;
     session->descriptor = descriptor;
     if (wslay_event_context_server_init(&frames, &callbacks, session) != 0) {
@@ -271,7 +274,7 @@ static void flush(struct socket_session *session)
     wslay_event_context_ptr frames = session->frames;
     bool write;
 
-    if (session->muted || session->ending)
+    if (session->ending)
         return;
     if (wslay_event_want_write(frames) && wslay_event_send(frames) != 0)
         session->ending = true;
@@ -295,11 +298,17 @@ void socket_ready(struct socket_session *session, uint32_t events)
 
 void socket_send(struct socket_session *session, const char *text, size_t bytes)
 {
+    if (!session->muted)
+        socket_reply(session, text, bytes);
+}
+
+void socket_reply(struct socket_session *session, const char *text, size_t bytes)
+{
     const struct wslay_event_msg frame = { .opcode = WSLAY_TEXT_FRAME,
                                            .msg = (const uint8_t *)text,
                                            .msg_length = bytes };
 
-    if (session->muted || session->ending)
+    if (session->ending)
         return;
     if (wslay_event_get_queued_msg_length(session->frames) + bytes > SOCKET_QUEUE_MAX) {
         log_warn("sim: socket reads too slowly, cut conn_id=%s", session->conn_id);
@@ -311,27 +320,40 @@ void socket_send(struct socket_session *session, const char *text, size_t bytes)
         session->ending = true;
 }
 
-static bool wants(const struct socket_session *session, enum socket_kind kind, int topic)
+void socket_join(struct socket_session *session, int topic)
 {
-    return session->kind == kind && topic >= 0 && (session->topics >> topic & 1);
+    struct sockets *sockets = session->sockets;
+
+    if (topics_have(&session->topics, topic))
+        return;
+    topics_add(&session->topics, topic);
+    sockets->listeners[session->kind][topic]++;
+    sockets->topics_count[session->kind]++;
+}
+
+void socket_leave(struct socket_session *session, int topic)
+{
+    struct sockets *sockets = session->sockets;
+
+    if (!topics_have(&session->topics, topic))
+        return;
+    topics_remove(&session->topics, topic);
+    sockets->listeners[session->kind][topic]--;
+    sockets->topics_count[session->kind]--;
 }
 
 void sockets_broadcast(struct sockets *sockets, enum socket_kind kind, int topic, const char *text,
                        size_t bytes)
 {
     for (struct socket_session *session = sockets->first; session; session = session->next) {
-        if (wants(session, kind, topic))
+        if (session->kind == kind && topics_have(&session->topics, topic))
             socket_send(session, text, bytes);
     }
 }
 
 bool sockets_listening(const struct sockets *sockets, enum socket_kind kind, int topic)
 {
-    for (const struct socket_session *session = sockets->first; session; session = session->next) {
-        if (wants(session, kind, topic))
-            return true;
-    }
-    return false;
+    return topic >= 0 && sockets->listeners[kind][topic] > 0;
 }
 
 bool sockets_sweep(struct sockets *sockets)
@@ -353,18 +375,22 @@ bool sockets_sweep(struct sockets *sockets)
     return ended;
 }
 
-void sockets_cut(struct sockets *sockets, bool private)
+void sockets_cut(struct sockets *sockets, unsigned kinds)
 {
     for (struct socket_session *session = sockets->first; session; session = session->next) {
-        if ((session->kind == SOCKET_PRIVATE) == private)
+        if (kinds >> session->kind & 1)
             session->ending = true;
     }
 }
 
-void sockets_mute(struct sockets *sockets, bool private, bool muted)
+void sockets_mute(struct sockets *sockets, unsigned kinds, bool muted, bool sticky)
 {
+    for (int kind = 0; kind < SOCKET_KINDS; kind++) {
+        if (kinds >> kind & 1)
+            sockets->muted[kind] = muted && (sticky || sockets->muted[kind]);
+    }
     for (struct socket_session *session = sockets->first; session; session = session->next) {
-        if ((session->kind == SOCKET_PRIVATE) == private)
+        if (kinds >> session->kind & 1)
             session->muted = muted;
     }
 }

@@ -32,7 +32,7 @@ struct socket_session {
     bool muted;
     bool ending;
     bool wants_write;
-    uint64_t topics;
+    struct topic_set topics;
     size_t args_bytes; /* of all its topics */
     char conn_id[ORDER_ID_MAX];
 };
@@ -45,6 +45,9 @@ struct sockets {
     int count;
     uint64_t opened;
     uint64_t cut_slow;
+    bool muted[SOCKET_KINDS];                     /* the ones opened later too */
+    uint16_t listeners[SOCKET_KINDS][TOPIC_BITS]; /* sessions with a topic */
+    int topics_count[SOCKET_KINDS];               /* sum of the above */
     /* A whole text message came in. */
     void (*on_message)(struct socket_session *session, const char *text, size_t bytes);
     /* A topic was added. */
@@ -60,7 +63,12 @@ bool socket_kind_of(const char *path, enum socket_kind *out);
 
 /* From epoll; `events` as in epoll_event. */
 void socket_ready(struct socket_session *session, uint32_t events);
+/* Data: a muted session does not get it. */
 void socket_send(struct socket_session *session, const char *text, size_t bytes);
+/* An answer to a request: always. */
+void socket_reply(struct socket_session *session, const char *text, size_t bytes);
+void socket_join(struct socket_session *session, int topic);
+void socket_leave(struct socket_session *session, int topic);
 /* To all sessions of the kind with that topic. */
 void sockets_broadcast(struct sockets *sockets, enum socket_kind kind, int topic, const char *text,
                        size_t bytes);
@@ -68,7 +76,9 @@ bool sockets_listening(const struct sockets *sockets, enum socket_kind kind, int
 /* Writes what is queued, ends what is to end. True: something ended, MHD_run is due. */
 bool sockets_sweep(struct sockets *sockets);
 
-void sockets_cut(struct sockets *sockets, bool private);
-void sockets_mute(struct sockets *sockets, bool private, bool muted);
+/* `kinds`: bits by enum socket_kind. */
+void sockets_cut(struct sockets *sockets, unsigned kinds);
+/* Those open now and, when it is sticky, those opened until they are unmuted. */
+void sockets_mute(struct sockets *sockets, unsigned kinds, bool muted, bool sticky);
 /* Ends all; run MHD afterwards. */
 void sockets_close(struct sockets *sockets);

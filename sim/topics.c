@@ -3,16 +3,38 @@
 #include <stdio.h>
 #include <string.h>
 
+#define SPOT      (1U << CATEGORY_SPOT)
+#define CONTRACTS (1U << CATEGORY_LINEAR | 1U << CATEGORY_INVERSE)
+#define OPTION    (1U << CATEGORY_OPTION)
+#define NO_OPTION (SPOT | CONTRACTS)
+
 static const struct {
     const char *prefix;
+    unsigned categories;
     int depth;
 } feeds[FEED_COUNT] = {
-    [FEED_TICKER] = { "tickers.", 0 },
-    [FEED_BOOK_1] = { "orderbook.1.", 1 },
-    [FEED_BOOK_50] = { "orderbook.50.", 50 },
-    [FEED_BOOK_200] = { "orderbook.200.", 200 },
-    [FEED_BOOK_1000] = { "orderbook.1000.", 1000 },
-    [FEED_TRADES] = { "publicTrade.", 0 },
+    [FEED_BOOK_1] = { "orderbook.1.", NO_OPTION, 1 },
+    [FEED_BOOK_25] = { "orderbook.25.", OPTION, 25 },
+    [FEED_BOOK_50] = { "orderbook.50.", NO_OPTION, 50 },
+    [FEED_BOOK_100] = { "orderbook.100.", OPTION, 100 },
+    [FEED_BOOK_200] = { "orderbook.200.", NO_OPTION, 200 },
+    [FEED_BOOK_1000] = { "orderbook.1000.", NO_OPTION, 1000 },
+    [FEED_TICKER] = { "tickers.", NO_OPTION | OPTION, 0 },
+    [FEED_TRADES] = { "publicTrade.", NO_OPTION | OPTION, 0 },
+    [FEED_LIQUIDATIONS] = { "allLiquidation.", CONTRACTS, 0 },
+    [FEED_CANDLES + 0] = { "kline.1.", NO_OPTION, 0 },
+    [FEED_CANDLES + 1] = { "kline.3.", NO_OPTION, 0 },
+    [FEED_CANDLES + 2] = { "kline.5.", NO_OPTION, 0 },
+    [FEED_CANDLES + 3] = { "kline.15.", NO_OPTION, 0 },
+    [FEED_CANDLES + 4] = { "kline.30.", NO_OPTION, 0 },
+    [FEED_CANDLES + 5] = { "kline.60.", NO_OPTION, 0 },
+    [FEED_CANDLES + 6] = { "kline.120.", NO_OPTION, 0 },
+    [FEED_CANDLES + 7] = { "kline.240.", NO_OPTION, 0 },
+    [FEED_CANDLES + 8] = { "kline.360.", NO_OPTION, 0 },
+    [FEED_CANDLES + 9] = { "kline.720.", NO_OPTION, 0 },
+    [FEED_CANDLES + 10] = { "kline.D.", NO_OPTION, 0 },
+    [FEED_CANDLES + 11] = { "kline.W.", NO_OPTION, 0 },
+    [FEED_CANDLES + 12] = { "kline.M.", NO_OPTION, 0 },
 };
 
 #define ANY CATEGORY_COUNT
@@ -44,8 +66,7 @@ static const struct {
     { "wallet", TOPIC_WALLET, ANY },
 };
 
-_Static_assert(ARRAY_LEN(names) <= 64, "a set is 64 bits");
-_Static_assert(FEED_COUNT *INSTRUMENT_COUNT <= 64, "a set is 64 bits");
+_Static_assert(ARRAY_LEN(names) <= TOPIC_BITS, "a set has a bit for each");
 
 static int find_private(const char *name)
 {
@@ -56,19 +77,28 @@ static int find_private(const char *name)
     return -1;
 }
 
+/* What a public topic ends with: a symbol, or the coin of all options' trades. */
+static const struct instrument *find_subject(enum category category, enum feed feed,
+                                             const char *name)
+{
+    if (category != CATEGORY_OPTION || feed != FEED_TRADES)
+        return instrument_find(category, name);
+    return strcmp(name, instrument_at(INSTRUMENT_FIRST_OPTION)->base) == 0
+               ? instrument_at(INSTRUMENT_FIRST_OPTION)
+               : NULL;
+}
+
 int topic_find(enum socket_kind kind, const char *name)
 {
-    enum category category = kind == SOCKET_SPOT ? CATEGORY_SPOT : CATEGORY_LINEAR;
-
     if (kind == SOCKET_PRIVATE)
         return find_private(name);
     for (int i = 0; i < FEED_COUNT; i++) {
         size_t bytes = strlen(feeds[i].prefix);
         const struct instrument *instrument;
 
-        if (strncmp(feeds[i].prefix, name, bytes) != 0)
+        if (strncmp(feeds[i].prefix, name, bytes) != 0 || !(feeds[i].categories >> kind & 1))
             continue;
-        instrument = instrument_find(category, name + bytes);
+        instrument = find_subject((enum category)kind, (enum feed)i, name + bytes);
         if (instrument)
             return topic_public((enum feed)i, instrument->index);
     }
@@ -82,8 +112,11 @@ int topic_public(enum feed feed, int instrument)
 
 void topic_public_name(enum feed feed, int instrument, char out[TOPIC_NAME_MAX])
 {
+    const struct instrument *subject = instrument_at(instrument);
+    bool coin = subject->category == CATEGORY_OPTION && feed == FEED_TRADES;
+
     (void)snprintf(out, TOPIC_NAME_MAX, "%s%s", feeds[feed].prefix,
-                   instrument_at(instrument)->symbol);
+                   coin ? subject->base : subject->symbol);
 }
 
 enum feed topic_feed(int bit)
@@ -124,16 +157,16 @@ const char *topic_private_name(int bit)
     return names[bit].name;
 }
 
-bool topics_mix(uint64_t set)
+bool topics_mix(const struct topic_set *set)
 {
     bool plain[TOPIC_COUNT] = { false };
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        if ((set >> i & 1) && names[i].category == ANY)
+        if (topics_have(set, (int)i) && names[i].category == ANY)
             plain[names[i].topic] = true;
     }
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        if ((set >> i & 1) && names[i].category != ANY && plain[names[i].topic])
+        if (topics_have(set, (int)i) && names[i].category != ANY && plain[names[i].topic])
             return true;
     }
     return false;

@@ -90,7 +90,7 @@ START_TEST(a_position_follows_its_fills)
     const struct position *position = &account.positions[btc->index];
 
     for (size_t i = 0; i < 4 && moves[_i].fills[i].lots > 0; i++)
-        (void)account_linear_fill(&account, btc, moves[_i].fills[i].side, moves[_i].fills[i].ticks,
+        (void)account_contract_fill(&account, btc, moves[_i].fills[i].side, moves[_i].fills[i].ticks,
                                   moves[_i].fills[i].lots, DECIMAL_ZERO, 2);
     ck_assert_msg(position->lots == moves[_i].lots, "%s", moves[_i].name);
     ck_assert_msg(strcmp(show(position->cost), moves[_i].cost) == 0, "%s: %s", moves[_i].name,
@@ -105,11 +105,11 @@ END_TEST
 START_TEST(a_fill_says_what_it_closed)
 {
     const struct instrument *btc = instrument_find(CATEGORY_LINEAR, "BTCUSDT");
-    struct linear_result result;
+    struct contract_result result;
 
-    result = account_linear_fill(&account, btc, SIDE_BUY, 900000, 10, amount("0.5"), 2);
+    result = account_contract_fill(&account, btc, SIDE_BUY, 900000, 10, amount("0.5"), 2);
     ck_assert_int_eq(result.closed_lots, 0);
-    result = account_linear_fill(&account, btc, SIDE_SELL, 910000, 15, amount("0.5"), 3);
+    result = account_contract_fill(&account, btc, SIDE_SELL, 910000, 15, amount("0.5"), 3);
     ck_assert_int_eq(result.closed_lots, 10);
     ck_assert_str_eq(show(result.pnl), "10");
     ck_assert_str_eq(show(account_wallet(&account, "USDT")->balance), "100009");
@@ -122,10 +122,10 @@ START_TEST(margin_and_locks_are_not_free)
     const struct instrument *btc = instrument_find(CATEGORY_LINEAR, "BTCUSDT");
     struct wallet *usdt = account_wallet(&account, "USDT");
 
-    (void)account_linear_fill(&account, btc, SIDE_BUY, 900000, 100, DECIMAL_ZERO, 2);
+    (void)account_contract_fill(&account, btc, SIDE_BUY, 900000, 100, DECIMAL_ZERO, 2);
     ck_assert_str_eq(show(account_position_margin(&account, btc->index)), "900");
     usdt->locked = amount("1000");
-    account.order_margin = amount("100.5");
+    usdt->order_margin = amount("100.5");
     ck_assert_str_eq(show(account_free(&account, usdt)), "97999.5");
     ck_assert_str_eq(show(account_free(&account, account_wallet(&account, "BTC"))), "1");
 }
@@ -136,7 +136,7 @@ START_TEST(unrealised_results_follow_the_side)
     const struct instrument *btc = instrument_find(CATEGORY_LINEAR, "BTCUSDT");
     const struct position *position = &account.positions[btc->index];
 
-    (void)account_linear_fill(&account, btc, SIDE_SELL, 900000, 10, DECIMAL_ZERO, 2);
+    (void)account_contract_fill(&account, btc, SIDE_SELL, 900000, 10, DECIMAL_ZERO, 2);
     ck_assert_str_eq(show(position_unrealised(btc, position, 890000)), "10");
     ck_assert_str_eq(show(position_unrealised(btc, position, 910000)), "-10");
     ck_assert_str_eq(show(position_average(btc, position)), "90000");

@@ -271,7 +271,7 @@ START_TEST(an_accepted_order_ends_as_its_terms_say)
                   accepted[_i].name, order->reject_reason);
     ck_assert_int_eq(heard.status, accepted[_i].status);
     ck_assert_int_ge(heard.orders, 1);
-    ck_assert_int_eq(heard.positions, order->instrument->category == CATEGORY_LINEAR);
+    ck_assert_int_eq(heard.positions, instrument_is_contract(order->instrument));
     if (!order_is_open(order))
         ck_assert_int_eq(decimal_sign(&order->held), 0);
 }
@@ -311,7 +311,7 @@ START_TEST(a_resting_order_fills_as_maker_when_the_market_trades_through)
     ck_assert_int_eq(heard.executions, 1);
     ck_assert_int_eq(exchange.account.positions[0].lots, -500);
     ck_assert_int_eq(history_execution(exchange.history, 1)->ticks, 940000);
-    ck_assert_int_eq(decimal_sign(&exchange.account.order_margin), 0);
+    ck_assert_int_eq(decimal_sign(&account_wallet(&exchange.account, "USDT")->order_margin), 0);
 }
 END_TEST
 

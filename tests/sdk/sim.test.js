@@ -155,3 +155,108 @@ test('public streams are heard', { skip }, async () => {
     assert.equal((await delta).data.u, (await snapshot).data.u + 1);
     assert.equal((await ticker).data.symbol, 'BTCUSDT');
 });
+
+test('inverse and option products are listed', { skip }, async () => {
+    const inverse = ok(await rest.getInstrumentsInfo({ category: 'inverse' })).list;
+    const options = ok(await rest.getInstrumentsInfo({ category: 'option', baseCoin: 'BTC' })).list;
+    const book = ok(await rest.getOrderbook({ category: 'option', symbol: options[0].symbol, limit: 25 }));
+    const [ticker] = ok(await rest.getTickers({ category: 'option', symbol: options[0].symbol })).list;
+    const trades = ok(await rest.getPublicTradingHistory({ category: 'option', baseCoin: 'BTC', limit: 3 })).list;
+
+    assert.equal(inverse[0].symbol, 'BTCUSD');
+    assert.equal(inverse[0].settleCoin, 'BTC');
+    assert.ok(options.length >= 4);
+    assert.ok(Number(options[0].deliveryTime) > Date.now() + 59 * 86400000);
+    assert.equal(book.a.length, 25);
+    assert.ok(Number(ticker.bid1Price) < Number(ticker.ask1Price));
+    assert.equal(trades.length, 3);
+});
+
+test('candles are read and paged', { skip }, async () => {
+    const query = { category: 'linear', symbol: 'BTCUSDT', interval: '1', limit: 1000 };
+    const first = ok(await rest.getKline(query)).list;
+    const second = ok(await rest.getKline({ ...query, end: Number(first.at(-1)[0]) - 1 })).list;
+    const mark = ok(await rest.getMarkPriceKline({ ...query, limit: 2 })).list;
+    const index = ok(await rest.getIndexPriceKline({ ...query, limit: 2 })).list;
+
+    assert.equal(first.length, 1000);
+    assert.equal(first[0].length, 7);
+    assert.equal(Number(first.at(-1)[0]) - Number(second[0][0]), 60000);
+    assert.equal(first.at(-1)[1], second[0][4]);
+    assert.equal(mark[0].length, 5);
+    assert.equal(index[0].length, 5);
+});
+
+test('funding and open interest are read', { skip }, async () => {
+    const contract = { category: 'linear', symbol: 'BTCUSDT' };
+    const rates = ok(await rest.getFundingRateHistory({ ...contract, limit: 5 })).list;
+    const interest = { ...contract, intervalTime: '1h', limit: 10 };
+    const page = ok(await rest.getOpenInterest(interest));
+    const next = ok(await rest.getOpenInterest({ ...interest, cursor: page.nextPageCursor }));
+
+    assert.equal(rates.length, 5);
+    assert.equal(Number(rates[0].fundingRateTimestamp) - Number(rates[1].fundingRateTimestamp), 8 * 3600000);
+    assert.notEqual((await rest.getFundingRateHistory({ ...contract, startTime: 1 })).retCode, 0);
+    assert.equal(page.list.length, 10);
+    assert.equal(Number(page.list[9].timestamp) - Number(next.list[0].timestamp), 3600000);
+});
+
+test('account, fees and wallets are read', { skip }, async () => {
+    const info = ok(await rest.getAccountInfo());
+    const fees = ok(await rest.getFeeRate({ category: 'inverse', symbol: 'BTCUSD' })).list;
+    const [wallet] = ok(await rest.getWalletBalance({ accountType: 'UNIFIED', coin: 'USDT,BTC' })).list;
+    const fund = ok(await rest.getAllCoinsBalance({ accountType: 'FUND' })).balance;
+    const key = ok(await rest.getQueryApiKey());
+
+    assert.equal(info.marginMode, 'REGULAR_MARGIN');
+    assert.equal(fees[0].takerFeeRate, '0.00055');
+    assert.deepEqual(wallet.coin.map((coin) => coin.coin), ['USDT', 'BTC']);
+    assert.ok(Number(wallet.totalEquity) > 0);
+    assert.ok(fund.some((coin) => coin.coin === 'USDT' && Number(coin.walletBalance) > 0));
+    assert.equal((await rest.getAllCoinsBalance({ accountType: 'UNIFIED' })).retCode, 131002);
+    assert.equal(typeof key.userID, 'number');
+});
+
+test('an inverse order opens a position in coins', { skip }, async () => {
+    const order = { category: 'inverse', symbol: 'BTCUSD', side: 'Buy', orderType: 'Market', qty: '100' };
+
+    ok(await rest.submitOrder(order));
+
+    const [position] = ok(await rest.getPositionInfo({ category: 'inverse', symbol: 'BTCUSD' })).list;
+    const [fill] = ok(await rest.getExecutionList({ category: 'inverse', symbol: 'BTCUSD' })).list;
+
+    assert.equal(position.size, '100');
+    assert.ok(Math.abs(Number(position.positionValue) - 100 / Number(position.avgPrice)) < 1e-7);
+    assert.equal(fill.feeCurrency, 'BTC');
+    ok(await rest.submitOrder({ ...order, side: 'Sell', reduceOnly: true }));
+    assert.equal(ok(await rest.getPositionInfo({ category: 'inverse', symbol: 'BTCUSD' })).list[0].side, '');
+});
+
+test('candle and inverse streams are heard', { skip }, async () => {
+    const linear = openSocket('/v5/public/linear');
+    const inverse = openSocket('/v5/public/inverse');
+    const candle = waitFor(linear, (frame) => frame.topic === 'kline.1.BTCUSDT', 'candle');
+    const ticker = waitFor(inverse, (frame) => frame.topic === 'tickers.BTCUSD', 'inverse ticker');
+
+    await subscribed(linear, ['kline.1.BTCUSDT'], 'linear');
+    await subscribed(inverse, ['tickers.BTCUSD'], 'inverse');
+
+    const [row] = (await candle).data;
+
+    assert.equal(row.interval, '1');
+    assert.equal(row.end, row.start + 59999);
+    assert.equal(typeof row.confirm, 'boolean');
+    assert.equal((await ticker).data.symbol, 'BTCUSD');
+});
+
+test('option streams are heard', { skip }, async () => {
+    const [option] = ok(await rest.getInstrumentsInfo({ category: 'option', baseCoin: 'BTC' })).list;
+    const socket = openSocket('/v5/public/option');
+    const ticker = waitFor(socket, (frame) => frame.topic === `tickers.${option.symbol}`, 'option ticker');
+    const book = waitFor(socket, (frame) => frame.topic === `orderbook.25.${option.symbol}` &&
+        frame.type === 'snapshot', 'option book');
+
+    socket.subscribeV5([`tickers.${option.symbol}`, `orderbook.25.${option.symbol}`], 'option');
+    assert.ok(Number((await ticker).data.markPrice) > 0);
+    assert.equal((await book).data.b.length, 25);
+});
