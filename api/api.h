@@ -14,6 +14,7 @@
 #include "bybit/budget.h"
 #include "bybit/clock_sync.h"
 #include "bybit/instruments.h"
+#include "bybit/key_info.h"
 #include "bybit/market.h"
 #include "bybit/reads.h"
 #include "bybit/stream.h"
@@ -22,9 +23,11 @@
 #include "engine/loop.h"
 
 struct api {
-    const char *version; /* "0.1.0" */
-    const char *env;     /* "sim", "testnet", "demo", "mainnet" */
-    bool has_keys;       /* else private calls are 401 no_api_key */
+    const char *version;   /* "0.1.0" */
+    const char *libraries; /* "libcurl=\"7.88.1\",...": labels of a metric */
+    const char *env;       /* "sim", "testnet", "demo", "mainnet" */
+    const char *site;      /* "global", ...; NULL: the simulated exchange */
+    bool has_keys;         /* else private calls are 401 no_api_key */
     enum category default_category;
     uint64_t epoch;     /* of event ids */
     int64_t started_ms; /* wall clock */
@@ -35,18 +38,22 @@ struct api {
     struct stream *stream;
     struct reads *reads;
     struct account *account; /* NULL without keys */
+    struct key_check *key;   /* what the API key may do; NULL without keys, and where the exchange is
+                                embedded */
     struct instruments_slot *instruments;
     struct clock_sync *clock;
     struct budget *budget;
-    int order_deadline_ms; /* 5000: a write's turn in the budget */
+    struct metrics *metrics; /* NULL: nothing is counted */
+    int order_deadline_ms;   /* 5000: a write's turn in the budget */
     /* Number of the newest event shown, and a wait for a newer one: `on_ready` is called once, on
      * the http thread, when there is an event above `after`, at `until_ms` (monotonic), or at a
      * stop. On the http thread only. ERR_BUSY: too many wait. NULL without keys. */
     uint64_t (*feed_last)(void *userdata);
     enum err (*feed_wait)(uint64_t after, int64_t until_ms, void (*on_ready)(void *waiter),
                           void *waiter, void *userdata);
-    /* Writes the server's own part of /status: `"streams":{...}` members (readers, limits). May be
-     * NULL. */
+    /* Writes the server's own part of /status: members `"streams":{readers, max, closed_slow,
+     * dropped}`, `"http":{connections, in_flight, closed_slow}` (which are metrics, too) and what
+     * else it likes. May be NULL. */
     void (*add_server_status)(struct buffer *out, void *userdata);
     void *userdata;
 };

@@ -10,19 +10,31 @@
 #include "base/json.h"
 #include "base/text.h"
 
-#define DEPTH_DEFAULT 50
-#define DEPTH_MAX     1000
+#define DEPTH_DEFAULT        50
+#define DEPTH_MAX            1000
+#define OPTION_DEPTH_DEFAULT 25
+#define OPTION_DEPTH_MAX     100
+#define OPTION_REST_MAX      25 /* deeper option books are only streamed */
 
 /* Bybit's own depth that holds `levels`. */
-static int stream_depth(int levels)
+static int stream_depth(enum category category, int levels)
 {
     static const int depths[] = { 1, 50, 200, 1000 };
 
+    if (category == CATEGORY_OPTION)
+        return levels <= OPTION_DEPTH_DEFAULT ? OPTION_DEPTH_DEFAULT : OPTION_DEPTH_MAX;
     for (size_t i = 0; i < ARRAY_LEN(depths); i++) {
         if (depths[i] >= levels)
             return depths[i];
     }
     return DEPTH_MAX;
+}
+
+static int rest_depth(const struct market_read *read)
+{
+    if (read->category == CATEGORY_OPTION && read->depth > OPTION_REST_MAX)
+        return OPTION_REST_MAX;
+    return read->depth;
 }
 
 static void answer_book(const struct market_read *read, const struct market_book *book,
@@ -66,7 +78,9 @@ static bool read_book(const struct envelope *envelope, const struct market_read 
 {
     const struct json *result = &envelope->result;
 
-    *book = (struct market_book){ .state = BOOK_SYNCED, .depth = read->depth, .recv_ms = as_of_ms };
+    *book = (struct market_book){ .state = BOOK_SYNCED,
+                                  .depth = rest_depth(read),
+                                  .recv_ms = as_of_ms };
     if (json_member_int(result, "ts", &book->ts_ms))
         book->ts_ms = envelope->time_ms;
     if (json_member_int(result, "u", &book->u))
@@ -114,25 +128,34 @@ static bool serve_from_memory(const struct market_read *read)
     return found;
 }
 
+/* Known only once the category is. */
+static bool read_depth(struct market_read *read)
+{
+    bool option = read->category == CATEGORY_OPTION;
+    struct api_refusal refusal;
+    int64_t depth;
+
+    if (lookup_int(read->call, "depth", 1, option ? OPTION_DEPTH_MAX : DEPTH_MAX,
+                   option ? OPTION_DEPTH_DEFAULT : DEPTH_DEFAULT, &depth, &refusal)) {
+        api_fail_refusal(read->call, &refusal, NULL, NULL);
+        return false;
+    }
+    read->depth = (int)depth;
+    return true;
+}
+
 void handle_book(const struct api *api, struct api_call *call)
 {
     struct market_read read;
-    struct api_refusal refusal;
     char query[96];
     struct text text = text_in(query, sizeof(query));
-    int64_t depth;
 
-    if (lookup_int(call, "depth", 1, DEPTH_MAX, DEPTH_DEFAULT, &depth, &refusal)) {
-        api_fail_refusal(call, &refusal, NULL, NULL);
+    if (!market_read_begin(&read, api, call, ANY_CATEGORY, "books") || !read_depth(&read))
         return;
-    }
-    if (!market_read_begin(&read, api, call))
-        return;
-    read.depth = (int)depth;
-    market_touch(&read, STREAM_BOOK, stream_depth(read.depth));
+    market_touch(&read, STREAM_BOOK, stream_depth(read.category, read.depth));
     if (serve_from_memory(&read))
         return;
     text_addf(&text, "category=%s&symbol=%s&limit=%d", category_word(read.category), read.symbol,
-              read.depth);
+              rest_depth(&read));
     market_read_rest(&read, ROUTE_ORDERBOOK, query, on_book_answer);
 }

@@ -35,6 +35,16 @@ struct api_header {
     char value[640]; /* without control characters: api_reply_header sees to it */
 };
 
+/* Where the time of a reply went, in us; 0: it had no such part. */
+struct api_timing {
+    int64_t queue_us;   /* on its way to the engine */
+    int64_t journal_us; /* until its intent was committed */
+    int64_t turn_us;    /* for the rate budget, or a connection */
+    int64_t sign_us;
+    int64_t upstream_us; /* first byte to the exchange, to its answer */
+    bool complete;       /* the parts above are all that it waited for */
+};
+
 struct api_call {
     /* request */
     const struct api_endpoint *endpoint;
@@ -63,10 +73,12 @@ struct api_call {
     struct buffer reply;
     struct api_header headers[API_HEADERS_MAX];
     size_t headers_count;
+    struct api_timing timing; /* zero at first */
 
     /* the server's */
     void (*done)(struct api_call *call);
     void *owner;
+    bool late; /* the reply comes after the handler has returned */
 };
 
 const char *api_query(const struct api_call *call, const char *name); /* NULL: absent */

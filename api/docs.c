@@ -1,15 +1,9 @@
+/* api/docs.c - the API's description for people. */
+#include "api/assets.h"
 #include "api/handlers.h"
-
-#include "api/errors.h"
 
 void handle_docs(const struct api *api, struct api_call *call)
 {
     (void)api;
-    api_fail(call, NULL, "not_yet", "not served yet");
-}
-
-void handle_openapi_json(const struct api *api, struct api_call *call)
-{
-    (void)api;
-    api_fail(call, NULL, "not_yet", "not served yet");
+    api_asset_page(call, "docs.html");
 }

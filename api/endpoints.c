@@ -7,12 +7,12 @@
 
 /* clang-format off */
 static const struct api_endpoint endpoints[] = {
-    { "GET",    "/",                      handle_root,          ACCESS_READ,  0,          "" },
+    { "GET",    "/",                      handle_root,          ACCESS_READ,  NO_TOKEN,   "" },
     { "GET",    "/openapi.yaml",          handle_openapi,       ACCESS_READ,  0,          "" },
     { "GET",    "/openapi.json",          handle_openapi_json,  ACCESS_READ,  0,          "" },
     { "GET",    "/docs",                  handle_docs,          ACCESS_READ,  0,          "" },
-    { "GET",    "/assets/{file}",         handle_asset,         ACCESS_READ,  0,          "" },
-    { "GET",    "/livez",                 handle_livez,         ACCESS_READ,  0,          "" },
+    { "GET",    "/assets/{file}",         handle_asset,         ACCESS_READ,  NO_TOKEN,   "" },
+    { "GET",    "/livez",                 handle_livez,         ACCESS_READ,  NO_TOKEN,   "" },
     { "GET",    "/readyz",                handle_readyz,        ACCESS_READ,  0,          "" },
     { "GET",    "/health",                handle_health,        ACCESS_READ,  0,          "" },
     { "GET",    "/metrics",               handle_metrics,       ACCESS_READ,  0,          "" },
@@ -42,6 +42,8 @@ static const struct api_endpoint endpoints[] = {
     { "GET",    "/account",               handle_account,       ACCESS_READ,  0,          "" },
     { "GET",    "/fees/{symbol}",         handle_fees,          ACCESS_READ,  0,          "category" },
     { "GET",    "/stream",                NULL,                 ACCESS_READ,  IS_STREAM,  "topics conflate after" },
+    { "POST",   "/login",                 NULL,                 ACCESS_READ,  TAKES_BODY | NO_TOKEN | IS_LOGIN, "" },
+    { "POST",   "/logout",                NULL,                 ACCESS_READ,  TAKES_BODY | NO_TOKEN | IS_LOGIN, "" },
     { "GET",    "/errors",                handle_errors,        ACCESS_READ,  IS_LIST,    "" },
     { "GET",    "/errors/{code}",         handle_error,         ACCESS_READ,  0,          "" },
 };

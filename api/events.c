@@ -234,6 +234,14 @@ static void add_ticker_members(struct buffer *out, const struct ticker *ticker)
     add_decimal(out, "funding_rate", &ticker->funding_rate);
     add_time(out, "next_funding_at", ticker->next_funding_ms);
     add_decimal(out, "open_interest", &ticker->open_interest);
+    add_decimal(out, "underlying", &ticker->underlying);
+    add_decimal(out, "bid_iv", &ticker->bid_iv);
+    add_decimal(out, "ask_iv", &ticker->ask_iv);
+    add_decimal(out, "mark_iv", &ticker->mark_iv);
+    add_decimal(out, "delta", &ticker->delta);
+    add_decimal(out, "gamma", &ticker->gamma);
+    add_decimal(out, "vega", &ticker->vega);
+    add_decimal(out, "theta", &ticker->theta);
 }
 
 void api_add_ticker(struct buffer *out, const struct ticker *ticker, int64_t as_of_ms,

@@ -13,6 +13,7 @@
 #include "base/trade.h"
 #include "bybit/account.h"
 #include "bybit/candles.h"
+#include "bybit/funding.h"
 #include "bybit/instruments.h"
 #include "bybit/market.h"
 #include "bybit/stream.h"
@@ -22,7 +23,9 @@
 void api_add_order(struct buffer *out, const struct order *order, const char *cancel_in_flight);
 void api_add_fill(struct buffer *out, const struct fill *fill);
 void api_add_symbol(struct buffer *out, const struct instrument *instrument);
-/* `as_of_ms`, `source` ("stream", "rest", "cache"): members as_of and source. */
+/* `as_of_ms`, `source` ("stream", "rest", "cache"): members as_of and source. All tickers have one
+ * shape: funding is null but for perpetuals, volatilities and greeks (underlying, bid_iv, ask_iv,
+ * mark_iv, delta, gamma, vega, theta) but for options. */
 void api_add_ticker(struct buffer *out, const struct ticker *ticker, int64_t as_of_ms,
                     const char *source);
 void api_add_book(struct buffer *out, enum category category, const char *symbol,
@@ -33,9 +36,19 @@ void api_add_book(struct buffer *out, enum category category, const char *symbol
 void api_add_trade(struct buffer *out, const struct public_trade *trade);
 /* category, symbol, interval, at, open, high, low, close, volume, turnover, closed. */
 void api_add_candle(struct buffer *out, const struct candle *candle);
+/* category, symbol, rate, at. */
+void api_add_funding(struct buffer *out, const struct funding_rate *funding);
+/* category, symbol, interval, open_interest, at. */
+void api_add_open_interest(struct buffer *out, const struct open_interest *interest);
 /* category, symbol, side, qty, entry_price, mark_price, liq_price, value, leverage, margin,
  * unrealised_pnl, realised_pnl, take_profit, stop_loss, trailing_stop, position_idx, updated_at. */
 void api_add_position(struct buffer *out, const struct position *position);
+/* With members as_of and source behind them. */
+void api_add_position_age(struct buffer *out, const struct position *position, int64_t as_of_ms,
+                          const char *source);
+/* One coin; as_of and source behind it unless `source` is NULL. */
+void api_add_coin(struct buffer *out, const struct coin_balance *coin, int64_t as_of_ms,
+                  const char *source);
 /* equity, available, margin_used, coins: [{coin, wallet, available, locked, equity,
  * unrealised_pnl, usd_value}]; as_of and source behind them unless `source` is NULL. */
 void api_add_balance(struct buffer *out, const struct balance *balance, int64_t as_of_ms,
@@ -43,7 +56,7 @@ void api_add_balance(struct buffer *out, const struct balance *balance, int64_t 
 
 /* --- the stream's data --- */
 
-/* The same with ts and recv_at in place of `at`. */
+/* The same with ts and recv_at: in place of `at`, which a candle keeps (its start). */
 void api_event_trade(struct buffer *out, const struct public_trade *trade, int64_t recv_ms);
 void api_event_candle(struct buffer *out, const struct candle *candle, int64_t recv_ms);
 void api_event_position(struct buffer *out, const struct position *position, int64_t recv_ms);

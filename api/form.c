@@ -1,6 +1,7 @@
 #include "api/form.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/endpoints.h"
@@ -40,12 +41,24 @@ static void add_cell(struct buffer *out, const char *text, size_t bytes)
     buffer_add(out, "\"", 1);
 }
 
+/* A text is never longer than its JSON. */
+static void add_text(struct buffer *out, const struct json *value)
+{
+    char few[256];
+    char *text = value->bytes <= sizeof(few) ? few : malloc(value->bytes);
+
+    if (!text || json_text(value, text, value->bytes))
+        out->failed = text ? ERR_INTERNAL : ERR_NO_MEMORY;
+    else
+        add_cell(out, text, strlen(text));
+    if (text != few)
+        free(text);
+}
+
 static void add_value(struct buffer *out, const struct json *value)
 {
-    char text[1024];
-
-    if (value->type == JSON_STRING && !json_text(value, text, sizeof(text)))
-        add_cell(out, text, strlen(text));
+    if (value->type == JSON_STRING)
+        add_text(out, value);
     else if (value->type != JSON_NONE && value->type != JSON_NULL)
         add_cell(out, value->at, value->bytes);
 }
@@ -155,7 +168,8 @@ void form_close(struct form_list *list, const char *next, int64_t as_of_ms, cons
     }
     if (next)
         add_link(call, next);
-    api_reply_age(call, as_of_ms, source);
+    if (source)
+        api_reply_age(call, as_of_ms, source);
     buffer_deinit(&list->row);
     api_reply(call, 200, types[call->form]);
 }

@@ -29,7 +29,7 @@ void form_open(struct form_list *list, struct api_call *call, const char *const 
 struct buffer *form_row(struct form_list *list);
 void form_row_end(struct form_list *list);
 /* Ends the call with 200. `next`: path and query of the next page, NULL on the last one; also as
- * `Link`. as_of and source as in api_reply_age. */
+ * `Link`. as_of and source as in api_reply_age; `source` NULL: it has no age. */
 void form_close(struct form_list *list, const char *next, int64_t as_of_ms, const char *source);
 /* In place of form_close: the caller answers otherwise. */
 void form_abandon(struct form_list *list);

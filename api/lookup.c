@@ -1,5 +1,6 @@
 #include "api/lookup.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -58,28 +59,41 @@ static enum err unknown_symbol(const struct instruments *all, enum category cate
                       category_word(category));
 }
 
+static enum err not_loaded(enum category category, struct api_refusal *refusal)
+{
+    enum err err = api_refuse(refusal, "not_ready", "the list of %s symbols is not loaded yet",
+                              category_word(category));
+
+    refusal->retry_after_ms = NOT_LOADED_MS;
+    return err;
+}
+
 enum err lookup_in_category(const struct api *api, enum category category, const char *symbol,
                             struct instrument *out, struct api_refusal *refusal)
 {
-    const struct instruments *all;
-    const struct instrument *found;
+    const struct instruments *all = instruments_newest(api->instruments);
+    const struct instrument *found = all ? instruments_find(all, category, symbol) : NULL;
     enum err err = ERR_NONE;
 
-    if (category == CATEGORY_OPTION)
-        return api_refuse(refusal, "not_yet", "options are not served yet");
-    all = instruments_newest(api->instruments);
-    if (!all) {
-        err = api_refuse(refusal, "not_ready", "the list of symbols is not loaded yet");
-        refusal->retry_after_ms = NOT_LOADED_MS;
-        return err;
-    }
-    found = instruments_find(all, category, symbol);
     if (found)
         *out = *found;
+    else if (!all || (category != CATEGORY_OPTION && !instruments_has_category(all, category)))
+        err = not_loaded(category, refusal);
     else
         err = unknown_symbol(all, category, symbol, refusal);
     instruments_unref(all);
     return err;
+}
+
+enum err lookup_symbol(const struct api *api, const char *text, const char *category,
+                       enum category *out_category, char symbol[SYMBOL_MAX],
+                       struct api_refusal *refusal)
+{
+    struct error error;
+
+    if (api_parse_symbol(text, category, api->default_category, out_category, symbol, &error))
+        return api_refuse(refusal, "invalid_symbol", "%s", error.text);
+    return ERR_NONE;
 }
 
 enum err lookup_instrument(const struct api *api, const char *text, const char *category,
@@ -87,10 +101,9 @@ enum err lookup_instrument(const struct api *api, const char *text, const char *
 {
     enum category found;
     char symbol[SYMBOL_MAX];
-    struct error error;
 
-    if (api_parse_symbol(text, category, api->default_category, &found, symbol, &error))
-        return api_refuse(refusal, "invalid_symbol", "%s", error.text);
+    if (lookup_symbol(api, text, category, &found, symbol, refusal))
+        return ERR_INVALID;
     return lookup_in_category(api, found, symbol, out, refusal);
 }
 
@@ -133,6 +146,57 @@ enum err lookup_word(const struct api_call *call, const char *name, const char *
         text_addf(&shown, "%s%s", i ? ", " : "", words[i]);
     }
     return api_refuse(refusal, "invalid_value", "%s \"%s\" is none of %s", name, text, list);
+}
+
+enum err lookup_base(const struct api_call *call, char base[COIN_MAX], struct api_refusal *refusal)
+{
+    const char *text = api_query(call, "base");
+
+    base[0] = '\0';
+    if (!text)
+        return ERR_NONE;
+    if (text_copy(base, COIN_MAX, text) || !base[0])
+        return api_refuse(refusal, "invalid_value", "base \"%.40s\" is no coin", text);
+    for (char *at = base; *at; at++) {
+        *at = (char)toupper((unsigned char)*at);
+        if (!isalnum((unsigned char)*at))
+            return api_refuse(refusal, "invalid_value", "base \"%.40s\" is no coin", text);
+    }
+    return ERR_NONE;
+}
+
+/* By length where it has one ("60m" is 1h), else by its letters. */
+static const char *nearest_interval(const char *text, const char *const *words, size_t count)
+{
+    const char *nearest = NULL;
+    int64_t least = INT64_MAX;
+    int64_t wanted;
+    int64_t length;
+
+    if (api_parse_duration(text, &wanted, NULL))
+        return text_nearest(text, words, count);
+    for (size_t i = 0; i < count; i++) {
+        if (!api_parse_duration(words[i], &length, NULL) && llabs(length - wanted) < least) {
+            least = llabs(length - wanted);
+            nearest = words[i];
+        }
+    }
+    return nearest;
+}
+
+enum err lookup_refuse_interval(const char *text, const char *const *words, size_t count,
+                                struct api_refusal *refusal)
+{
+    const char *nearest = nearest_interval(text, words, count);
+    char list[96];
+    struct text shown = text_in(list, sizeof(list));
+
+    for (size_t i = 0; i < count; i++)
+        text_addf(&shown, "%s%s", i ? ", " : "", words[i]);
+    if (!nearest)
+        return api_refuse(refusal, "invalid_value", "interval \"%.40s\" is none of %s", text, list);
+    return api_refuse(refusal, "invalid_value",
+                      "interval \"%.40s\" is none of %s; did you mean %s?", text, list, nearest);
 }
 
 enum err lookup_category(const struct api_call *call, bool *given, enum category *out,

@@ -12,8 +12,12 @@
 #include "bybit/instruments.h"
 #include "engine/engine.h"
 
-/* The symbol's rules, copied. invalid_symbol; not_yet (options); not_ready (not loaded);
- * unknown_symbol, with the nearest. */
+/* The symbol and its category as written. invalid_symbol. */
+MUST_CHECK enum err lookup_symbol(const struct api *api, const char *text, const char *category,
+                                  enum category *out_category, char symbol[SYMBOL_MAX],
+                                  struct api_refusal *refusal);
+/* The symbol's rules, copied. invalid_symbol; not_ready (not loaded); unknown_symbol, with the
+ * nearest. Options are there once options_wait has been through. */
 MUST_CHECK enum err lookup_instrument(const struct api *api, const char *text, const char *category,
                                       struct instrument *out, struct api_refusal *refusal);
 MUST_CHECK enum err lookup_in_category(const struct api *api, enum category category,
@@ -31,8 +35,14 @@ MUST_CHECK enum err lookup_int(const struct api_call *call, const char *name, in
 MUST_CHECK enum err lookup_word(const struct api_call *call, const char *name,
                                 const char *const *words, size_t count, size_t absent, size_t *out,
                                 struct api_refusal *refusal);
+/* The refusal of an interval that is none of `words`, with the nearest. */
+enum err lookup_refuse_interval(const char *text, const char *const *words, size_t count,
+                                struct api_refusal *refusal);
 MUST_CHECK enum err lookup_category(const struct api_call *call, bool *given, enum category *out,
                                     struct api_refusal *refusal);
+/* base in upper case, "" when absent. */
+MUST_CHECK enum err lookup_base(const struct api_call *call, char base[COIN_MAX],
+                                struct api_refusal *refusal);
 /* A time, 0 when absent. */
 MUST_CHECK enum err lookup_time(const struct api_call *call, const char *name, int64_t now_ms,
                                 int64_t *out, struct api_refusal *refusal);

@@ -3,8 +3,10 @@
 #include "api/market.h"
 
 #include <stdlib.h>
+#include <strings.h>
 
 #include "api/events.h"
+#include "api/form.h"
 #include "api/handlers.h"
 #include "api/lookup.h"
 #include "base/clock.h"
@@ -55,8 +57,11 @@ static void answer_price(const struct market_read *read, const struct ticker *ti
     const struct api_problem_more more = { .retry_after_ms = 1000 };
 
     if (decimal_is_none(&price) || decimal_sign(&price) == 0) {
-        api_fail(read->call, &more, "no_price_now", "%s:%s has no %s price now",
-                 category_word(read->category), read->symbol, price_words[read->kind]);
+        api_fail(read->call, &more, "no_price_now", "%s:%s has no %s price now%s",
+                 category_word(read->category), read->symbol, price_words[read->kind],
+                 read->category == CATEGORY_OPTION && read->kind == OF_LAST
+                     ? ": it has not traded; ask for mark"
+                     : "");
         return;
     }
     buffer_addf(api_reply_begin(read->call), "%s\n", decimal_format(&price, digits));
@@ -130,7 +135,7 @@ void handle_ticker(const struct api *api, struct api_call *call)
 {
     struct market_read read;
 
-    if (!market_read_begin(&read, api, call))
+    if (!market_read_begin(&read, api, call, ANY_CATEGORY, "tickers"))
         return;
     read.kind = KIND_TICKER;
     serve_ticker(&read);
@@ -146,7 +151,7 @@ void handle_price(const struct api *api, struct api_call *call)
         api_fail_refusal(call, &refusal, NULL, NULL);
         return;
     }
-    if (!market_read_begin(&read, api, call))
+    if (!market_read_begin(&read, api, call, ANY_CATEGORY, "prices"))
         return;
     if (read.category == CATEGORY_SPOT && (of == OF_MARK || of == OF_INDEX)) {
         api_fail(call, NULL, "no_such_price", "spot has no %s price: ask for last, bid, ask or mid",
@@ -159,38 +164,63 @@ void handle_price(const struct api *api, struct api_call *call)
 
 /* --- all tickers of a category --- */
 
+static const char *const columns[] = {
+    "category",   "symbol",       "last",       "mark",         "index",           "bid",
+    "bid_qty",    "ask",          "ask_qty",    "open_24h",     "high_24h",        "low_24h",
+    "volume_24h", "turnover_24h", "change_24h", "funding_rate", "next_funding_at", "open_interest",
+    "underlying", "bid_iv",       "ask_iv",     "mark_iv",      "delta",           "gamma",
+    "vega",       "theta"
+};
+
+/* Tickers do not say their coin. Options have been asked for by coin already. */
+static bool is_wanted(const struct instruments *all, const struct market_read *read,
+                      const struct ticker *ticker)
+{
+    const struct instrument *instrument;
+
+    if (!read->base[0] || read->category == CATEGORY_OPTION)
+        return true;
+    instrument = all ? instruments_find(all, read->category, ticker->symbol) : NULL;
+    return instrument && strcasecmp(instrument->base, read->base) == 0;
+}
+
+static void answer_tickers(const struct market_read *read, const struct json *items, int64_t ts_ms,
+                           int64_t as_of_ms)
+{
+    const struct instruments *all = instruments_newest(read->api->instruments);
+    struct json_walk walk = json_walk(items);
+    struct form_list list;
+    struct ticker ticker;
+    struct json item;
+    bool readable = true;
+
+    form_open(&list, read->call, columns, ARRAY_LEN(columns));
+    while (readable && json_next(&walk, NULL, &item)) {
+        readable = read_ticker(&ticker, &item, read, ts_ms);
+        if (!readable || !is_wanted(all, read, &ticker))
+            continue;
+        api_add_ticker(form_row(&list), &ticker, as_of_ms, NULL);
+        form_row_end(&list);
+    }
+    instruments_unref(all);
+    if (readable) {
+        form_close(&list, NULL, as_of_ms, "rest");
+        return;
+    }
+    form_abandon(&list);
+    market_fail_unusable(read->call, "one of its tickers is unreadable");
+}
+
 static void on_tickers_answer(const struct rest_answer *answer, int64_t as_of_ms, void *userdata)
 {
     struct market_read *read = userdata;
     struct envelope envelope;
     struct json list;
-    struct json item;
-    struct json_walk walk;
-    struct buffer *out;
 
-    if (!market_open_answer(read->call, answer, &envelope) ||
-        market_is_too_old(read, as_of_ms, clock_wall_ms() - as_of_ms, "rest")) {
-        free(read);
-        return;
-    }
-    out = api_reply_begin(read->call);
-    json_add_open(out, '{');
-    json_add_key(out, "items");
-    json_add_open(out, '[');
-    (void)json_member(&envelope.result, "list", &list);
-    walk = json_walk(&list);
-    while (json_next(&walk, NULL, &item)) {
-        struct ticker ticker;
-
-        if (read_ticker(&ticker, &item, read, envelope.time_ms))
-            api_add_ticker(out, &ticker, as_of_ms, NULL);
-    }
-    json_add_close(out, ']');
-    json_add_key(out, "next");
-    json_add_null(out);
-    api_add_age(out, as_of_ms, "rest");
-    json_add_close(out, '}');
-    api_reply(read->call, 200, API_JSON);
+    if (market_open_answer(read->call, answer, &envelope) &&
+        market_answer_list(read->call, &envelope, &list) &&
+        !market_refuse_age(read, as_of_ms, clock_wall_ms() - as_of_ms, "rest"))
+        answer_tickers(read, &list, envelope.time_ms, as_of_ms);
     free(read);
 }
 
@@ -198,19 +228,23 @@ void handle_tickers(const struct api *api, struct api_call *call)
 {
     struct market_read read = { .api = api, .call = call, .category = api->default_category };
     struct api_refusal refusal;
-    char query[32];
+    char query[64];
     struct text text = text_in(query, sizeof(query));
     bool given;
 
     if (lookup_category(call, &given, &read.category, &refusal) ||
-        lookup_max_age(call, &read.max_age_ms, &refusal)) {
+        lookup_max_age(call, &read.max_age_ms, &refusal) ||
+        lookup_base(call, read.base, &refusal)) {
         api_fail_refusal(call, &refusal, NULL, NULL);
         return;
     }
-    if (read.category == CATEGORY_OPTION) {
-        api_fail(call, NULL, "not_yet", "options are not served yet");
+    text_addf(&text, "category=%s", category_word(read.category));
+    if (read.category == CATEGORY_OPTION && !read.base[0]) {
+        api_fail(call, NULL, "missing_field",
+                 "the exchange gives option tickers coin by coin: add base=BTC");
         return;
     }
-    text_addf(&text, "category=%s", category_word(read.category));
+    if (read.category == CATEGORY_OPTION)
+        text_addf(&text, "&baseCoin=%s", read.base);
     market_read_rest(&read, ROUTE_TICKERS, query, on_tickers_answer);
 }

@@ -3,35 +3,57 @@
 
 #include "api/lookup.h"
 #include "api/market.h"
+#include "api/options.h"
 #include "base/log.h"
 #include "base/text.h"
 
-bool market_read_begin(struct market_read *read, const struct api *api, struct api_call *call)
+bool market_read_begin(struct market_read *read, const struct api *api, struct api_call *call,
+                       unsigned categories, const char *what)
 {
     struct instrument instrument;
     struct api_refusal refusal;
 
     *read = (struct market_read){ .api = api, .call = call };
     if (lookup_max_age(call, &read->max_age_ms, &refusal) ||
-        lookup_instrument(api, call->param, api_query(call, "category"), &instrument, &refusal) ||
-        text_copy(read->symbol, sizeof(read->symbol), instrument.symbol)) {
+        lookup_symbol(api, call->param, api_query(call, "category"), &read->category, read->symbol,
+                      &refusal)) {
         api_fail_refusal(call, &refusal, NULL, NULL);
         return false;
     }
-    read->category = instrument.category;
+    if (!(categories & CATEGORY_BIT(read->category))) {
+        api_fail(call, NULL, "no_such_data", "the exchange has no %s of %s symbols", what,
+                 category_word(read->category));
+        return false;
+    }
+    if (read->category == CATEGORY_OPTION && options_wait(api, call, read->symbol))
+        return false;
+    if (lookup_in_category(api, read->category, read->symbol, &instrument, &refusal) ||
+        text_copy(read->base, sizeof(read->base), instrument.base)) {
+        api_fail_refusal(call, &refusal, NULL, NULL);
+        return false;
+    }
+    return true;
+}
+
+bool market_refuse_age(const struct market_read *read, int64_t as_of_ms, int64_t age_ms,
+                       const char *source)
+{
+    if (read->max_age_ms < 0 || age_ms <= read->max_age_ms)
+        return false;
+    api_reply_age(read->call, as_of_ms, source);
+    api_fail(read->call, NULL, "too_old",
+             "the newest from %s is %" PRId64 " ms old, max_age is %" PRId64 " ms", source, age_ms,
+             read->max_age_ms);
     return true;
 }
 
 bool market_is_too_old(const struct market_read *read, int64_t as_of_ms, int64_t age_ms,
                        const char *source)
 {
+    if (market_refuse_age(read, as_of_ms, age_ms, source))
+        return true;
     api_reply_age(read->call, as_of_ms, source);
-    if (read->max_age_ms < 0 || age_ms <= read->max_age_ms)
-        return false;
-    api_fail(read->call, NULL, "too_old",
-             "the newest from %s is %" PRId64 " ms old, max_age is %" PRId64 " ms", source, age_ms,
-             read->max_age_ms);
-    return true;
+    return false;
 }
 
 void market_touch(const struct market_read *read, enum stream_kind kind, int depth)
@@ -40,20 +62,24 @@ void market_touch(const struct market_read *read, enum stream_kind kind, int dep
         log_debug("api: %s:%s can't be streamed", category_word(read->category), read->symbol);
 }
 
+int market_cache_ms(const struct market_read *read)
+{
+    if (read->max_age_ms >= 0 && read->max_age_ms < MARKET_CACHE_MS)
+        return (int)read->max_age_ms;
+    return MARKET_CACHE_MS;
+}
+
 void market_read_rest(const struct market_read *read, enum bybit_route route, const char *query,
                       void (*on_done)(const struct rest_answer *answer, int64_t as_of_ms,
                                       void *userdata))
 {
     const struct api_problem_more more = { .retry_after_ms = 1000 };
     struct market_read *kept = malloc(sizeof(*kept));
-    int cache_ms = MARKET_CACHE_MS;
 
-    if (read->max_age_ms >= 0 && read->max_age_ms < cache_ms)
-        cache_ms = (int)read->max_age_ms;
     if (kept) {
         *kept = *read;
         if (!reads_get(read->api->reads, route, read->category, query, MARKET_READ_TIMEOUT_MS,
-                       cache_ms, on_done, kept))
+                       market_cache_ms(read), on_done, kept))
             return;
     }
     free(kept);
@@ -78,6 +104,7 @@ bool market_open_answer(struct api_call *call, const struct rest_answer *answer,
 {
     struct error error;
 
+    api_waited_for(call, answer);
     if (!answer->answered) {
         fail_unanswered(call, answer);
         return false;
@@ -96,4 +123,18 @@ bool market_open_answer(struct api_call *call, const struct rest_answer *answer,
         return false;
     }
     return true;
+}
+
+bool market_answer_list(struct api_call *call, const struct envelope *envelope, struct json *out)
+{
+    if (json_member(&envelope->result, "list", out) &&
+        (out->type == JSON_ARRAY || out->type == JSON_NULL))
+        return true;
+    market_fail_unusable(call, "it has no list");
+    return false;
+}
+
+void market_fail_unusable(struct api_call *call, const char *why)
+{
+    api_fail(call, NULL, "upstream_failed", "the exchange's answer is not usable: %s", why);
 }

@@ -165,6 +165,14 @@ void order_answer(struct api_call *call, enum order_call kind, const struct loop
     char location[200];
 
     order_judge(&verdict, kind, reply, client_id);
+    call->timing = (struct api_timing){
+        .queue_us = reply->timing.queue_us,
+        .journal_us = reply->timing.journal_us,
+        .turn_us = reply->timing.turn_us,
+        .sign_us = reply->timing.sign_us,
+        .upstream_us = reply->timing.upstream_us,
+        .complete = reply->timing.complete,
+    };
     if (verdict.code) {
         if (verdict.more.ret_msg)
             api_fail(call, &verdict.more, verdict.code, "the exchange answered %d: %s",

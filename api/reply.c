@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "bybit/rest.h"
 
 const char *api_query(const struct api_call *call, const char *name)
 {
@@ -71,6 +72,20 @@ void api_reply(struct api_call *call, int status, const char *content_type)
         api_fail(call, NULL, "internal", "the answer does not fit in memory");
     else
         api_reply_keep(call, status, content_type);
+}
+
+void api_waited_for(struct api_call *call, const struct rest_answer *answer)
+{
+    /* An answer that is shared was perhaps asked for before this call came. */
+    int64_t from_us = answer->left_us > call->received_us ? answer->left_us : call->received_us;
+
+    call->timing.complete = true;
+    if (answer->finished_us <= call->received_us)
+        return;
+    call->timing.turn_us += answer->turn_us;
+    call->timing.sign_us += answer->sign_us;
+    if (answer->left_us && answer->finished_us > from_us)
+        call->timing.upstream_us += answer->finished_us - from_us;
 }
 
 void api_reply_age(struct api_call *call, int64_t as_of_ms, const char *source)

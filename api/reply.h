@@ -14,6 +14,8 @@
 #define API_JSON "application/json"
 #define API_TEXT "text/plain; charset=utf-8"
 
+struct rest_answer;
+
 /* Why a request is refused: a code of the problem table and its detail. */
 struct api_refusal {
     const char *code; /* static text */
@@ -33,6 +35,8 @@ struct buffer *api_reply_begin(struct api_call *call);
  * `keep_status`: an order's answer then has its status and headers, and no body. */
 void api_reply(struct api_call *call, int status, const char *content_type);
 void api_reply_keep(struct api_call *call, int status, const char *content_type);
+/* The reply waited for this answer of the exchange; it may be one of several, one after another. */
+void api_waited_for(struct api_call *call, const struct rest_answer *answer);
 /* Headers Bridge-As-Of and Bridge-Source. */
 void api_reply_age(struct api_call *call, int64_t as_of_ms, const char *source);
 /* Members as_of and source of an open object; `source` NULL: none. */

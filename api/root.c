@@ -3,8 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/assets.h"
 #include "api/endpoints.h"
 #include "api/errors.h"
+#include "api/form.h"
 #include "api/handlers.h"
 #include "api/openapi.h"
 #include "api/reply.h"
@@ -14,9 +16,13 @@ static const char *const sheet[] = {
     "Market",
     "  curl $B/price/BTCUSDT                    one number",
     "  curl \"$B/price/BTCUSDT?of=mid\"           of=last|mark|index|bid|ask|mid",
-    "  curl $B/ticker/spot:BTCUSDT              spot:, linear: (the default), inverse:",
-    "  curl \"$B/tickers?category=spot\"          all of a category",
+    "  curl $B/ticker/spot:BTCUSDT              spot:, linear: (the default), inverse:, option:",
+    "  curl \"$B/tickers?category=spot\"          all of a category; option needs base=BTC too",
     "  curl \"$B/book/BTCUSDT?depth=10\"          max_age=250ms refuses older data",
+    "  curl \"$B/trades/BTCUSDT?limit=100\"       the newest public trades",
+    "  curl \"$B/candles/BTCUSDT?from=-2h\"      interval=1m 5m 15m 30m 1h 4h 1d 1w 1M ...",
+    "  curl \"$B/funding/BTCUSDT?from=-7d\"       funding rates; from, to, limit",
+    "  curl \"$B/open_interest/BTCUSDT?interval=1h\"",
     "  curl $B/symbols/BTCUSDT                  tick size, steps, minimums; /symbols: all",
     "",
     "Orders",
@@ -29,79 +35,46 @@ static const char *const sheet[] = {
     "  curl -X DELETE $B/orders/my-1            cancel",
     "  curl \"$B/orders?state=open\"              open|unknown|final|all; symbol, tag, from, to",
     "  curl -X DELETE \"$B/orders?all=true\"      cancel all, or by symbol, tag, side, category",
-    "  curl \"$B/fills?from=-1h\"                 executions",
+    "  curl \"$B/fills?from=-1h\"                 executions; symbol, tag, order_id, from, to",
+    "  curl \"$B/events?after=earliest\"          the journal's events; wait=30s: the next one",
     "",
     "  201 accepted. 202 unknown: the bridge is finding out, do not send it again.",
     "  422 refused. 503 provably not sent. Each error says why: code, detail, hint.",
     "",
+    "Account",
+    "  curl $B/positions                        /positions/{symbol}: one",
+    "  curl $B/balance                          /balance/{coin}; account=unified|fund",
+    "  curl $B/account                          margin mode, rights of the key",
+    "  curl $B/fees/BTCUSDT                     maker and taker",
+    "",
     "Live",
     "  curl -N \"$B/stream?topics=orders,fills,ticker:BTCUSDT,book:BTCUSDT:50\"",
     "",
+    "Lists come as JSON, and as .csv or .ndjson too: curl $B/fills.csv",
+    "",
     "Bridge",
-    "  curl $B/status                           links, clock, budget, journal",
+    "  curl $B/status                           links, clock, budget, journal; /metrics",
     "  curl $B/readyz                           or what is missing; /livez /health /version",
     "  curl $B/errors                           every error code; /errors/{code}",
-    "  curl $B/openapi.yaml                     all of it, in full",
+    "  curl $B/openapi.yaml                     all of it, in full; /openapi.json",
+    "",
+    "In a browser: $B/ shows it live, $B/docs explains it.",
 };
-
-static void add_escaped(struct buffer *out, const char *text)
-{
-    for (; *text; text++) {
-        if (*text == '<')
-            buffer_add_text(out, "&lt;");
-        else if (*text == '>')
-            buffer_add_text(out, "&gt;");
-        else if (*text == '&')
-            buffer_add_text(out, "&amp;");
-        else
-            buffer_add(out, text, 1);
-    }
-}
-
-/* The address is the one that the caller has used. */
-static void add_title(struct buffer *out, const struct api_call *call)
-{
-    buffer_add_text(out, "bybit-bridge: Bybit V5 as plain HTTP/JSON on localhost.   B=http://");
-    add_escaped(out, call->host ? call->host : "localhost:8787");
-    buffer_add_text(out, "\n\n");
-}
-
-static void answer_page(const struct api *api, struct api_call *call)
-{
-    struct buffer *out = api_reply_begin(call);
-
-    buffer_add_text(out, "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
-                         "<title>bybit-bridge</title>\n<h1>bybit-bridge</h1>\n<p>");
-    add_escaped(out, api->version);
-    buffer_add_text(out, ", ");
-    add_escaped(out, api->env);
-    buffer_add_text(out, ". <a href=\"/status\">status</a> <a href=\"/orders\">orders</a> "
-                         "<a href=\"/fills\">fills</a> <a href=\"/symbols\">symbols</a> "
-                         "<a href=\"/errors\">errors</a> <a href=\"/openapi.yaml\">openapi.yaml</a>"
-                         "</p>\n<pre>\n");
-    add_title(out, call);
-    for (size_t i = 0; i < ARRAY_LEN(sheet); i++) {
-        add_escaped(out, sheet[i]);
-        buffer_add_text(out, "\n");
-    }
-    buffer_add_text(out, "</pre>\n</html>\n");
-    api_reply_header(call, "Content-Security-Policy",
-                     "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; "
-                     "frame-ancestors 'none'");
-    api_reply(call, 200, "text/html; charset=utf-8");
-}
 
 void handle_root(const struct api *api, struct api_call *call)
 {
     struct buffer *out;
 
+    (void)api;
     api_reply_header(call, "Vary", "Accept");
     if (call->accept && strstr(call->accept, "text/html")) {
-        answer_page(api, call);
+        api_asset_page(call, "index.html");
         return;
     }
     out = api_reply_begin(call);
-    add_title(out, call);
+    /* The address is the one that the caller has used. */
+    buffer_addf(out, "bybit-bridge: Bybit V5 as plain HTTP/JSON on localhost.   B=http://%s\n\n",
+                call->host ? call->host : "localhost:8787");
     for (size_t i = 0; i < ARRAY_LEN(sheet); i++) {
         buffer_add_text(out, sheet[i]);
         buffer_add_text(out, "\n");
@@ -152,19 +125,16 @@ static void add_problem(struct buffer *out, const struct api_problem *problem)
 
 void handle_errors(const struct api *api, struct api_call *call)
 {
-    struct buffer *out = api_reply_begin(call);
+    static const char *const columns[] = { "code", "type", "status", "title", "hint" };
+    struct form_list list;
 
     (void)api;
-    json_add_open(out, '{');
-    json_add_key(out, "items");
-    json_add_open(out, '[');
-    for (size_t i = 0; i < api_problems_count(); i++)
-        add_problem(out, api_problem_at(i));
-    json_add_close(out, ']');
-    json_add_key(out, "next");
-    json_add_null(out);
-    json_add_close(out, '}');
-    api_reply(call, 200, API_JSON);
+    form_open(&list, call, columns, ARRAY_LEN(columns));
+    for (size_t i = 0; i < api_problems_count(); i++) {
+        add_problem(form_row(&list), api_problem_at(i));
+        form_row_end(&list);
+    }
+    form_close(&list, NULL, 0, NULL);
 }
 
 void handle_error(const struct api *api, struct api_call *call)

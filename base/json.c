@@ -634,18 +634,20 @@ enum err json_member_decimal(const struct json *object, const char *name, struct
 
 enum err json_int(const struct json *value, int64_t *out)
 {
-    const char *at = value->at;
-    const char *end = value->at + value->bytes;
+    const char *at;
+    const char *end;
     int64_t number = 0;
     bool negative = false;
 
+    if (value->type == JSON_NONE || value->type == JSON_NULL)
+        return ERR_NOT_FOUND;
+    if (value->type != JSON_STRING && value->type != JSON_NUMBER)
+        return ERR_INVALID;
+    at = value->at;
+    end = value->at + value->bytes;
     if (value->type == JSON_STRING) {
         at++;
         end--;
-    } else if (value->type == JSON_NONE || value->type == JSON_NULL) {
-        return ERR_NOT_FOUND;
-    } else if (value->type != JSON_NUMBER) {
-        return ERR_INVALID;
     }
     if (at == end)
         return ERR_NOT_FOUND;

@@ -9,9 +9,14 @@
 #include "base/clock.h"
 #include "base/error.h"
 
-#define LINE_MAX_BYTES 1024
+#define MESSAGE_MAX 980
+#define ESCAPED_MAX 2400 /* of a message in JSON: leaves room for its pairs */
+#define PAIRS_MAX   16
+#define KEY_MAX     32
+#define PAIR_TAIL   ":;,." /* punctuation behind a value */
 
 static atomic_int shown_from = LOG_INFO;
+static atomic_bool as_json;
 
 void log_set_level(enum log_level level)
 {
@@ -20,33 +25,219 @@ void log_set_level(enum log_level level)
 
 void log_set_json(bool json)
 {
-    (void)json;
+    atomic_store(&as_json, json);
+}
+
+bool log_shows(enum log_level level)
+{
+    return (int)level >= atomic_load_explicit(&shown_from, memory_order_relaxed);
+}
+
+/* --- bytes --- */
+
+/* Bytes of the UTF-8 character at `at`; 0: it is none. */
+static size_t character_bytes(const unsigned char *at, size_t left)
+{
+    size_t bytes = *at < 0x80 ? 1 : *at >> 5 == 6 ? 2 : *at >> 4 == 14 ? 3 : *at >> 3 == 30 ? 4 : 0;
+
+    if (bytes == 0 || bytes > left)
+        return 0;
+    for (size_t i = 1; i < bytes; i++) {
+        if (at[i] >> 6 != 2)
+            return 0;
+    }
+    if ((bytes == 2 && *at < 0xc2) || (*at == 0xe0 && at[1] < 0xa0) ||
+        (*at == 0xed && at[1] >= 0xa0) || (*at == 0xf0 && at[1] < 0x90) ||
+        (*at == 0xf4 && at[1] >= 0x90) || *at > 0xf4)
+        return 0;
+    return bytes;
+}
+
+/* Line ends become blanks, what cannot be shown '?': in place, the length stays. */
+static void make_printable(char *text, size_t bytes)
+{
+    for (size_t i = 0; i < bytes;) {
+        size_t own = character_bytes((const unsigned char *)text + i, bytes - i);
+
+        if (text[i] == '\n' || text[i] == '\r')
+            text[i] = ' ';
+        else if (own == 0 || (unsigned char)text[i] < 0x20 || text[i] == 0x7f ||
+                 (own == 2 && (unsigned char)text[i] == 0xc2 && (unsigned char)text[i + 1] < 0xa0))
+            memset(text + i, '?', own ? own : 1);
+        i += own ? own : 1;
+    }
+}
+
+/* --- the two forms --- */
+
+struct line {
+    char data[LOG_LINE_MAX];
+    size_t bytes;
+};
+
+static bool fits(const struct line *line, size_t more)
+{
+    return line->bytes + more <= sizeof(line->data) - sizeof("}\n");
+}
+
+static void add(struct line *line, const char *text, size_t bytes)
+{
+    if (!fits(line, bytes))
+        return;
+    memcpy(line->data + line->bytes, text, bytes);
+    line->bytes += bytes;
+}
+
+static void add_text(struct line *line, const char *text)
+{
+    add(line, text, strlen(text));
+}
+
+/* A JSON string of printable text: at most `max` bytes between the quotes, cut between two
+ * characters. */
+static void add_string(struct line *line, const char *text, size_t bytes, size_t max)
+{
+    size_t used = 0;
+
+    add(line, "\"", 1);
+    for (size_t i = 0; i < bytes;) {
+        size_t own = character_bytes((const unsigned char *)text + i, bytes - i);
+        bool escaped = text[i] == '"' || text[i] == '\\';
+
+        used += own + escaped;
+        if (used > max)
+            break;
+        if (escaped)
+            add(line, "\\", 1);
+        add(line, text + i, own);
+        i += own;
+    }
+    add(line, "\"", 1);
+}
+
+/* "module: rest": bytes of the module's name; 0: none stands there. */
+static size_t module_bytes(const char *message)
+{
+    size_t bytes = strspn(message, "abcdefghijklmnopqrstuvwxyz0123456789._-");
+
+    return bytes <= KEY_MAX && message[bytes] == ':' && message[bytes + 1] == ' ' ? bytes : 0;
+}
+
+struct pair {
+    const char *key;
+    size_t key_bytes;
+    const char *value;
+    size_t value_bytes;
+};
+
+/* The word at `at` as a pair; false: it is none. */
+static bool read_pair(const char *at, size_t bytes, struct pair *out)
+{
+    size_t key_bytes = strspn(at, "abcdefghijklmnopqrstuvwxyz0123456789_");
+
+    if (key_bytes == 0 || key_bytes > KEY_MAX || key_bytes >= bytes || at[key_bytes] != '=' ||
+        *at < 'a')
+        return false;
+    *out = (struct pair){ at, key_bytes, at + key_bytes + 1, bytes - key_bytes - 1 };
+    while (out->value_bytes > 0 && strchr(PAIR_TAIL, out->value[out->value_bytes - 1]))
+        out->value_bytes--;
+    return out->value_bytes > 0;
+}
+
+static bool is_named(const struct pair *pair, const char *key, size_t key_bytes)
+{
+    return pair->key_bytes == key_bytes && memcmp(pair->key, key, key_bytes) == 0;
+}
+
+static bool is_taken(const struct pair *pairs, size_t count, const struct pair *pair)
+{
+    static const char *const own[] = { "ts", "level", "module", "msg" };
+
+    for (size_t i = 0; i < ARRAY_LEN(own); i++) {
+        if (is_named(pair, own[i], strlen(own[i])))
+            return true;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (is_named(&pairs[i], pair->key, pair->key_bytes))
+            return true;
+    }
+    return false;
+}
+
+static void add_pairs(struct line *line, const char *message)
+{
+    struct pair pairs[PAIRS_MAX];
+    size_t count = 0;
+
+    while (*message && count < PAIRS_MAX) {
+        size_t bytes = strcspn(message, " ");
+        struct pair *pair = &pairs[count];
+
+        if (bytes && read_pair(message, bytes, pair) && !is_taken(pairs, count, pair) &&
+            fits(line, pair->key_bytes + 2 * pair->value_bytes + strlen(",\"\":\"\""))) {
+            add(line, ",\"", 2);
+            add(line, pair->key, pair->key_bytes);
+            add(line, "\":", 2);
+            add_string(line, pair->value, pair->value_bytes, 2 * pair->value_bytes);
+            count++;
+        }
+        message += bytes;
+        message += strspn(message, " ");
+    }
+}
+
+static void write_json(struct line *line, const char *now, const char *level, const char *message)
+{
+    size_t module = module_bytes(message);
+    const char *text = module ? message + module + 2 : message;
+
+    add_text(line, "{\"ts\":\"");
+    add_text(line, now);
+    add_text(line, "\",\"level\":\"");
+    add_text(line, level);
+    add_text(line, "\",\"module\":");
+    if (module)
+        add_string(line, message, module, module);
+    else
+        add_text(line, "null");
+    add_text(line, ",\"msg\":");
+    add_string(line, text, strlen(text), ESCAPED_MAX);
+    add_pairs(line, text);
+    line->data[line->bytes++] = '}';
+}
+
+static void write_text(struct line *line, const char *now, const char *level, const char *message)
+{
+    add_text(line, now);
+    add(line, " ", 1);
+    add_text(line, level);
+    add(line, " ", 1);
+    add_text(line, message);
 }
 
 void log_line(enum log_level level, const char *format, ...)
 {
     static const char *const names[] = { "debug", "info", "warn", "error" };
-    char line[LINE_MAX_BYTES];
+    char message[MESSAGE_MAX];
     char now[CLOCK_TEXT_MAX];
-    size_t bytes;
-    int more;
+    struct line line;
     va_list args;
 
-    if ((int)level < atomic_load_explicit(&shown_from, memory_order_relaxed))
+    if (!log_shows(level))
         return;
-    bytes = (size_t)snprintf(line, sizeof(line), "%s %s ", clock_format(clock_wall_ms(), now),
-                             names[level]);
+    message[0] = '\0';
     va_start(args, format);
-    more = vsnprintf(line + bytes, sizeof(line) - bytes - 1, format, args);
+    (void)vsnprintf(message, sizeof(message), format, args);
     va_end(args);
-    if (more > 0)
-        bytes += (size_t)more < sizeof(line) - bytes - 1 ? (size_t)more : sizeof(line) - bytes - 2;
-    for (size_t i = 0; i < bytes; i++) {
-        if (line[i] == '\n' || line[i] == '\r')
-            line[i] = ' ';
-    }
-    line[bytes++] = '\n';
-    (void)!write(STDERR_FILENO, line, bytes); /* one write: lines of threads do not mix */
+    make_printable(message, strlen(message));
+    (void)clock_format(clock_wall_ms(), now);
+    line.bytes = 0;
+    if (atomic_load_explicit(&as_json, memory_order_relaxed))
+        write_json(&line, now, names[level], message);
+    else
+        write_text(&line, now, names[level], message);
+    line.data[line.bytes++] = '\n';
+    (void)!write(STDERR_FILENO, line.data, line.bytes); /* one write: lines do not mix */
 }
 
 const char *log_safe(const char *text, char out[LOG_SAFE_MAX])

@@ -8,7 +8,6 @@
 
 #include <assert.h>
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -231,4 +230,49 @@ int budget_ip_left(struct budget *budget, int64_t now_ms)
     left = budget->ip_limit - budget->ip.total;
     pthread_mutex_unlock(&budget->lock);
     return left > 0 ? (int)left : 0;
+}
+
+int budget_ip_limit(const struct budget *budget)
+{
+    return budget->ip_limit;
+}
+
+/* False: it was not used. The lock is held. */
+static bool read_window(struct bucket *bucket, int64_t now_ms, struct budget_window *out)
+{
+    int64_t left;
+
+    if (!bucket->window.counts && bucket->held_until_ms <= now_ms)
+        return false;
+    if (bucket->window.counts)
+        window_move(&bucket->window, now_ms);
+    left = bucket->limit - bucket->window.total;
+    out->limit = bucket->limit;
+    out->left = left > 0 ? (int)left : 0;
+    out->held_for_ms = max_ms(bucket->held_until_ms - now_ms, 0);
+    return true;
+}
+
+size_t budget_windows(struct budget *budget, int64_t now_ms,
+                      struct budget_window out[BUDGET_WINDOWS_MAX])
+{
+    size_t count = 0;
+
+    pthread_mutex_lock(&budget->lock);
+    for (int route = 0; route < ROUTE_COUNT; route++) {
+        bool per_category = bybit_route_info((enum bybit_route)route)->per_category;
+
+        for (int category = 0; category < (per_category ? CATEGORY_COUNT : 1); category++) {
+            struct budget_window *window = &out[count];
+
+            if (!read_window(&budget->buckets[route][category], now_ms, window))
+                continue;
+            window->route = (enum bybit_route)route;
+            window->category = (enum category)category;
+            window->per_category = per_category;
+            count++;
+        }
+    }
+    pthread_mutex_unlock(&budget->lock);
+    return count;
 }

@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -32,3 +34,18 @@ void budget_ban(struct budget *budget, int64_t now_ms, int64_t pause_ms);
 int64_t budget_banned_until(struct budget *budget);
 /* Requests left in the IP window now. */
 int budget_ip_left(struct budget *budget, int64_t now_ms);
+int budget_ip_limit(const struct budget *budget);
+
+/* A window of a route, for people. */
+struct budget_window {
+    enum bybit_route route;
+    enum category category; /* counts only when `per_category` */
+    bool per_category;
+    int limit;
+    int left;
+    int64_t held_for_ms; /* the exchange said "too many": nothing goes for so long; 0: it may */
+};
+#define BUDGET_WINDOWS_MAX (ROUTE_COUNT * CATEGORY_COUNT)
+/* The windows that were used since the start, by route and category. Returns how many. */
+size_t budget_windows(struct budget *budget, int64_t now_ms,
+                      struct budget_window out[BUDGET_WINDOWS_MAX]);

@@ -135,6 +135,22 @@ int64_t clock_sync_uncertainty_ms(struct clock_sync *clock)
                                              : INT64_MAX;
 }
 
+int64_t clock_sync_age_ms(struct clock_sync *clock)
+{
+    int64_t newest_us = INT64_MIN;
+    int64_t now_us = clock_mono_us();
+
+    pthread_mutex_lock(&clock->lock);
+    for (size_t i = 0; i < clock->count; i++) {
+        if (clock->samples[i].at_us > newest_us)
+            newest_us = clock->samples[i].at_us;
+    }
+    pthread_mutex_unlock(&clock->lock);
+    if (newest_us == INT64_MIN)
+        return INT64_MAX;
+    return newest_us < now_us ? (now_us - newest_us) / 1000 : 0;
+}
+
 int64_t clock_sync_offset_ms(struct clock_sync *clock)
 {
     return clock_sync_server_ms(clock) - clock_wall_ms();

@@ -31,5 +31,7 @@ int64_t clock_sync_server_ms(struct clock_sync *clock);
 int64_t clock_sync_signing_ms(struct clock_sync *clock);
 /* Half the width of what the offset can be, in ms; INT64_MAX before the first sample. */
 int64_t clock_sync_uncertainty_ms(struct clock_sync *clock);
+/* Age of the newest sample in ms; INT64_MAX: there is none. */
+int64_t clock_sync_age_ms(struct clock_sync *clock);
 /* Server clock minus wall clock, for people. */
 int64_t clock_sync_offset_ms(struct clock_sync *clock);

@@ -123,6 +123,9 @@ struct instruments {
     struct instruments *self; /* to count and free through const pointers */
     atomic_size_t references;
     int64_t as_of_ms;
+    bool loaded[CATEGORY_COUNT];
+    struct option_coin coins[OPTION_COINS_MAX];
+    size_t coins_count;
     size_t count;
     struct instrument list[];
 };
@@ -137,23 +140,134 @@ static int compare(const void *left, const void *right)
     return strcmp(a->symbol, b->symbol);
 }
 
-struct instruments *instruments_create(const struct instrument *list, size_t count,
-                                       int64_t as_of_ms)
+static struct instruments *make(size_t count, int64_t as_of_ms)
 {
-    struct instruments *instruments = malloc(sizeof(*instruments) + count * sizeof(*list));
+    struct instruments *instruments =
+        malloc(sizeof(*instruments) + count * sizeof(instruments->list[0]));
 
     if (!instruments)
         return NULL;
     instruments->self = instruments;
     atomic_init(&instruments->references, 1);
     instruments->as_of_ms = as_of_ms;
-    instruments->count = count;
-    if (count > 0) {
-        memcpy(instruments->list, list, count * sizeof(*list));
-        qsort(instruments->list, count, sizeof(*list), compare);
-    }
+    memset(instruments->loaded, 0, sizeof(instruments->loaded));
+    instruments->coins_count = 0;
+    instruments->count = 0;
     return instruments;
 }
+
+static void add(struct instruments *to, const struct instrument *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        to->loaded[list[i].category] = true;
+    if (count)
+        memcpy(to->list + to->count, list, count * sizeof(*list));
+    to->count += count;
+}
+
+static void sort(struct instruments *instruments)
+{
+    if (instruments->count)
+        qsort(instruments->list, instruments->count, sizeof(instruments->list[0]), compare);
+}
+
+struct instruments *instruments_create(const struct instrument *list, size_t count,
+                                       int64_t as_of_ms)
+{
+    struct instruments *instruments = make(count, as_of_ms);
+
+    if (!instruments)
+        return NULL;
+    add(instruments, list, count);
+    sort(instruments);
+    return instruments;
+}
+
+/* --- the coins of options --- */
+
+static bool is_option_of(const struct instrument *instrument, const char *base)
+{
+    return base && instrument->category == CATEGORY_OPTION && strcmp(instrument->base, base) == 0;
+}
+
+/* The coin that has to go for one more; NULL: there is room. */
+static const char *coin_to_drop(const struct instruments *old, const char *base)
+{
+    const struct option_coin *oldest = &old->coins[0];
+
+    if (old->coins_count < OPTION_COINS_MAX || instruments_option_coin(old, base))
+        return NULL;
+    for (size_t i = 1; i < old->coins_count; i++) {
+        if (old->coins[i].as_of_ms < oldest->as_of_ms)
+            oldest = &old->coins[i];
+    }
+    return oldest->base;
+}
+
+static void add_old(struct instruments *to, const struct instruments *old, const char *base)
+{
+    const char *dropped = coin_to_drop(old, base);
+
+    memcpy(to->loaded, old->loaded, sizeof(to->loaded));
+    for (size_t i = 0; i < old->count; i++) {
+        if (!is_option_of(&old->list[i], base) && !is_option_of(&old->list[i], dropped))
+            add(to, &old->list[i], 1);
+    }
+    for (size_t i = 0; i < old->coins_count; i++) {
+        const char *name = old->coins[i].base;
+
+        if (strcmp(name, base) != 0 && (!dropped || strcmp(name, dropped) != 0))
+            to->coins[to->coins_count++] = old->coins[i];
+    }
+}
+
+struct instruments *instruments_with_options(const struct instruments *old,
+                                             const struct option_coin *coin,
+                                             const struct instrument *list, size_t count)
+{
+    struct instruments *made =
+        make(count + (old ? old->count : 0), old ? old->as_of_ms : coin->as_of_ms);
+
+    if (!made)
+        return NULL;
+    if (old)
+        add_old(made, old, coin->base);
+    made->loaded[CATEGORY_OPTION] = true;
+    made->coins[made->coins_count++] = *coin;
+    add(made, list, count);
+    sort(made);
+    return made;
+}
+
+void instruments_inherit(struct instruments *to, const struct instruments *old)
+{
+    for (int i = 0; i < CATEGORY_COUNT; i++)
+        to->loaded[i] = to->loaded[i] || old->loaded[i];
+    memcpy(to->coins, old->coins, sizeof(to->coins));
+    to->coins_count = old->coins_count;
+}
+
+bool instruments_has_category(const struct instruments *instruments, enum category category)
+{
+    return instruments->loaded[category];
+}
+
+void instruments_mark_loaded(struct instruments *instruments, enum category category)
+{
+    instruments->loaded[category] = true;
+}
+
+const struct option_coin *instruments_option_coin(const struct instruments *instruments,
+                                                  const char *base)
+{
+    for (size_t i = 0; i < instruments->coins_count; i++) {
+        if (strcmp(instruments->coins[i].base, base) == 0)
+            return &instruments->coins[i];
+    }
+    return NULL;
+}
+
+/* --- references, look-up --- */
 
 const struct instruments *instruments_ref(const struct instruments *instruments)
 {

@@ -44,6 +44,27 @@ MUST_CHECK enum err instrument_read(struct instrument *out, const struct json *i
  */
 struct instruments *instruments_create(const struct instrument *list, size_t count,
                                        int64_t as_of_ms);
+
+/* Options are loaded coin by coin, when they are first asked for (there are thousands of them). */
+#define OPTION_COINS_MAX 16
+struct option_coin {
+    char base[COIN_MAX];
+    int64_t as_of_ms;      /* wall clock */
+    int64_t good_until_ms; /* monotonic: then they are loaded anew */
+};
+/* A snapshot of all that `old` has, but of coin->base's options only those of the list. When there
+ * are OPTION_COINS_MAX coins already, the one that was loaded longest ago goes. NULL: out of
+ * memory. */
+struct instruments *instruments_with_options(const struct instruments *old,
+                                             const struct option_coin *coin,
+                                             const struct instrument *list, size_t count);
+/* For a snapshot that was made with all that old has of other categories: which those are, and the
+ * options' coins. */
+void instruments_inherit(struct instruments *to, const struct instruments *old);
+/* NULL: they are not loaded. */
+const struct option_coin *instruments_option_coin(const struct instruments *instruments,
+                                                  const char *base);
+
 const struct instruments *instruments_ref(const struct instruments *instruments);
 /* Drops a reference; frees with the last. NULL is fine. */
 void instruments_unref(const struct instruments *instruments);
@@ -54,6 +75,10 @@ const struct instrument *instruments_at(const struct instruments *instruments, s
 const struct instrument *instruments_find(const struct instruments *instruments,
                                           enum category category, const char *symbol);
 int64_t instruments_as_of_ms(const struct instruments *instruments);
+/* False: its symbols have not come yet, so that an unknown one may still be there. */
+bool instruments_has_category(const struct instruments *instruments, enum category category);
+/* The category was loaded, even if nothing is in it. Before the snapshot is published. */
+void instruments_mark_loaded(struct instruments *instruments, enum category category);
 
 /* The place where the newest snapshot is published. */
 struct instruments_slot;

@@ -1,39 +1,11 @@
-/* bybit/market.c - a place for each (category, symbol), found by hash: its ticker and its books by
- * depth. */
+/* A place for each (category, symbol), found by hash: its ticker and its books by depth. */
 #include "bybit/market.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-
-#define BUCKETS 1024 /* a power of two */
-
-struct kept_book {
-    struct kept_book *next; /* deeper */
-    struct book *book;
-    int depth;
-    int64_t ts_ms;
-    int64_t cts_ms;
-    int64_t recv_ms;
-    int64_t recv_mono_ms;
-};
-
-struct place {
-    struct place *next;
-    enum category category;
-    char symbol[SYMBOL_MAX];
-    bool has_ticker;
-    struct market_ticker ticker;
-    struct kept_book *books; /* shallow first */
-};
-
-struct market {
-    pthread_mutex_t lock;
-    size_t count;
-    struct place *buckets[BUCKETS];
-};
+#include "bybit/market_parts.h"
 
 struct market *market_create(void)
 {
@@ -65,6 +37,7 @@ void market_destroy(struct market *market)
 
             market->buckets[i] = place->next;
             free_books(place);
+            market_free_candles(place);
             free(place);
         }
     }
@@ -72,8 +45,7 @@ void market_destroy(struct market *market)
     free(market);
 }
 
-/* The link that points to the place, or to NULL at the end of its chain. */
-static struct place **find(struct market *market, enum category category, const char *symbol)
+struct place **market_find(struct market *market, enum category category, const char *symbol)
 {
     uint32_t hash = 2166136261U ^ (uint32_t)category;
     struct place **link;
@@ -86,10 +58,10 @@ static struct place **find(struct market *market, enum category category, const 
     return link;
 }
 
-static enum err find_or_make(struct market *market, enum category category, const char *symbol,
+enum err market_find_or_make(struct market *market, enum category category, const char *symbol,
                              struct place **out)
 {
-    struct place **link = find(market, category, symbol);
+    struct place **link = market_find(market, category, symbol);
     size_t bytes = strlen(symbol);
 
     if (!*link) {
@@ -108,13 +80,12 @@ static enum err find_or_make(struct market *market, enum category category, cons
     return ERR_NONE;
 }
 
-/* Frees the place when nothing is left in it. */
-static void tidy(struct market *market, enum category category, const char *symbol)
+void market_tidy(struct market *market, enum category category, const char *symbol)
 {
-    struct place **link = find(market, category, symbol);
+    struct place **link = market_find(market, category, symbol);
     struct place *place = *link;
 
-    if (!place || place->has_ticker || place->books)
+    if (!place || place->has_ticker || place->books || place->candles)
         return;
     *link = place->next;
     free(place);
@@ -160,7 +131,7 @@ enum err market_merge_ticker(struct market *market, enum category category, cons
     enum err err;
 
     pthread_mutex_lock(&market->lock);
-    err = find_or_make(market, category, symbol, &place);
+    err = market_find_or_make(market, category, symbol, &place);
     if (!err) {
         struct ticker merged = place->ticker.ticker;
 
@@ -178,7 +149,7 @@ enum err market_merge_ticker(struct market *market, enum category category, cons
             fill_ticker(place);
             *out = place->ticker.ticker;
         }
-        tidy(market, category, symbol);
+        market_tidy(market, category, symbol);
     }
     pthread_mutex_unlock(&market->lock);
     return err;
@@ -237,9 +208,9 @@ enum book_result market_apply_book(struct market *market, enum category category
     struct place *place;
 
     pthread_mutex_lock(&market->lock);
-    if (!find_or_make(market, category, symbol, &place)) {
+    if (!market_find_or_make(market, category, symbol, &place)) {
         result = apply(place, depth, data, is_snapshot, ts_ms, cts_ms, recv_ms);
-        tidy(market, category, symbol);
+        market_tidy(market, category, symbol);
     }
     pthread_mutex_unlock(&market->lock);
     return result;
@@ -252,7 +223,7 @@ void market_let_jumps_pass(struct market *market, enum category category, const 
     struct kept_book *kept;
 
     pthread_mutex_lock(&market->lock);
-    place = *find(market, category, symbol);
+    place = *market_find(market, category, symbol);
     kept = place ? find_book(place, depth) : NULL;
     if (kept)
         book_let_jumps_pass(kept->book);
@@ -266,6 +237,7 @@ static void set_stale(struct place *place)
         if (book_state(kept->book) == BOOK_SYNCED)
             book_set_state(kept->book, BOOK_STALE);
     }
+    market_stale_candles(place);
 }
 
 void market_set_stale(struct market *market, enum category category)
@@ -285,10 +257,10 @@ void market_forget_ticker(struct market *market, enum category category, const c
     struct place *place;
 
     pthread_mutex_lock(&market->lock);
-    place = *find(market, category, symbol);
+    place = *market_find(market, category, symbol);
     if (place) {
         place->has_ticker = false;
-        tidy(market, category, symbol);
+        market_tidy(market, category, symbol);
     }
     pthread_mutex_unlock(&market->lock);
 }
@@ -299,7 +271,7 @@ void market_forget_book(struct market *market, enum category category, const cha
     struct place *place;
 
     pthread_mutex_lock(&market->lock);
-    place = *find(market, category, symbol);
+    place = *market_find(market, category, symbol);
     for (struct kept_book **link = place ? &place->books : NULL; link && *link;
          link = &(*link)->next) {
         struct kept_book *kept = *link;
@@ -311,7 +283,7 @@ void market_forget_book(struct market *market, enum category category, const cha
         free(kept);
         break;
     }
-    tidy(market, category, symbol);
+    market_tidy(market, category, symbol);
     pthread_mutex_unlock(&market->lock);
 }
 
@@ -322,7 +294,7 @@ bool market_ticker(struct market *market, enum category category, const char *sy
     bool found;
 
     pthread_mutex_lock(&market->lock);
-    place = *find(market, category, symbol);
+    place = *market_find(market, category, symbol);
     found = place && place->has_ticker;
     if (found)
         *out = place->ticker;
@@ -356,7 +328,7 @@ bool market_book(struct market *market, enum category category, const char *symb
     const struct kept_book *kept;
 
     pthread_mutex_lock(&market->lock);
-    place = *find(market, category, symbol);
+    place = *market_find(market, category, symbol);
     kept = place ? choose(place, levels_max) : NULL;
     if (kept) {
         *out = (struct market_book){ .state = book_state(kept->book),

@@ -1,9 +1,7 @@
 /* bybit/reads.c - a thread with two sources: its rest's descriptor and an inbox of asks.
  *
  * A flight is one upstream read and all who wait for it; when it has landed and somebody allowed
- * caching, its answer stays for a while. Each of the instruments' categories is a load: pages are
- * collected, and a snapshot with the other categories' old items is published once the last page is
- * in.
+ * caching, its answer stays for a while. The instruments are kept fresh in between (reads_load.c).
  */
 #include "bybit/reads.h"
 
@@ -17,25 +15,19 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "base/queue.h"
 #include "base/text.h"
+#include "bybit/reads_load.h"
 
 #define WAITING_MAX       256
 #define QUERY_BYTES_MAX   8192
 #define CACHE_ENTRIES_MAX 64
 #define CACHE_BYTES_MAX   ((size_t)16 << 20)
 #define CACHE_KEPT_MS     60000
-#define PAGE_TIMEOUT_MS   15000
-#define PAGES_MAX         100
-#define CURSOR_MAX        512
-#define BACKOFF_MIN_MS    1000
-#define BACKOFF_MAX_MS    60000
 #define TICK_DEFAULT_MS   1000
-#define EVERY_DEFAULT_MS  3600000
-#define GRACE_MS          50 /* the flight's own end says more than ours */
 #define NEVER             INT64_MAX
+#define GRACE_MS          50 /* the flight's own end says more than ours */
 #define SMALL_BODY        ((size_t)64 << 10)
 
 struct ask {
@@ -65,23 +57,6 @@ struct flight {
     char query[];
 };
 
-struct load {
-    struct reads *reads;
-    enum category category;
-    bool under_way;
-    bool loaded;
-    bool is_empty; /* what was loaded: a category without symbols is no failure */
-    int64_t as_of_ms;
-    int64_t next_ms;
-    int backoff_ms;
-    struct instrument *items;
-    size_t count;
-    size_t capacity;
-    int pages;
-    int skipped;
-    char cursor[CURSOR_MAX];
-};
-
 struct reads {
     struct reads_config config;
     struct rest *rest;
@@ -89,15 +64,14 @@ struct reads {
     int epoll_fd;
     pthread_t thread;
     atomic_bool stopping;
+    bool halted;
     atomic_int waiting;
+    atomic_int chains;
     struct ask *bell;       /* wakes the thread to see `stopping` */
     struct flight *flights; /* newest first; under way and landed ones */
-    struct load loads[3];
+    struct loads loads;
     int64_t tick_due_ms;
 };
-
-static const enum category loaded_categories[] = { CATEGORY_SPOT, CATEGORY_LINEAR,
-                                                   CATEGORY_INVERSE };
 
 /* --- asks --- */
 
@@ -331,246 +305,6 @@ static int64_t expire_asks(struct reads *reads)
     return next_ms;
 }
 
-/* --- instruments --- */
-
-static void load_reset(struct load *load)
-{
-    free(load->items);
-    load->items = NULL;
-    load->count = 0;
-    load->capacity = 0;
-    load->pages = 0;
-    load->skipped = 0;
-    load->cursor[0] = '\0';
-    load->under_way = false;
-}
-
-/* Old data stays; the next try comes later and later. */
-static void load_fail(struct load *load, const char *why)
-{
-    char safe[LOG_SAFE_MAX];
-
-    load_reset(load);
-    load->backoff_ms = load->backoff_ms ? load->backoff_ms * 2 : BACKOFF_MIN_MS;
-    if (load->backoff_ms > BACKOFF_MAX_MS)
-        load->backoff_ms = BACKOFF_MAX_MS;
-    load->next_ms = clock_mono_ms() + load->backoff_ms;
-    log_warn("reads: instruments of %s not loaded, again in %d ms: %s",
-             category_word(load->category), load->backoff_ms, log_safe(why, safe));
-}
-
-static bool load_add(struct load *load, const struct instrument *item)
-{
-    if (load->count == load->capacity) {
-        size_t capacity = load->capacity ? load->capacity * 2 : 256;
-        struct instrument *items = realloc(load->items, capacity * sizeof(*items));
-
-        if (!items)
-            return false;
-        load->items = items;
-        load->capacity = capacity;
-    }
-    load->items[load->count++] = *item;
-    return true;
-}
-
-/* Of a snapshot with several categories: the age of the oldest. */
-static int64_t oldest_as_of(const struct reads *reads)
-{
-    int64_t oldest_ms = NEVER;
-
-    for (size_t i = 0; i < ARRAY_LEN(reads->loads); i++) {
-        if (reads->loads[i].loaded && reads->loads[i].as_of_ms < oldest_ms)
-            oldest_ms = reads->loads[i].as_of_ms;
-    }
-    return oldest_ms;
-}
-
-/* Publishes the loaded items beside those of the other categories. */
-static bool load_publish(struct load *load)
-{
-    struct reads *reads = load->reads;
-    const struct instruments *old = instruments_newest(reads->config.instruments);
-    struct instruments *made = NULL;
-    bool fits = true;
-
-    for (size_t i = 0; old && fits && i < instruments_count(old); i++) {
-        const struct instrument *item = instruments_at(old, i);
-
-        if (item->category != load->category)
-            fits = load_add(load, item);
-    }
-    instruments_unref(old);
-    if (fits)
-        made = instruments_create(load->items, load->count, oldest_as_of(reads));
-    if (made)
-        instruments_publish(reads->config.instruments, made);
-    return made != NULL;
-}
-
-static void load_complete(struct load *load)
-{
-    size_t count = load->count;
-    int skipped = load->skipped;
-    bool was_loaded = load->loaded;
-    int64_t was_as_of_ms = load->as_of_ms;
-
-    load->loaded = true;
-    load->as_of_ms = clock_wall_ms();
-    if (!load_publish(load)) {
-        load->loaded = was_loaded;
-        load->as_of_ms = was_as_of_ms;
-        load_fail(load, "out of memory");
-        return;
-    }
-    load_reset(load);
-    load->is_empty = count == 0;
-    load->backoff_ms = 0;
-    load->next_ms = clock_mono_ms() + load->reads->config.instruments_every_ms;
-    log_info("reads: instruments of %s loaded count=%zu skipped=%d", category_word(load->category),
-             count, skipped);
-}
-
-static bool has_escape(const char *text)
-{
-    for (const char *at = strchr(text, '%'); at; at = strchr(at + 1, '%')) {
-        if (strspn(at + 1, "0123456789abcdefABCDEF") >= 2)
-            return true;
-    }
-    return false;
-}
-
-/* Cursors that come percent-encoded go back as they are, others are encoded (PROTOCOL section 3).
- */
-static void add_cursor(struct text *query, const char *cursor)
-{
-    text_add(query, "&cursor=");
-    if (has_escape(cursor) && !strpbrk(cursor, "+&=# "))
-        text_add(query, cursor);
-    else
-        text_add_query_value(query, cursor);
-}
-
-static void page_done(const struct rest_answer *answer, void *userdata);
-
-static void page_ask(struct load *load)
-{
-    char query_text[CURSOR_MAX * 3 + 64];
-    struct text query = text_in(query_text, sizeof(query_text));
-    struct rest_request request = { .route = ROUTE_INSTRUMENTS,
-                                    .category = load->category,
-                                    .query = query_text,
-                                    .deadline_ms = clock_mono_ms() + PAGE_TIMEOUT_MS,
-                                    .on_done = page_done,
-                                    .userdata = load };
-
-    text_addf(&query, "category=%s", category_word(load->category));
-    /* Spot knows no pages. */
-    if (load->category != CATEGORY_SPOT)
-        text_add(&query, "&limit=1000");
-    if (load->cursor[0])
-        add_cursor(&query, load->cursor);
-    load->under_way = true;
-    if (!text_fits(&query) || rest_submit(load->reads->rest, &request))
-        load_fail(load, "the request was not taken");
-}
-
-/* Takes a page's items in; NULL, or why the page is not usable. */
-static const char *page_read(struct load *load, const struct json *list)
-{
-    struct json_walk walk = json_walk(list);
-    struct json item;
-    struct instrument instrument;
-
-    if (list->type != JSON_ARRAY)
-        return "the answer has no list";
-    while (json_next(&walk, NULL, &item)) {
-        if (instrument_read(&instrument, &item, load->category, NULL) != ERR_NONE)
-            load->skipped++;
-        else if (!load_add(load, &instrument))
-            return "out of memory";
-    }
-    return NULL;
-}
-
-/* Moves to the next page; `*more` is false after the last. A repeated cursor would go on for ever.
- */
-static const char *page_next(struct load *load, const struct json *result, bool *more)
-{
-    char cursor[CURSOR_MAX];
-
-    if (json_member_text(result, "nextPageCursor", cursor, sizeof(cursor)) != ERR_NONE)
-        return "the cursor is not usable";
-    *more = cursor[0] != '\0';
-    if (!*more)
-        return NULL;
-    if (strcmp(cursor, load->cursor) == 0 || ++load->pages >= PAGES_MAX)
-        return "the pages do not end";
-    memcpy(load->cursor, cursor, sizeof(cursor));
-    return NULL;
-}
-
-static const char *page_take(struct load *load, const struct rest_answer *answer, bool *more)
-{
-    struct json root;
-    struct json result;
-    struct json list;
-    int64_t ret_code;
-    const char *why;
-
-    if (!answer->answered)
-        return answer->error.text;
-    if (answer->http_status != 200)
-        return "the HTTP status is not 200";
-    if (json_open_trusted(&root, answer->body, answer->body_bytes, NULL) != ERR_NONE ||
-        json_member_int(&root, "retCode", &ret_code) != ERR_NONE)
-        return "the answer is no envelope";
-    if (ret_code != 0)
-        return "the exchange refused";
-    (void)json_member(&root, "result", &result);
-    (void)json_member(&result, "list", &list);
-    why = page_read(load, &list);
-    return why ? why : page_next(load, &result, more);
-}
-
-static void page_done(const struct rest_answer *answer, void *userdata)
-{
-    struct load *load = userdata;
-    bool more = false;
-    const char *why;
-
-    if (atomic_load(&load->reads->stopping)) {
-        load_reset(load);
-        return;
-    }
-    why = page_take(load, answer, &more);
-    if (why)
-        load_fail(load, why);
-    else if (more)
-        page_ask(load);
-    else if (load->count == 0 && load->loaded && !load->is_empty)
-        load_fail(load, "the list is empty, and was not before");
-    else
-        load_complete(load);
-}
-
-/* Begins the loads that are due. Returns when the next one is. */
-static int64_t run_loads(struct reads *reads)
-{
-    int64_t now_ms = clock_mono_ms();
-    int64_t next_ms = NEVER;
-
-    for (size_t i = 0; i < ARRAY_LEN(reads->loads); i++) {
-        struct load *load = &reads->loads[i];
-
-        if (!load->under_way && load->next_ms <= now_ms)
-            page_ask(load);
-        if (!load->under_way && load->next_ms < next_ms)
-            next_ms = load->next_ms;
-    }
-    return next_ms;
-}
-
 /* --- the thread --- */
 
 static void take_inbox(struct reads *reads)
@@ -632,7 +366,7 @@ static void *run(void *userdata)
         /* After the callbacks, which set the times of both. What they submit makes rest_timeout_ms
          * 0. */
         asks_ms = expire_asks(reads);
-        loads_ms = run_loads(reads);
+        loads_ms = loads_run(&reads->loads);
         (void)epoll_wait(reads->epoll_fd, events, ARRAY_LEN(events),
                          wait_ms(reads, least(tick_ms, least(loads_ms, asks_ms))));
     }
@@ -646,16 +380,22 @@ static bool watch(struct reads *reads, int fd)
     return epoll_ctl(reads->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
-static void reads_free(struct reads *reads)
+/* Ends what is under way: flight_done and page_done are called, and find `stopping`. */
+static void end_all(struct reads *reads)
 {
     struct ask *ask;
 
-    /* Ends what is under way: flight_done and page_done are called, and find `stopping`. */
     rest_destroy(reads->rest);
+    reads->rest = NULL;
     while (reads->inbox && (ask = queue_pop(reads->inbox))) {
         if (ask != reads->bell)
             ask_fail(reads, ask, ERR_UNAVAILABLE, "stopped");
     }
+}
+
+static void reads_free(struct reads *reads)
+{
+    end_all(reads);
     free(reads->bell);
     while (reads->flights) {
         struct flight *flight = reads->flights;
@@ -663,8 +403,7 @@ static void reads_free(struct reads *reads)
         reads->flights = flight->next;
         flight_free(flight);
     }
-    for (size_t i = 0; i < ARRAY_LEN(reads->loads); i++)
-        load_reset(&reads->loads[i]);
+    loads_deinit(&reads->loads);
     queue_destroy(reads->inbox);
     if (reads->epoll_fd >= 0)
         close(reads->epoll_fd);
@@ -679,22 +418,19 @@ enum err reads_start(struct reads **out, const struct reads_config *config, stru
     if (!reads)
         return error_set(error, ERR_NO_MEMORY, "reads: out of memory");
     reads->config = *config;
-    if (reads->config.instruments_every_ms <= 0)
-        reads->config.instruments_every_ms = EVERY_DEFAULT_MS;
     if (reads->config.tick_ms <= 0)
         reads->config.tick_ms = TICK_DEFAULT_MS;
     atomic_init(&reads->stopping, false);
     atomic_init(&reads->waiting, 0);
-    for (size_t i = 0; i < ARRAY_LEN(reads->loads); i++) {
-        reads->loads[i].reads = reads;
-        reads->loads[i].category = loaded_categories[i];
-    }
+    atomic_init(&reads->chains, 0);
     reads->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     reads->inbox = queue_create(WAITING_MAX);
     reads->bell = calloc(1, sizeof(*reads->bell));
     err = rest_create(&reads->rest, &config->rest, error);
     if (err)
         goto fail;
+    loads_init(&reads->loads, reads->rest, config->instruments, config->instruments_every_ms,
+               &reads->stopping);
     if (reads->epoll_fd < 0 || !reads->inbox || !reads->bell ||
         !watch(reads, queue_fd(reads->inbox)) || !watch(reads, rest_fd(reads->rest))) {
         err = error_set(error, ERR_NO_MEMORY, "reads: out of memory or descriptors");
@@ -712,14 +448,23 @@ fail:
     return err;
 }
 
-void reads_stop(struct reads *reads)
+void reads_halt(struct reads *reads)
 {
-    if (!reads)
+    if (!reads || reads->halted)
         return;
     atomic_store(&reads->stopping, true);
     /* The inbox holds WAITING_MAX asks at most, so that the extra place is free. */
     (void)!queue_push_extra(reads->inbox, reads->bell, 1);
     pthread_join(reads->thread, NULL);
+    end_all(reads);
+    reads->halted = true;
+}
+
+void reads_stop(struct reads *reads)
+{
+    if (!reads)
+        return;
+    reads_halt(reads);
     reads_free(reads);
 }
 
@@ -735,6 +480,8 @@ enum err reads_get(struct reads *reads, enum bybit_route route, enum category ca
 
     if (bybit_route_info(route)->is_write || query_bytes > QUERY_BYTES_MAX)
         return ERR_INVALID;
+    if (atomic_load(&reads->stopping))
+        return ERR_BUSY;
     if (atomic_fetch_add(&reads->waiting, 1) >= WAITING_MAX) {
         atomic_fetch_sub(&reads->waiting, 1);
         return ERR_BUSY;
@@ -757,4 +504,17 @@ enum err reads_get(struct reads *reads, enum bybit_route route, enum category ca
         free(ask);
     }
     return err;
+}
+
+bool reads_chain_begin(struct reads *reads)
+{
+    if (atomic_fetch_add(&reads->chains, 1) < READS_CHAINS_MAX)
+        return true;
+    reads_chain_end(reads);
+    return false;
+}
+
+void reads_chain_end(struct reads *reads)
+{
+    atomic_fetch_sub(&reads->chains, 1);
 }

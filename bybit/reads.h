@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,15 +28,26 @@ struct reads_config {
 /* Starts the thread; it loads spot and linear (then inverse) instruments at once. */
 MUST_CHECK enum err reads_start(struct reads **out, const struct reads_config *config,
                                 struct error *error);
+/* Ends the thread and all reads: their on_done is called, unanswered, and what asks from now on
+ * gets ERR_BUSY. For a stop while what the callbacks use is still there; NULL is fine. */
+void reads_halt(struct reads *reads);
+/* The same, where it was not done yet, then frees. NULL is fine. */
 void reads_stop(struct reads *reads);
 
 /* GETs `route` with `query`. `on_done` is called exactly once, from the reads thread or from inside
- * reads_stop; the answer's body is borrowed for the call. An equal query that is under way, or was
+ * reads_halt; the answer's body is borrowed for the call. An equal query that is under way, or was
  * answered within `cache_ms`, is shared (of a signed route only when `cache_ms` > 0: an answer
  * asked for earlier may lack what the asker has just done); `as_of_ms` is the wall clock of the
- * answer. ERR_BUSY: 256 wait. ERR_INVALID: a write, or a query above 8 KiB. */
+ * answer. ERR_BUSY: 256 wait, or it is stopping. ERR_INVALID: a write, or a query above 8 KiB. */
 MUST_CHECK enum err reads_get(struct reads *reads, enum bybit_route route, enum category category,
                               const char *query, int timeout_ms, int cache_ms,
                               void (*on_done)(const struct rest_answer *answer, int64_t as_of_ms,
                                               void *userdata),
                               void *userdata);
+
+/* A chain of many reads, whose answers are kept until the last is in: at most READS_CHAINS_MAX at
+ * once, so that they can't fill the memory. False: not now. Each begun one must end, before
+ * reads_stop has returned. */
+#define READS_CHAINS_MAX 16
+bool reads_chain_begin(struct reads *reads);
+void reads_chain_end(struct reads *reads);

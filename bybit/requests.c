@@ -109,6 +109,14 @@ static bool is_encoded(const char *cursor)
     return found;
 }
 
+void request_add_cursor(struct text *out, const char *cursor)
+{
+    if (cursor && is_encoded(cursor))
+        text_addf(out, "&cursor=%s", cursor);
+    else
+        add_pair(out, "cursor", cursor);
+}
+
 void request_list_query(struct text *out, const struct request_list *list)
 {
     add_pair(out, "category", category_word(list->category));
@@ -119,10 +127,5 @@ void request_list_query(struct text *out, const struct request_list *list)
     add_number(out, "startTime", list->start_ms);
     add_number(out, "endTime", list->end_ms);
     add_number(out, "limit", list->limit);
-    if (!list->cursor || !list->cursor[0])
-        return;
-    if (is_encoded(list->cursor))
-        text_addf(out, "&cursor=%s", list->cursor);
-    else
-        add_pair(out, "cursor", list->cursor);
+    request_add_cursor(out, list->cursor);
 }

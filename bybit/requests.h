@@ -29,3 +29,5 @@ struct request_list {
     const char *cursor; /* as it came */
 };
 void request_list_query(struct text *out, const struct request_list *list);
+/* "&cursor=" and a page's cursor in the form in which it goes back; nothing for NULL and "". */
+void request_add_cursor(struct text *out, const char *cursor);

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/metrics.h"
 #include "bybit/budget.h"
 #include "bybit/clock_sync.h"
 #include "bybit/routes.h"
@@ -30,7 +31,8 @@ struct rest_config {
     int recv_window_ms;  /* 5000 */
     int connections_max; /* kept and used at once; a quarter of them only by urgent requests */
     int connect_timeout_ms;
-    int write_grace_ms; /* 10000: how long after its deadline a write may still be answered */
+    int write_grace_ms;      /* 10000: how long after its deadline a write may still be answered */
+    struct metrics *metrics; /* NULL: nothing is counted */
 };
 
 enum rest_sent {
@@ -46,9 +48,12 @@ struct rest_answer {
     size_t body_bytes;
     int64_t signed_ms;  /* timestamp that was signed, 0: none */
     int64_t started_us; /* monotonic: handed to the transport */
+    int64_t left_us;    /* the head of the last try began to leave; 0: it did not */
     int64_t finished_us;
-    bool throttled; /* the budget, the breaker or busy connections did not let it go before its
-                     * deadline (sent is REST_NOT_SENT) */
+    int64_t sign_us; /* time it took to sign the last try */
+    int64_t turn_us; /* waited for the budget or a connection before the first try */
+    bool throttled;  /* the budget, the breaker or busy connections did not let it go before its
+                      * deadline (sent is REST_NOT_SENT) */
     int64_t
         retry_after_ms; /* with throttled, and with an answer that says "too many"; 0: not known */
     struct error error; /* why there is no answer */

@@ -46,7 +46,7 @@ struct stream_times {
     int login_timeout_ms;   /* 10000: auth and subscribe acks */
     int ping_every_ms;      /* 20000 */
     int pong_timeout_ms;    /* 10000 */
-    int stale_after_ms;     /* 10000: a public link with topics, without any data frame */
+    int stale_after_ms;     /* 10000: a public link without any data frame (see stream_link.h) */
     int backoff_min_ms;     /* 500 */
     int backoff_max_ms;     /* 30000 */
     int linger_ms;          /* 60000: unsubscribe this long after the last drop */
@@ -55,12 +55,40 @@ struct stream_times {
 };
 extern const struct stream_times stream_times_default;
 
+enum stream_kind {
+    STREAM_TICKER,
+    STREAM_BOOK,
+    STREAM_TRADES,
+    STREAM_CANDLES,     /* not of options */
+    STREAM_LIQUIDATIONS /* linear and inverse */
+};
+
+struct liquidation {
+    enum category category;
+    char symbol[SYMBOL_MAX];
+    enum side side;       /* of the position that was liquidated: buy a long, sell a short */
+    struct decimal price; /* the bankruptcy price */
+    struct decimal qty;
+    int64_t ts_ms;
+};
+
+/* A topic may have lost something: its link ended, or its book a frame. */
+struct stream_gap {
+    enum stream_kind kind;
+    enum category category;
+    const char *symbol;
+    int depth;       /* as in stream_want */
+    int64_t from_ms; /* wall clock: until then it was whole */
+    int64_t to_ms;   /* it is whole again from then on; 0: not yet */
+};
+
 struct stream_callbacks {
     void (*on_link)(enum stream_link link, enum link_state state, int64_t since_ms, void *userdata);
     /* The private link is logged in and subscribed (order, execution, position, wallet). All
      * between the last LINK_DOWN and this is lost: ask for it. */
     void (*on_private_up)(void *userdata);
-    void (*on_private_down)(void *userdata);
+    /* `whole_until_ms`: the wall clock of its last frame, or of when it came up. */
+    void (*on_private_down)(int64_t whole_until_ms, void *userdata);
     void (*on_order)(const struct order_report *report, void *userdata);
     void (*on_fill)(const struct fill *fill, void *userdata);
     /* After the market has it. */
@@ -69,15 +97,19 @@ struct stream_callbacks {
     void (*on_book)(enum category category, const char *symbol, int depth, bool is_snapshot,
                     const struct json *data, int64_t ts_ms, int64_t cts_ms, int64_t recv_ms,
                     void *userdata);
-    /* Each public trade, oldest first. */
+    /* Those from here on may be NULL: nobody asks. */
+    /* Each public trade of a symbol that is wanted, oldest first. */
     void (*on_trade)(const struct public_trade *trade, int64_t recv_ms, void *userdata);
     /* After the market has it. */
     void (*on_candle)(const struct candle *candle, int64_t recv_ms, void *userdata);
+    void (*on_liquidation)(const struct liquidation *liquidation, int64_t recv_ms, void *userdata);
     /* One item of the private topics position and wallet. */
     void (*on_position)(const struct position *position, void *userdata);
     void (*on_wallet)(const struct json *item, void *userdata);
-    /* A book lost a frame or its link: it is syncing until the next snapshot. */
-    void (*on_book_gap)(enum category category, const char *symbol, int depth, void *userdata);
+    /* Told once when it begins (to_ms 0). A book is then syncing until its next snapshot, and a
+     * ticker until its next frame; the others, which have no snapshot, are told again when they are
+     * subscribed anew. */
+    void (*on_gap)(const struct stream_gap *gap, void *userdata);
 };
 
 struct stream_config {
@@ -97,9 +129,8 @@ MUST_CHECK enum err stream_start(struct stream **out, const struct stream_config
 /* Closes all sockets and joins the thread. NULL is fine. */
 void stream_stop(struct stream *stream);
 
-enum stream_kind { STREAM_TICKER, STREAM_BOOK, STREAM_TRADES, STREAM_CANDLES };
-/* One more reader wants it (`depth`: of books; of candles enum candle_interval; else 0). ERR_BUSY:
- * MARKET_SYMBOLS_MAX topics. */
+/* One more reader wants it (`depth`: of books; of candles enum candle_interval; else 0).
+ * ERR_INVALID: the category has no such topic. ERR_BUSY: MARKET_SYMBOLS_MAX topics. */
 MUST_CHECK enum err stream_want(struct stream *stream, enum stream_kind kind,
                                 enum category category, const char *symbol, int depth);
 /* One reader less; the subscription ends linger_ms after the last. */

@@ -6,6 +6,13 @@
  * (back-off) -> OPENING. One subscribe or unsubscribe request is in flight at a time: its topics
  * are those JOINING or LEAVING.
  *
+ * Silence. Tickers and books are sent at the exchange's own pace, so a link with one of them that
+ * brings no data frame at all for stale_after_ms is stale, and after twice that it is rebuilt; any
+ * frame counts, of whichever topic. Trades, candles and liquidations come only when somebody
+ * trades: a link with nothing else may be silent for hours and is never stale. What keeps it honest
+ * are the pings, as on the private link: no pong within pong_timeout_ms ends it. Where rebuilding
+ * brought nothing (a ticker of a contract that nobody trades), patience doubles up to eightfold.
+ *
  * Threads: the stream's own. Times are monotonic ms.
  */
 #pragma once
@@ -43,6 +50,10 @@ struct link_topic {
     int jumps;              /* in the minute that began then */
     int64_t jumps_since_ms;
     bool jumps_pass; /* the exchange does not keep u without gaps here */
+    /* All but books: stream_public.c's, wall clock. */
+    bool live; /* subscribed, nothing was lost since live_since_ms */
+    int64_t live_since_ms;
+    int64_t lost_since_ms; /* 0: never live before */
 };
 
 enum link_phase { PHASE_IDLE, PHASE_DOWN, PHASE_OPENING, PHASE_LOGIN, PHASE_OPEN };
@@ -69,6 +80,7 @@ struct link {
     bool paused;       /* its socket is not read: answers cannot be awaited */
     int mute_rebuilds; /* in a row */
     int64_t last_data_ms;
+    int64_t steady_ms; /* when the first ticker or book was on */
     int64_t ping_at_ms;
     int64_t pong_due_ms; /* 0: none is awaited */
     bool login_said;

@@ -33,38 +33,71 @@ void wants_destroy(struct wants *wants)
     free(wants);
 }
 
+/* Options have one topic of trades for all symbols of a base coin: "BTC" of "BTC-6JAN23-17500-C".
+ */
+static int trades_bytes(const struct want *want)
+{
+    return (int)(want->category == CATEGORY_OPTION ? strcspn(want->symbol, "-")
+                                                   : strlen(want->symbol));
+}
+
 bool want_topic(const struct want *want, char *out, size_t out_bytes)
 {
     struct text text = text_in(out, out_bytes);
 
-    if (want->kind == STREAM_TICKER)
+    switch (want->kind) {
+    case STREAM_TICKER:
         text_addf(&text, "tickers.%s", want->symbol);
-    else
+        break;
+    case STREAM_BOOK:
         text_addf(&text, "orderbook.%d.%s", want->depth, want->symbol);
+        break;
+    case STREAM_TRADES:
+        text_addf(&text, "publicTrade.%.*s", trades_bytes(want), want->symbol);
+        break;
+    case STREAM_CANDLES:
+        text_addf(&text, "kline.%s.%s", candle_interval_code((enum candle_interval)want->depth),
+                  want->symbol);
+        break;
+    case STREAM_LIQUIDATIONS:
+        text_addf(&text, "allLiquidation.%s", want->symbol);
+        break;
+    }
     return text_fits(&text);
 }
 
-/* PROTOCOL section 15: depths by category. */
-static bool depth_is_valid(enum category category, int depth)
+/* PROTOCOL section 15: which topics a category has. */
+static bool is_valid(enum stream_kind kind, enum category category, int depth)
 {
-    if (category == CATEGORY_OPTION)
-        return depth == 25 || depth == 100;
-    return depth == 1 || depth == 50 || depth == 200 || depth == 1000;
+    switch (kind) {
+    case STREAM_TICKER:
+    case STREAM_TRADES:
+        return true;
+    case STREAM_BOOK:
+        if (category == CATEGORY_OPTION)
+            return depth == 25 || depth == 100;
+        return depth == 1 || depth == 50 || depth == 200 || depth == 1000;
+    case STREAM_CANDLES:
+        return category != CATEGORY_OPTION && depth >= 0 && depth < CANDLE_INTERVAL_COUNT;
+    case STREAM_LIQUIDATIONS:
+        return category == CATEGORY_LINEAR || category == CATEGORY_INVERSE;
+    }
+    return false;
 }
 
 /* In: what the caller names. ERR_INVALID: there is no such topic. */
 static enum err make(struct want *out, enum stream_kind kind, enum category category,
                      const char *symbol, int depth)
 {
-    uint32_t hash =
-        2166136261U ^ (uint32_t)depth ^ ((uint32_t)category << 16) ^ ((uint32_t)kind << 24);
+    uint32_t hash;
 
-    if (!symbol_is_valid(symbol) || (kind == STREAM_BOOK && !depth_is_valid(category, depth)))
+    if (!symbol_is_valid(symbol) || !is_valid(kind, category, depth))
         return ERR_INVALID;
     memset(out, 0, sizeof(*out));
     out->kind = kind;
     out->category = category;
-    out->depth = kind == STREAM_BOOK ? depth : 0;
+    out->depth = kind == STREAM_BOOK || kind == STREAM_CANDLES ? depth : 0;
+    hash = 2166136261U ^ (uint32_t)out->depth ^ ((uint32_t)category << 16) ^ ((uint32_t)kind << 24);
     for (size_t i = 0; symbol[i]; i++) {
         out->symbol[i] = symbol[i];
         hash = (hash ^ (unsigned char)symbol[i]) * 16777619U;
@@ -101,6 +134,24 @@ static bool fits_connection(const struct wants *wants, const struct want *key)
     return bytes <= LINK_ARG_BYTES_MAX;
 }
 
+/* When all places are taken, a reader gets that of the want without readers that would end first:
+ * it was only kept in case somebody comes back. */
+static bool make_room(struct wants *wants)
+{
+    struct want *first = NULL;
+
+    for (size_t i = 0; i < wants->count; i++) {
+        struct want *want = &wants->list[i];
+
+        if (want->readers == 0 && (!first || want->linger_until_ms < first->linger_until_ms))
+            first = want;
+    }
+    if (!first)
+        return false;
+    *first = wants->list[--wants->count];
+    return true;
+}
+
 enum err wants_add(struct wants *wants, enum want_how how, enum stream_kind kind,
                    enum category category, const char *symbol, int depth, int64_t now_ms,
                    bool *is_new)
@@ -114,7 +165,9 @@ enum err wants_add(struct wants *wants, enum want_how how, enum stream_kind kind
     pthread_mutex_lock(&wants->lock);
     want = find(wants, &key);
     *is_new = !want;
-    if (!want && (wants->count == MARKET_SYMBOLS_MAX || !fits_connection(wants, &key))) {
+    if (!want &&
+        ((wants->count == MARKET_SYMBOLS_MAX && !(how == WANT_READER && make_room(wants))) ||
+         !fits_connection(wants, &key))) {
         err = ERR_BUSY;
     } else {
         if (!want) {

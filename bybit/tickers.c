@@ -20,11 +20,22 @@ enum ticker_member {
     T_CHANGE,
     T_FUNDING_RATE,
     T_OPEN_INTEREST,
+    T_UNDERLYING,
+    T_BID_IV,
+    T_ASK_IV,
+    T_MARK_IV,
+    T_DELTA,
+    T_GAMMA,
+    T_VEGA,
+    T_THETA,
     T_BID_OPTION, /* the option stream's own spellings */
     T_BID_QTY_OPTION,
     T_ASK_OPTION,
     T_ASK_QTY_OPTION,
     T_CHANGE_OPTION,
+    T_BID_IV_STREAM,
+    T_ASK_IV_STREAM,
+    T_MARK_IV_STREAM,
     T_DECIMALS,
     T_SYMBOL = T_DECIMALS,
     T_NEXT_FUNDING,
@@ -47,11 +58,22 @@ static const struct member_name names[T_COUNT] = {
     [T_CHANGE] = MEMBER_NAME("price24hPcnt"),
     [T_FUNDING_RATE] = MEMBER_NAME("fundingRate"),
     [T_OPEN_INTEREST] = MEMBER_NAME("openInterest"),
+    [T_UNDERLYING] = MEMBER_NAME("underlyingPrice"),
+    [T_BID_IV] = MEMBER_NAME("bid1Iv"),
+    [T_ASK_IV] = MEMBER_NAME("ask1Iv"),
+    [T_MARK_IV] = MEMBER_NAME("markIv"),
+    [T_DELTA] = MEMBER_NAME("delta"),
+    [T_GAMMA] = MEMBER_NAME("gamma"),
+    [T_VEGA] = MEMBER_NAME("vega"),
+    [T_THETA] = MEMBER_NAME("theta"),
     [T_BID_OPTION] = MEMBER_NAME("bidPrice"),
     [T_BID_QTY_OPTION] = MEMBER_NAME("bidSize"),
     [T_ASK_OPTION] = MEMBER_NAME("askPrice"),
     [T_ASK_QTY_OPTION] = MEMBER_NAME("askSize"),
     [T_CHANGE_OPTION] = MEMBER_NAME("change24h"),
+    [T_BID_IV_STREAM] = MEMBER_NAME("bidIv"),
+    [T_ASK_IV_STREAM] = MEMBER_NAME("askIv"),
+    [T_MARK_IV_STREAM] = MEMBER_NAME("markPriceIv"),
     [T_SYMBOL] = MEMBER_NAME("symbol"),
     [T_NEXT_FUNDING] = MEMBER_NAME("nextFundingTime"),
 };
@@ -72,11 +94,22 @@ static const size_t places[T_DECIMALS] = {
     [T_CHANGE] = offsetof(struct ticker, change_24h),
     [T_FUNDING_RATE] = offsetof(struct ticker, funding_rate),
     [T_OPEN_INTEREST] = offsetof(struct ticker, open_interest),
+    [T_UNDERLYING] = offsetof(struct ticker, underlying),
+    [T_BID_IV] = offsetof(struct ticker, bid_iv),
+    [T_ASK_IV] = offsetof(struct ticker, ask_iv),
+    [T_MARK_IV] = offsetof(struct ticker, mark_iv),
+    [T_DELTA] = offsetof(struct ticker, delta),
+    [T_GAMMA] = offsetof(struct ticker, gamma),
+    [T_VEGA] = offsetof(struct ticker, vega),
+    [T_THETA] = offsetof(struct ticker, theta),
     [T_BID_OPTION] = offsetof(struct ticker, bid),
     [T_BID_QTY_OPTION] = offsetof(struct ticker, bid_qty),
     [T_ASK_OPTION] = offsetof(struct ticker, ask),
     [T_ASK_QTY_OPTION] = offsetof(struct ticker, ask_qty),
     [T_CHANGE_OPTION] = offsetof(struct ticker, change_24h),
+    [T_BID_IV_STREAM] = offsetof(struct ticker, bid_iv),
+    [T_ASK_IV_STREAM] = offsetof(struct ticker, ask_iv),
+    [T_MARK_IV_STREAM] = offsetof(struct ticker, mark_iv),
 };
 
 static struct decimal *place(struct ticker *ticker, size_t member)
@@ -122,10 +155,12 @@ static void drop_empty_sides(struct ticker *ticker)
     if (decimal_sign(&ticker->bid) == 0) {
         ticker->bid = DECIMAL_NONE;
         ticker->bid_qty = DECIMAL_NONE;
+        ticker->bid_iv = DECIMAL_NONE;
     }
     if (decimal_sign(&ticker->ask) == 0) {
         ticker->ask = DECIMAL_NONE;
         ticker->ask_qty = DECIMAL_NONE;
+        ticker->ask_iv = DECIMAL_NONE;
     }
 }
 

@@ -54,6 +54,10 @@ struct journal {
     int64_t retry_at_ms;
     int64_t stop_by_ms;
     int64_t last_commit_us;
+    int64_t last_commit_ms;
+    int64_t waiting_since_us; /* of the oldest row there; 0: none */
+    int64_t batch_since_us;
+    struct metrics *metrics;
 };
 
 /* --- open --- */
@@ -234,6 +238,17 @@ static void go_down(struct journal *journal, const struct error *error)
     journal->callbacks.on_down(true, error, journal->userdata);
 }
 
+/* Beside rows, a commit can be a sync of what was committed without one. */
+static void count_commit(const struct journal *journal, int64_t took_us, bool synced)
+{
+    struct metrics *metrics = journal->metrics;
+
+    if (!metrics)
+        return;
+    metrics_observe(&metrics->journal.commits[synced], took_us);
+    metrics_count_n(&metrics->journal.rows, journal->store.batch.count);
+}
+
 static void note_commit(struct journal *journal, int64_t took_us)
 {
     const struct rowlist *batch = &journal->store.batch;
@@ -245,8 +260,10 @@ static void note_commit(struct journal *journal, int64_t took_us)
     journal->epoch = journal->store.epoch;
     journal->held_rows -= batch->count;
     journal->held_bytes -= batch->bytes;
+    journal->batch_since_us = 0;
     if (batch->head) {
         journal->last_commit_us = took_us;
+        journal->last_commit_ms = clock_wall_ms();
         journal->committed = batch->tail->position;
         pthread_cond_broadcast(&journal->done);
     }
@@ -276,6 +293,7 @@ static void write_turn(struct journal *journal, bool reopen)
 {
     int64_t began_us = clock_mono_us();
     struct error error = { 0 };
+    int64_t took_us;
     bool synced = false;
     enum err err = ERR_NONE;
 
@@ -284,10 +302,14 @@ static void write_turn(struct journal *journal, bool reopen)
     if (!err)
         err = store_commit(&journal->store, &synced, &error);
     if (err) {
+        if (journal->metrics)
+            metrics_count(&journal->metrics->journal.failures);
         go_down(journal, &error);
         return;
     }
-    note_commit(journal, clock_mono_us() - began_us);
+    took_us = clock_mono_us() - began_us;
+    count_commit(journal, took_us, synced);
+    note_commit(journal, took_us);
     show(journal);
     store_let_go(&journal->store, synced);
     store_bound_wal(&journal->store);
@@ -374,8 +396,12 @@ static enum turn next_turn(struct journal *journal)
     while (journal->down ? !choose_when_down(journal, &turn, &again_ms)
                          : !choose_when_up(journal, &turn, &again_ms))
         wait_until(journal, &journal->work, again_ms);
-    if (turn == TURN_WRITE)
+    if (turn == TURN_WRITE) {
+        if (!journal->batch_since_us) /* else the batch of a commit that failed */
+            journal->batch_since_us = journal->waiting_since_us;
+        journal->waiting_since_us = 0;
         rowlist_append(&journal->store.batch, &journal->waiting);
+    }
     pthread_mutex_unlock(&journal->lock);
     return turn;
 }
@@ -422,6 +448,11 @@ void journal_set_retry(struct journal *journal, int every_ms)
     journal->retry_every_ms = every_ms;
 }
 
+void journal_set_metrics(struct journal *journal, struct metrics *metrics)
+{
+    journal->metrics = metrics;
+}
+
 /* --- other threads --- */
 
 /* Numbers that skip or repeat would be our own mistake, and fatal for whoever resumes by them.
@@ -456,6 +487,8 @@ enum err journal_submit(struct journal *journal, struct journal_row *rows)
     if (fits) {
         journal->held_rows += list.count;
         journal->held_bytes += list.bytes;
+        if (!journal->waiting.head)
+            journal->waiting_since_us = clock_mono_us();
         rowlist_append(&journal->waiting, &list);
         pthread_cond_signal(&journal->work);
     }
@@ -492,15 +525,21 @@ static int64_t bytes_of(const char *path, const char *ending)
 void journal_get_status(struct journal *journal, struct journal_status *out)
 {
     const char *path = journal->store.path;
+    int64_t since_us;
 
-    *out = (struct journal_status){ .file_bytes = bytes_of(path, "") + bytes_of(path, "-wal") };
+    *out = (struct journal_status){ .path = path,
+                                    .file_bytes = bytes_of(path, "") + bytes_of(path, "-wal") };
     pthread_mutex_lock(&journal->lock);
     out->committed = journal->committed;
     out->waiting_rows = journal->held_rows;
     out->down = journal->down;
     out->last_commit_us = journal->last_commit_us;
+    out->last_commit_ms = journal->last_commit_ms;
+    since_us = journal->batch_since_us ? journal->batch_since_us : journal->waiting_since_us;
     out->epoch = journal->epoch;
     pthread_mutex_unlock(&journal->lock);
+    if (since_us)
+        out->lag_ms = (clock_mono_us() - since_us) / 1000;
 }
 
 /* --- close --- */

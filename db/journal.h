@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/metrics.h"
 #include "base/trade.h"
 
 struct journal;
@@ -107,6 +108,8 @@ MUST_CHECK enum err journal_start_thread(struct journal *journal,
 /* For tests, before the thread starts: how often a file that cannot be written is tried again.
  * Default 1000. */
 void journal_set_retry(struct journal *journal, int every_ms);
+/* Where commits are counted; before the thread starts. Default NULL: nowhere. */
+void journal_set_metrics(struct journal *journal, struct metrics *metrics);
 
 /* Hands over a chain of rows (by `next`), all or none. ERR_BUSY: 65,536 rows or 64 MiB wait. */
 MUST_CHECK enum err journal_submit(struct journal *journal, struct journal_row *rows);
@@ -116,10 +119,13 @@ MUST_CHECK enum err journal_submit(struct journal *journal, struct journal_row *
 MUST_CHECK enum err journal_wait(struct journal *journal, uint64_t position, int timeout_ms);
 
 struct journal_status {
+    const char *path;   /* the journal's, for its life */
     uint64_t committed; /* position */
     size_t waiting_rows;
     bool down;
+    int64_t lag_ms;         /* age of the oldest row that is not committed; 0: there is none */
     int64_t last_commit_us; /* duration of the last commit */
+    int64_t last_commit_ms; /* when it was, wall clock; 0: never in this run */
     int64_t file_bytes;
     uint64_t epoch; /* rises in a run when the file turns out to lack rows that were synced; look
                        after on_down(false) */

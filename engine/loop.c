@@ -110,7 +110,7 @@ static void reply_busy(const struct item *item, const char *why)
 static void feed_command(struct loop *loop, const struct item *item)
 {
     struct engine_event event = { .kind = EVENT_CREATE };
-    uint64_t waiter = loop_waiter_add(loop, item->on_reply, item->userdata);
+    uint64_t waiter = loop_waiter_add(loop, item);
 
     if (!waiter) {
         reply_busy(item, "out of memory");
@@ -128,7 +128,9 @@ static void feed_command(struct loop *loop, const struct item *item)
         event.u.cancel.wait = item->wait;
         event.u.cancel.wait_until_ms = item->wait_until_ms;
     }
+    loop->commanding = waiter;
     loop_feed(loop, &event);
+    loop->commanding = 0;
 }
 
 static void tell_journal_state(struct loop *loop, bool was_down)
@@ -416,7 +418,8 @@ static enum err make_parts(struct loop *loop, struct error *error)
     loop->evidence = queue_create(EVIDENCE_MAX);
     loop->internal = queue_create(INTERNAL_MAX);
     loop->epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (!loop->commands || !loop->evidence || !loop->internal || loop->epoll < 0)
+    loop->traces = calloc(TRACES_MAX, sizeof(*loop->traces));
+    if (!loop->traces || !loop->commands || !loop->evidence || !loop->internal || loop->epoll < 0)
         return error_set(error, ERR_NO_MEMORY, "engine: out of memory or descriptors");
     err = engine_create(&loop->engine, &loop->config.engine);
     if (err)
@@ -459,6 +462,7 @@ static void destroy(struct loop *loop)
     engine_destroy(loop->engine);
     free(loop->actions.list);
     free(loop->waiters);
+    free(loop->traces);
     if (loop->epoll >= 0)
         close(loop->epoll);
     pthread_mutex_destroy(&loop->status_lock);
@@ -549,6 +553,7 @@ static struct item *command(enum item_kind kind, enum engine_wait wait, int64_t 
     item->wait_until_ms = wait_until_ms;
     item->on_reply = on_reply;
     item->userdata = userdata;
+    item->pushed_us = clock_mono_us();
     return item;
 }
 

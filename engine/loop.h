@@ -47,8 +47,19 @@ void loop_stop(struct loop *loop, int grace_ms);
 /* Frees. After loop_stop, history_stop and journal_close. NULL is fine. */
 void loop_destroy(struct loop *loop);
 
+/* Where the time of a command went, in us; 0: it had no such part, or it is not known. */
+struct loop_timing {
+    int64_t queue_us;   /* from the inbox to the engine */
+    int64_t journal_us; /* until its intent was committed */
+    int64_t turn_us;    /* for the rate limit, or a connection */
+    int64_t sign_us;
+    int64_t upstream_us; /* first byte out to the answer */
+    bool complete;       /* the command waited for nothing else (?wait=, look-ups) */
+};
+
 /* What a waiter gets, once: the `reply` of ACTION_REPLY. */
 struct loop_reply {
+    struct loop_timing timing;
     enum outcome outcome;
     bool has_order;
     struct order order;

@@ -46,13 +46,15 @@ static bool waiters_grow(struct loop *loop)
 }
 
 /* Returns the new waiter's number, 0 when out of memory. */
-uint64_t loop_waiter_add(struct loop *loop, loop_reply_fn *on_reply, void *userdata)
+uint64_t loop_waiter_add(struct loop *loop, const struct item *item)
 {
     uint64_t id = ++loop->next_waiter;
+    int64_t queue_us = clock_mono_us() - item->pushed_us;
 
     if (loop->waiters_count * 2 >= loop->waiters_places && !waiters_grow(loop))
         return 0;
-    *waiter_place(loop, id) = (struct waiter){ id, on_reply, userdata };
+    *waiter_place(loop, id) =
+        (struct waiter){ id, item->on_reply, item->userdata, queue_us > 0 ? queue_us : 1 };
     loop->waiters_count++;
     return id;
 }
@@ -204,8 +206,10 @@ static void reply(struct loop *loop, const struct engine_action *action)
         .error = action->u.reply.error,
     };
 
-    if (waiter.id)
-        waiter.on_reply(&out, waiter.userdata);
+    if (!waiter.id)
+        return;
+    out.timing = loop_trace_timing(loop, &waiter, out.has_order ? out.order.request.link : "");
+    waiter.on_reply(&out, waiter.userdata);
 }
 
 static void act(struct loop *loop, const struct engine_action *action)
@@ -251,6 +255,8 @@ static void carry_out(struct loop *loop)
             log_error("loop: out of memory for a journal row, stopping");
             abort();
         }
+        if (row->kind == JOURNAL_INTENT || row->kind == JOURNAL_RETRY)
+            loop_trace_row(loop, &row->u.order);
         rows_append(loop, row);
     }
     loop_rows_submit(loop);

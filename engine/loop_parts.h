@@ -38,6 +38,7 @@ struct item {
     int64_t wait_until_ms;
     loop_reply_fn *on_reply;
     void *userdata;
+    int64_t pushed_us; /* commands: into the inbox */
     union {
         struct order_request request;
         char id[CLIENT_ID_MAX];
@@ -64,6 +65,18 @@ struct waiter {
     uint64_t id; /* 0: free */
     loop_reply_fn *on_reply;
     void *userdata;
+    int64_t queue_us; /* at least 1: 0 stands for none */
+};
+
+/* How far an order's create or cancel has got, for the timing of its reply. A place by the link's
+ * hash: two that meet in one cost the older its timing, and nothing else. */
+#define TRACES_MAX 1024
+struct trace {
+    uint64_t waiter; /* who asked; 0: free */
+    bool is_cancel;
+    char link[ORDER_LINK_MAX];
+    int64_t row_us; /* its intent went to the journal */
+    struct loop_timing timing;
 };
 
 struct loop {
@@ -83,6 +96,10 @@ struct loop {
     size_t waiters_places;
     size_t waiters_count;
     uint64_t next_waiter;
+
+    struct trace *traces;     /* TRACES_MAX */
+    uint64_t commanding;      /* the waiter of the command that is fed now; 0: none */
+    const struct trace *ends; /* whose answer is fed now; NULL: none */
 
     struct journal_row *rows_first; /* could not be handed over yet */
     struct journal_row *rows_last;
@@ -118,7 +135,20 @@ void loop_feed_clock(struct loop *loop);
  * can. */
 void loop_rows_submit(struct loop *loop);
 /* Returns the new waiter's number, 0 when out of memory. */
-uint64_t loop_waiter_add(struct loop *loop, loop_reply_fn *on_reply, void *userdata);
+uint64_t loop_waiter_add(struct loop *loop, const struct item *item);
+
+/* --- loop_trace.c: where the time of a command goes --- */
+
+/* The command that is fed now has asked for this: its row, or its send when it has none. */
+void loop_trace_row(struct loop *loop, const struct order *order);
+/* It goes to the exchange. */
+void loop_trace_send(struct loop *loop, const char *link, bool is_cancel);
+/* The exchange has answered. Returns it, or NULL when it is not traced. */
+const struct trace *loop_trace_answer(struct loop *loop, const char *link, bool is_cancel,
+                                      const struct rest_answer *answer);
+/* What `waiter` is told about an order. */
+struct loop_timing loop_trace_timing(const struct loop *loop, const struct waiter *waiter,
+                                     const char *link);
 
 /* --- loop_send.c: each ends in an event, now or later --- */
 

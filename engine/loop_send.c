@@ -129,7 +129,9 @@ static void on_sent_done(const struct rest_answer *answer, void *userdata)
         else
             event.u.answer.kind = answer->sent == REST_NOT_SENT ? REPLY_NOT_SENT : REPLY_LOST;
     }
+    send->loop->ends = loop_trace_answer(send->loop, send->link, send->is_cancel, answer);
     loop_feed(send->loop, &event);
+    send->loop->ends = NULL;
     free(send);
 }
 
@@ -174,6 +176,7 @@ void loop_send_write(struct loop *loop, const struct engine_action *action, bool
         request.urgent = is_cancel || action->u.send.request.reduce_only;
         request.on_done = on_sent_done;
         request.userdata = send;
+        loop_trace_send(loop, send->link, is_cancel);
         err = submit(loop, &request);
     }
     buffer_deinit(&body);

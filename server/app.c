@@ -1,13 +1,16 @@
 /* server/app.c - start order: exchange (embedded only), clock, budget, market, journal, history,
- * engine, reads, hub, http, stream. Stop: http takes no more, then the parts that answer its calls,
- * then http, then the rest. */
+ * hub, reads, key check, engine, stream, http. Stop: http takes no more, then the parts that answer
+ * its calls, then http, then the rest. */
 #include "server/app.h"
 
 #include <inttypes.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <openssl/rand.h>
 
@@ -15,8 +18,10 @@
 #include "api/events.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
+#include "server/about.h"
 #include "server/http.h"
-#include "server/hub.h"
+#include "server/hub_publish.h"
 #include "sim/sim.h"
 
 #define HUB_RING_BYTES   ((size_t)8 * 1024 * 1024)
@@ -31,6 +36,8 @@
 #define OTHER_CONNECTIONS 2096 /* local ones that are no streams */
 #define HISTORY_WORKERS   2
 #define URL_MAX           128
+#define KEY_WAIT_MS       5000 /* for what the key may do, at the start */
+#define EXIT_BAD_CONFIG   78
 
 struct app {
     const struct config *config;
@@ -39,6 +46,8 @@ struct app {
     char ws_url[URL_MAX];
     char link_prefix[32];
     struct sim *sim;
+    char libraries[ABOUT_LIBRARIES_MAX];
+    struct metrics *metrics;
     struct signer *signer;
     struct clock_sync *clock;
     struct budget *budget;
@@ -50,11 +59,18 @@ struct app {
     struct reads *reads;
     struct stream *stream;
     struct stream_times stream_times;
+    struct account *account; /* NULL without keys */
+    struct key_check *key;   /* NULL without keys, and where the exchange is embedded */
+    atomic_int exit_status;
     struct hub *hub;
+    struct hub_writer stream_writer;  /* the stream's thread */
+    struct hub_writer account_writer; /* the account's callbacks, which come one at a time */
     struct http *http;
     struct api api;
     const char *allow_hosts[CONFIG_LIST_MAX];
     const char *allow_origins[CONFIG_LIST_MAX];
+    const char *trade_origins[CONFIG_LIST_MAX];
+    const char *allow_paths[CONFIG_LIST_MAX];
 };
 
 /* --- what the parts tell each other --- */
@@ -71,17 +87,11 @@ static void on_journaled(uint64_t seq, const char *event, const char *json, size
 static void on_link(enum stream_link link, enum link_state state, int64_t since_ms, void *userdata)
 {
     struct app *app = userdata;
-    struct buffer json = buffer_of(1024);
-    char topic[48];
 
     if (link != LINK_PRIVATE &&
         (state == LINK_DOWN || state == LINK_STALE || state == LINK_CONNECTING))
         market_set_stale(app->market, (enum category)link);
-    (void)snprintf(topic, sizeof(topic), "status:%s", stream_link_word(link));
-    api_event_status(&json, link, state, since_ms);
-    if (buffer_check(&json) == ERR_NONE)
-        hub_publish_state(app->hub, topic, "status", json.data, json.bytes);
-    buffer_deinit(&json);
+    hub_publish_link(&app->stream_writer, link, state, since_ms);
 }
 
 static void on_private_up(void *userdata)
@@ -90,14 +100,30 @@ static void on_private_up(void *userdata)
 
     if (app->loop)
         loop_on_private(app->loop, true);
+    if (app->account)
+        account_on_private(app->account, true);
 }
 
-static void on_private_down(void *userdata)
+static void on_private_down(int64_t whole_until_ms, void *userdata)
 {
     struct app *app = userdata;
 
     if (app->loop)
         loop_on_private(app->loop, false);
+    if (app->account)
+        account_on_private(app->account, false);
+    hub_publish_account_gap(&app->stream_writer, whole_until_ms);
+}
+
+/* From the exchange's time stamp to here, by its clock. */
+static void observe_delay(const struct app *app, enum stream_link link, int64_t ts_ms,
+                          int64_t recv_ms)
+{
+    _Static_assert(STREAM_LINK_COUNT <= METRICS_LINKS_MAX, "a place for each link");
+
+    if (ts_ms > 0 && clock_sync_ready(app->clock))
+        metrics_observe(&app->metrics->stream.delays[link],
+                        (recv_ms + clock_sync_offset_ms(app->clock) - ts_ms) * 1000);
 }
 
 /* A full inbox is not an error here: the loop notes that evidence was lost and asks for it over
@@ -106,6 +132,7 @@ static void on_order(const struct order_report *report, void *userdata)
 {
     struct app *app = userdata;
 
+    observe_delay(app, LINK_PRIVATE, report->updated_ms, clock_wall_ms());
     if (app->loop && loop_on_order(app->loop, report) != ERR_NONE)
         log_warn("app: the engine's inbox is full");
 }
@@ -114,6 +141,7 @@ static void on_fill(const struct fill *fill, void *userdata)
 {
     struct app *app = userdata;
 
+    observe_delay(app, LINK_PRIVATE, fill->at_ms, clock_wall_ms());
     if (app->loop && loop_on_fill(app->loop, fill) != ERR_NONE)
         log_warn("app: the engine's inbox is full");
 }
@@ -121,17 +149,9 @@ static void on_fill(const struct fill *fill, void *userdata)
 static void on_ticker(const struct ticker *ticker, int64_t recv_ms, void *userdata)
 {
     struct app *app = userdata;
-    struct buffer json = buffer_of(4096);
-    char topic[96];
 
-    (void)snprintf(topic, sizeof(topic), "ticker:%s:%s", category_word(ticker->category),
-                   ticker->symbol);
-    if (!hub_wanted(app->hub, topic))
-        return;
-    api_event_ticker(&json, ticker, recv_ms);
-    if (buffer_check(&json) == ERR_NONE)
-        hub_publish_state(app->hub, topic, "ticker", json.data, json.bytes);
-    buffer_deinit(&json);
+    observe_delay(app, (enum stream_link)ticker->category, ticker->ts_ms, recv_ms);
+    hub_publish_ticker(&app->stream_writer, ticker, recv_ms);
 }
 
 static void on_book(enum category category, const char *symbol, int depth, bool is_snapshot,
@@ -139,39 +159,56 @@ static void on_book(enum category category, const char *symbol, int depth, bool 
                     void *userdata)
 {
     struct app *app = userdata;
-    struct buffer json = buffer_of((size_t)256 * 1024);
-    char topic[96];
 
     (void)cts_ms;
-    (void)snprintf(topic, sizeof(topic), "book:%s:%s:%d", category_word(category), symbol, depth);
-    if (!hub_wanted(app->hub, topic))
-        return;
-    api_event_book_frame(&json, category, symbol, depth, is_snapshot, data, ts_ms, recv_ms);
-    if (buffer_check(&json) == ERR_NONE)
-        hub_publish_frame(app->hub, topic, "book", json.data, json.bytes, is_snapshot);
-    buffer_deinit(&json);
+    observe_delay(app, (enum stream_link)category, ts_ms, recv_ms);
+    hub_publish_book(&app->stream_writer, category, symbol, depth, is_snapshot, data, ts_ms,
+                     recv_ms);
 }
 
-static void on_book_gap(enum category category, const char *symbol, int depth, void *userdata)
+static void on_trade(const struct public_trade *trade, int64_t recv_ms, void *userdata)
 {
     struct app *app = userdata;
-    struct buffer json = buffer_of(1024);
-    char topic[96];
 
-    (void)snprintf(topic, sizeof(topic), "book:%s:%s:%d", category_word(category), symbol, depth);
-    if (!hub_wanted(app->hub, topic))
-        return;
-    json_add_open(&json, '{');
-    json_add_key(&json, "topic");
-    json_add_text(&json, topic);
-    json_add_key(&json, "recv_at");
-    json_add_int(&json, clock_wall_ms());
-    json_add_key(&json, "repaired");
-    json_add_bool(&json, false);
-    json_add_close(&json, '}');
-    if (buffer_check(&json) == ERR_NONE)
-        hub_publish_gap(app->hub, topic, json.data, json.bytes);
-    buffer_deinit(&json);
+    observe_delay(app, (enum stream_link)trade->category, trade->ts_ms, recv_ms);
+    hub_publish_trade(&app->stream_writer, trade, recv_ms);
+}
+
+static void on_candle(const struct candle *candle, int64_t recv_ms, void *userdata)
+{
+    struct app *app = userdata;
+
+    hub_publish_candle(&app->stream_writer, candle, recv_ms);
+}
+
+static void on_liquidation(const struct liquidation *liquidation, int64_t recv_ms, void *userdata)
+{
+    struct app *app = userdata;
+
+    hub_publish_liquidation(&app->stream_writer, liquidation, recv_ms);
+}
+
+static void on_gap(const struct stream_gap *gap, void *userdata)
+{
+    struct app *app = userdata;
+
+    hub_publish_stream_gap(&app->stream_writer, gap);
+}
+
+static void on_position(const struct position *position, void *userdata)
+{
+    struct app *app = userdata;
+
+    if (app->account)
+        account_on_position(app->account, position);
+}
+
+static void on_wallet(const struct json *item, void *userdata)
+{
+    struct app *app = userdata;
+
+    if (app->account)
+        account_on_wallet(app->account, item);
 }
 
 static const struct stream_callbacks stream_callbacks = {
@@ -182,15 +219,62 @@ static const struct stream_callbacks stream_callbacks = {
     .on_fill = on_fill,
     .on_ticker = on_ticker,
     .on_book = on_book,
-    .on_book_gap = on_book_gap,
+    .on_trade = on_trade,
+    .on_candle = on_candle,
+    .on_liquidation = on_liquidation,
+    .on_gap = on_gap,
+    .on_position = on_position,
+    .on_wallet = on_wallet,
 };
+
+static void on_account_position(const struct position *position, void *userdata)
+{
+    struct app *app = userdata;
+
+    hub_publish_position(&app->account_writer, position, clock_wall_ms());
+}
+
+static void on_account_balance(const struct balance *balance, int64_t as_of_ms, void *userdata)
+{
+    struct app *app = userdata;
+
+    hub_publish_balance(&app->account_writer, balance, as_of_ms, clock_wall_ms());
+}
+
+static const struct account_callbacks account_callbacks = {
+    .on_position = on_account_position,
+    .on_balance = on_account_balance,
+};
+
+/* On the reads' thread. */
+static void on_reads_tick(void *userdata)
+{
+    struct app *app = userdata;
+
+    if (app->account)
+        account_tick(app->account);
+    if (app->key)
+        key_check_tick(app->key);
+}
+
+/* Learnt late: ends the process as a signal would, with the status of a bad configuration. */
+static void on_key_refused(const char *reason, void *userdata)
+{
+    struct app *app = userdata;
+
+    log_error("key: stopping: %s", reason);
+    atomic_store(&app->exit_status, EXIT_BAD_CONFIG);
+    (void)kill(getpid(), SIGTERM);
+}
 
 static void add_server_status(struct buffer *out, void *userdata)
 {
     struct app *app = userdata;
 
-    if (app->http)
-        http_add_status(out, app->http);
+    if (!app->http)
+        return;
+    http_add_status(out, app->http);
+    about_add_server(out, app->config, app->http);
 }
 
 static uint64_t feed_last(void *userdata)
@@ -281,6 +365,7 @@ static struct rest_config rest_config(const struct app *app, int connections_max
         .recv_window_ms = app->config->recv_window_ms,
         .connections_max = connections_max,
         .connect_timeout_ms = 5000,
+        .metrics = app->metrics,
     };
 }
 
@@ -301,6 +386,7 @@ static enum err start_journal(struct app *app, struct journal_start *start, stru
     err = journal_open(&app->journal, path, &identity, start, error);
     if (err)
         return err;
+    journal_set_metrics(app->journal, app->metrics);
     log_info("journal: path=%s run=%" PRId64 " last_seq=%" PRIu64, path, start->run,
              start->last_seq);
     return history_start(&app->history, app->journal, HISTORY_WORKERS, error);
@@ -340,9 +426,14 @@ static enum err start_reads(struct app *app, struct error *error)
         .rest = rest_config(app, READ_CONNECTIONS),
         .instruments = app->instruments,
         .instruments_every_ms = 3600000,
+        .on_tick = on_reads_tick,
+        .userdata = app,
     };
+    enum err err = reads_start(&app->reads, &config, error);
 
-    return reads_start(&app->reads, &config, error);
+    if (!err && app->account)
+        account_attach(app->account, app->reads, app->market);
+    return err;
 }
 
 static int scaled(int value, int speed)
@@ -365,6 +456,7 @@ static enum err start_stream(struct app *app, struct error *error)
         .callbacks = &stream_callbacks,
         .userdata = app,
     };
+    enum err err;
 
     app->stream_times = stream_times_default;
     app->stream_times.backoff_min_ms = scaled(stream_times_default.backoff_min_ms, config->speed);
@@ -374,14 +466,19 @@ static enum err start_stream(struct app *app, struct error *error)
         stream.public_url = app->ws_url[0] ? app->ws_url : config->ws_url;
         stream.private_url = stream.public_url;
     }
-    return stream_start(&app->stream, &stream, error);
+    err = stream_start(&app->stream, &stream, error);
+    if (!err)
+        account_use_stream(app->account, app->stream);
+    return err;
 }
 
 static void fill_api(struct app *app, uint64_t epoch)
 {
     app->api = (struct api){
         .version = BRIDGE_VERSION,
+        .libraries = about_libraries(app->libraries),
         .env = env_word(app->config->env),
+        .site = app->config->env == ENV_SIM ? NULL : site_word(app->config->site),
         .has_keys = app->has_keys,
         .default_category = app->config->default_category,
         .epoch = epoch,
@@ -392,9 +489,12 @@ static void fill_api(struct app *app, uint64_t epoch)
         .market = app->market,
         .stream = app->stream,
         .reads = app->reads,
+        .account = app->account,
+        .key = app->key,
         .instruments = app->instruments,
         .clock = app->clock,
         .budget = app->budget,
+        .metrics = app->metrics,
         .order_deadline_ms = scaled(engine_times_default.order_deadline_ms, app->config->speed),
         .feed_last = feed_last,
         .feed_wait = feed_wait,
@@ -429,10 +529,18 @@ static size_t local_connections(size_t wanted, size_t listeners)
     return left;
 }
 
+static void list_texts(const char *to[CONFIG_LIST_MAX],
+                       const char from[CONFIG_LIST_MAX][CONFIG_TEXT_MAX], size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        to[i] = from[i];
+}
+
 static enum err start_http(struct app *app, struct error *error)
 {
     const struct config *config = app->config;
     bool both = strcmp(config->listen_host, "127.0.0.1") == 0;
+    size_t listeners = config->unix_socket[0] ? 2 : 1;
     struct http_config http = {
         .host = config->listen_host,
         .port = config->listen_port,
@@ -441,31 +549,75 @@ static enum err start_http(struct app *app, struct error *error)
         .allow_hosts_count = config->allow_hosts_count,
         .allow_origins = app->allow_origins,
         .allow_origins_count = config->allow_origins_count,
+        .trade_origins = app->trade_origins,
+        .trade_origins_count = config->trade_origins_count,
+        .dashboard_trading = config->dashboard_trading,
+        .unix_socket = config->unix_socket,
+        .allow_uids = config->allow_uids,
+        .allow_uids_count = config->allow_uids_count,
+        .allow_any_uid = config->allow_any_uid,
+        .read_token = config->read_token,
+        .trade_token = config->token,
+        .admin_token = config->admin_token,
+        .read_only = config->read_only,
+        .allow_paths = app->allow_paths,
+        .allow_paths_count = config->allow_paths_count,
         .max_streams = (size_t)config->max_streams,
-        .max_connections =
-            local_connections((size_t)config->max_streams + OTHER_CONNECTIONS, both ? 2 : 1),
+        .max_connections = local_connections((size_t)config->max_streams + OTHER_CONNECTIONS,
+                                             both ? listeners + 1 : listeners),
         .max_in_flight = 1024,
         .times = http_times_default,
         .api = &app->api,
         .hub = app->hub,
     };
 
-    for (size_t i = 0; i < config->allow_hosts_count; i++)
-        app->allow_hosts[i] = config->allow_hosts[i];
-    for (size_t i = 0; i < config->allow_origins_count; i++)
-        app->allow_origins[i] = config->allow_origins[i];
+    list_texts(app->allow_hosts, config->allow_hosts, config->allow_hosts_count);
+    list_texts(app->allow_origins, config->allow_origins, config->allow_origins_count);
+    list_texts(app->trade_origins, config->trade_origins, config->trade_origins_count);
+    list_texts(app->allow_paths, config->allow_paths, config->allow_paths_count);
     return http_start(&app->http, &http, error);
 }
 
 static enum err make_shared(struct app *app, struct error *error)
 {
+    app->metrics = metrics_create();
     app->clock = clock_sync_create();
     app->budget = budget_create(app->config->ip_limit);
     app->market = market_create();
     app->instruments = instruments_slot_create();
-    if (!app->clock || !app->budget || !app->market || !app->instruments)
+    if (!app->metrics || !app->clock || !app->budget || !app->market || !app->instruments)
         return error_set(error, ERR_NO_MEMORY, "out of memory");
     return ERR_NONE;
+}
+
+static enum err make_account(struct app *app, struct error *error)
+{
+    const int speed = app->config->speed;
+    const struct account_config config = { .callbacks = &account_callbacks,
+                                           .userdata = app,
+                                           .audit_every_ms = scaled(60000, speed),
+                                           .settle_ms = scaled(5000, speed) };
+    const struct key_check_config key = { .allow_withdraw = app->config->allow_withdraw_key,
+                                          .again_ms = scaled(5000, speed),
+                                          .every_ms = scaled(3600000, speed),
+                                          .on_refused = on_key_refused,
+                                          .userdata = app };
+
+    app->account = account_create(&config);
+    if (!config_is_embedded(app->config))
+        app->key = key_check_create(&key);
+    if (!app->account || (!app->key && !config_is_embedded(app->config)))
+        return error_set(error, ERR_NO_MEMORY, "out of memory");
+    return ERR_NONE;
+}
+
+/* Before anything is sent for the account. */
+static enum err check_key(struct app *app, struct error *error)
+{
+    if (!app->key)
+        return ERR_NONE;
+    key_check_begin(app->key, app->reads);
+    return key_check_wait(app->key, KEY_WAIT_MS, error);
 }
 
 static enum err start_parts(struct app *app, struct secret_page *secrets, struct error *error)
@@ -482,10 +634,16 @@ static enum err start_parts(struct app *app, struct secret_page *secrets, struct
     app->hub = hub_create(HUB_RING_BYTES, start.last_seq);
     if (!app->hub)
         return error_set(error, ERR_NO_MEMORY, "out of memory");
+    hub_writer_init(&app->stream_writer, app->hub);
+    hub_writer_init(&app->account_writer, app->hub);
     if (app->has_keys)
-        err = start_engine(app, &start, error);
+        err = make_account(app, error);
     if (!err)
         err = start_reads(app, error);
+    if (!err)
+        err = check_key(app, error);
+    if (!err && app->has_keys)
+        err = start_engine(app, &start, error);
     if (!err)
         err = start_stream(app, error);
     if (err)
@@ -538,6 +696,11 @@ void app_print_welcome(const struct app *app)
     (void)fflush(stdout);
 }
 
+int app_exit_status(const struct app *app)
+{
+    return atomic_load(&app->exit_status);
+}
+
 /* --- stop --- */
 
 void app_stop(struct app *app)
@@ -545,6 +708,8 @@ void app_stop(struct app *app)
     if (!app)
         return;
     http_quiesce(app->http);
+    reads_halt(app->reads); /* its callbacks use the stream, too */
+    account_use_stream(app->account, NULL);
     stream_stop(app->stream);
     loop_stop(app->loop, LOOP_GRACE_MS);
     reads_stop(app->reads);
@@ -552,6 +717,10 @@ void app_stop(struct app *app)
     journal_close(app->journal);
     http_stop(app->http, HTTP_GRACE_MS);
     loop_destroy(app->loop);
+    account_destroy(app->account);
+    key_check_destroy(app->key);
+    hub_writer_deinit(&app->stream_writer);
+    hub_writer_deinit(&app->account_writer);
     hub_destroy(app->hub);
     sim_stop(app->sim);
     instruments_slot_destroy(app->instruments);
@@ -559,5 +728,6 @@ void app_stop(struct app *app)
     budget_destroy(app->budget);
     clock_sync_destroy(app->clock);
     signer_destroy(app->signer);
+    metrics_destroy(app->metrics);
     free(app);
 }

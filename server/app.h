@@ -16,5 +16,8 @@ MUST_CHECK enum err app_start(struct app **out, const struct config *config,
                               struct secret_page *secrets, struct error *error);
 /* Where it listens, for people: "127.0.0.1:8787". */
 void app_print_welcome(const struct app *app);
+/* 0, or the status to exit with when the app asked for its own end (by SIGTERM to the process): 78,
+ * when the API key turned out to be one that is refused. */
+int app_exit_status(const struct app *app);
 /* Within a second: answers what waits, says `bye` to the streams, commits, closes. NULL is fine. */
 void app_stop(struct app *app);

@@ -8,26 +8,10 @@
 #include <strings.h>
 
 #include "base/error.h"
+#include "server/gate_parts.h"
 
 #define CLIENT_NAME_MAX     64
 #define IDEMPOTENCY_KEY_MAX 128
-
-/* Headers that mean something here; each at most once, but for Accept (the first one counts). */
-enum known_header {
-    HEADER_HOST,
-    HEADER_ORIGIN,
-    HEADER_SEC_FETCH_SITE,
-    HEADER_CONTENT_LENGTH,
-    HEADER_CONTENT_TYPE,
-    HEADER_TRANSFER_ENCODING,
-    HEADER_IDEMPOTENCY_KEY,
-    HEADER_CLIENT,
-    HEADER_EXPECT_ENV,
-    HEADER_LAST_EVENT_ID,
-    HEADER_REQUEST_METHOD,
-    HEADER_ACCEPT,
-    HEADER_COUNT
-};
 
 static const struct {
     const char *name;
@@ -45,10 +29,9 @@ static const struct {
     [HEADER_LAST_EVENT_ID] = { "Last-Event-ID", 13 },
     [HEADER_REQUEST_METHOD] = { "Access-Control-Request-Method", 29 },
     [HEADER_ACCEPT] = { "Accept", 6 },
-};
-
-struct found {
-    const struct gate_header *at[HEADER_COUNT];
+    [HEADER_AUTHORIZATION] = { "Authorization", 13 },
+    [HEADER_API_KEY] = { "X-Api-Key", 9 },
+    [HEADER_COOKIE] = { "Cookie", 6 },
 };
 
 bool gate_refuse(struct gate_verdict *out, int status, const char *code, const char *format, ...)
@@ -146,9 +129,9 @@ static bool check_head(const struct gate_head *head, struct found *found, struct
     return check_swallowed(head, out);
 }
 
-/* --- Host and Origin (G5, G11, G12) --- */
+/* --- words --- */
 
-static bool all_digits(const char *text, size_t bytes)
+bool gate_all_digits(const char *text, size_t bytes)
 {
     for (size_t i = 0; i < bytes; i++) {
         if (text[i] < '0' || text[i] > '9')
@@ -157,40 +140,12 @@ static bool all_digits(const char *text, size_t bytes)
     return bytes > 0;
 }
 
-bool gate_host_name(const char *host, size_t host_bytes, size_t *name_bytes)
-{
-    const char *end = host_bytes && host[0] == '[' ? memchr(host, ']', host_bytes)
-                                                   : memchr(host, ':', host_bytes);
-    size_t bytes;
-
-    if (host_bytes && host[0] == '[') {
-        if (!end)
-            return false;
-        end++;
-    }
-    bytes = end ? (size_t)(end - host) : host_bytes;
-    *name_bytes = bytes;
-    if (bytes == host_bytes)
-        return bytes > 0;
-    return bytes > 0 && host[bytes] == ':' && host_bytes - bytes <= 6 &&
-           all_digits(host + bytes + 1, host_bytes - bytes - 1);
-}
-
-static bool same_text(const char *word, const char *text, size_t bytes)
+bool gate_same(const char *word, const char *text, size_t bytes)
 {
     return strlen(word) == bytes && strncasecmp(word, text, bytes) == 0;
 }
 
-static const char *find_text(const char *const *words, size_t count, const char *text, size_t bytes)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (same_text(words[i], text, bytes))
-            return words[i];
-    }
-    return NULL;
-}
-
-static void trim(const struct gate_header *header, const char **text, size_t *bytes)
+void gate_trim(const struct gate_header *header, const char **text, size_t *bytes)
 {
     *text = header->value;
     *bytes = header->value_bytes;
@@ -198,86 +153,7 @@ static void trim(const struct gate_header *header, const char **text, size_t *by
         --*bytes;
 }
 
-static bool check_host(const struct gate_config *config, const struct found *found,
-                       struct gate_verdict *out)
-{
-    static const char *const own[] = { "127.0.0.1", "localhost", "[::1]" };
-    const char *host;
-    size_t bytes;
-    size_t name_bytes;
-
-    if (!found->at[HEADER_HOST])
-        return gate_refuse(out, 400, "bad_request", "there is no Host header");
-    trim(found->at[HEADER_HOST], &host, &bytes);
-    if (bytes == 0)
-        return gate_refuse(out, 400, "bad_request", "the Host header is empty");
-    if (gate_host_name(host, bytes, &name_bytes) &&
-        (find_text(own, ARRAY_LEN(own), host, name_bytes) ||
-         find_text(config->allow_hosts, config->allow_hosts_count, host, name_bytes)))
-        return true;
-    return gate_refuse(out, 421, "misdirected",
-                       "the Host must be localhost, 127.0.0.1, [::1] or a name given by "
-                       "--allow-host");
-}
-
-static bool is_own_origin(const struct found *found, const char *origin, size_t bytes)
-{
-    const char *host;
-    size_t host_bytes;
-
-    trim(found->at[HEADER_HOST], &host, &host_bytes);
-    return bytes == host_bytes + 7 && strncasecmp(origin, "http://", 7) == 0 &&
-           strncasecmp(origin + 7, host, host_bytes) == 0;
-}
-
-/* A configured origin is judged by its name alone: for it the browser's Sec-Fetch-Site says
- * same-site or cross-site. */
-static bool check_origin(const struct gate_config *config, const struct found *found,
-                         struct gate_verdict *out)
-{
-    const char *origin;
-    size_t bytes;
-    bool own;
-
-    if (!found->at[HEADER_ORIGIN])
-        return true;
-    out->browser = true;
-    trim(found->at[HEADER_ORIGIN], &origin, &bytes);
-    own = is_own_origin(found, origin, bytes);
-    out->cors_origin = find_text(config->trade_origins, config->trade_origins_count, origin, bytes);
-    if (out->cors_origin || (own && config->dashboard_trading)) {
-        out->ceiling = ACCESS_ADMIN;
-        return true;
-    }
-    out->ceiling = ACCESS_READ;
-    out->cors_origin = find_text(config->allow_origins, config->allow_origins_count, origin, bytes);
-    if (own || out->cors_origin)
-        return true;
-    return gate_refuse(out, 403, "forbidden_origin",
-                       "pages of other origins may not ask; --allow-origin lists those that may");
-}
-
-static bool check_fetch_site(const struct gate_head *head, const struct found *found,
-                             struct gate_verdict *out)
-{
-    const char *site;
-    size_t bytes;
-    bool reads = strcmp(head->method, "GET") == 0 || out->is_head;
-
-    if (!found->at[HEADER_SEC_FETCH_SITE])
-        return true;
-    out->browser = true;
-    if (!found->at[HEADER_ORIGIN])
-        out->ceiling = ACCESS_READ;
-    trim(found->at[HEADER_SEC_FETCH_SITE], &site, &bytes);
-    if (out->cors_origin || same_text("same-origin", site, bytes) ||
-        (reads && same_text("none", site, bytes)))
-        return true;
-    return gate_refuse(out, 403, "forbidden_origin",
-                       "a page of another site asks (Sec-Fetch-Site); that is not taken");
-}
-
-/* --- method, length, endpoint (G6 to G9) --- */
+/* --- method and length (G6 to G8) --- */
 
 static bool check_method(const struct gate_config *config, const struct gate_head *head,
                          const struct found *found, struct gate_verdict *out)
@@ -293,7 +169,7 @@ static bool check_method(const struct gate_config *config, const struct gate_hea
     if (strcmp(head->method, "OPTIONS") == 0 && found->at[HEADER_REQUEST_METHOD]) {
         struct gate_verdict asked = { .ceiling = ACCESS_ADMIN };
 
-        out->preflight = check_origin(config, found, &asked) && asked.cors_origin;
+        out->preflight = gate_check_origin(config, found, &asked) && asked.cors_origin;
         out->cors_origin = out->preflight ? asked.cors_origin : NULL;
         if (out->preflight)
             return true;
@@ -313,7 +189,7 @@ static bool check_length(const struct gate_head *head, const struct found *found
                            length ? " alone" : "");
     if (!length)
         return true;
-    if (!all_digits(length->value, length->value_bytes))
+    if (!gate_all_digits(length->value, length->value_bytes))
         return gate_refuse(out, 400, "bad_request", "Content-Length must be digits only");
     for (size_t i = 0; i < length->value_bytes; i++) {
         out->body_bytes = out->body_bytes * 10 + (size_t)(length->value[i] - '0');
@@ -344,67 +220,7 @@ static bool check_body_size(struct gate_verdict *out)
                        out->body_max / 1024);
 }
 
-static enum api_form form_of_suffix(const char *suffix)
-{
-    if (strcmp(suffix, ".csv") == 0)
-        return FORM_CSV;
-    return strcmp(suffix, ".ndjson") == 0 ? FORM_NDJSON : FORM_JSON;
-}
-
-/* The first media type that is one of ours. */
-static enum api_form form_of_accept(const struct found *found)
-{
-    static const struct {
-        const char *type;
-        enum api_form form;
-    } types[] = { { "text/csv", FORM_CSV },
-                  { "application/x-ndjson", FORM_NDJSON },
-                  { "application/json", FORM_JSON },
-                  { "*/*", FORM_JSON } };
-    const char *accept = found->at[HEADER_ACCEPT] ? found->at[HEADER_ACCEPT]->value : "";
-
-    while (*accept) {
-        size_t bytes;
-
-        accept += strspn(accept, " \t,");
-        bytes = strcspn(accept, " \t,;");
-        for (size_t i = 0; i < ARRAY_LEN(types); i++) {
-            if (same_text(types[i].type, accept, bytes))
-                return types[i].form;
-        }
-        accept += strcspn(accept, ",");
-    }
-    return FORM_JSON;
-}
-
-static bool find_endpoint(const struct gate_head *head, const struct found *found,
-                          struct gate_verdict *out)
-{
-    bool known = false;
-    const char *suffix;
-
-    out->endpoint = api_find(head->method, out->path, out->param, &known, out->allow, &suffix);
-    if (out->endpoint) {
-        if (out->endpoint->flags & IS_LIST)
-            out->form = suffix ? form_of_suffix(suffix) : form_of_accept(found);
-        return true;
-    }
-    if (known)
-        return gate_refuse(out, 405, "method_not_allowed", "%.60s takes %s", out->path, out->allow);
-    return gate_refuse(out, 404, "not_found",
-                       "there is nothing at %.120s; GET / lists what there is", out->path);
-}
-
-/* --- role, body type, our own headers (G12, G14) --- */
-
-static bool check_role(struct gate_verdict *out)
-{
-    if (out->endpoint->access <= out->ceiling)
-        return true;
-    return gate_refuse(out, 403, "forbidden_origin",
-                       "a browser's page may only read here, unless its origin is listed for "
-                       "trading");
-}
+/* --- body type, our own headers (G14) --- */
 
 /* Whether `value` is the media type, alone or with the one parameter charset=utf-8. */
 static bool is_media_type(const char *value, const char *type)
@@ -492,15 +308,24 @@ static bool check_our_headers(const struct gate_config *config, const struct fou
     return true;
 }
 
+static bool check_query(char *query, struct gate_verdict *out)
+{
+    return out->native ? gate_raw_query(query, out) : gate_query(query, out);
+}
+
 static bool check_rest(const struct gate_config *config, struct gate_head *head,
                        const struct found *found, struct gate_verdict *out)
 {
     char *query;
+    bool known;
 
-    return gate_path(head, out, &query) && check_body_size(out) &&
-           check_origin(config, found, out) && check_fetch_site(head, found, out) &&
-           find_endpoint(head, found, out) && gate_query(query, out) && check_role(out) &&
-           check_body_type(found, out) && check_our_headers(config, found, out);
+    if (!gate_path(head, out, &query) || !check_body_size(out) ||
+        !gate_check_origin(config, found, out) || !gate_check_fetch_site(head, found, out))
+        return false;
+    gate_look_up(head, found, out, &known);
+    return gate_check_token(config, head, found, out) && gate_check_found(config, known, out) &&
+           check_query(query, out) && gate_check_role(config, out) && check_body_type(found, out) &&
+           check_our_headers(config, found, out);
 }
 
 void gate_check(const struct gate_config *config, struct gate_head *head, struct gate_verdict *out)
@@ -511,18 +336,23 @@ void gate_check(const struct gate_config *config, struct gate_head *head, struct
     out->code = NULL;
     out->detail[0] = '\0';
     out->allow[0] = '\0';
+    out->envelope = out->wrong_token = false;
     out->endpoint = NULL;
+    out->native = NULL;
     out->path = NULL;
     out->param[0] = '\0';
     out->query_count = 0;
+    out->raw_query = NULL;
     out->form = FORM_JSON;
-    out->is_head = out->browser = out->preflight = out->body_is_form = false;
-    out->ceiling = ACCESS_ADMIN;
+    out->is_head = out->own_page = out->browser = out->preflight = out->body_is_form = false;
+    out->ceiling = out->role = ACCESS_ADMIN;
+    out->session = NULL;
+    out->session_bytes = 0;
     out->cors_origin = NULL;
     out->body_bytes = 0;
     out->body_max = API_BODY_MAX;
     out->idempotency_key = out->client = out->host = out->accept = out->last_event_id = NULL;
-    if (check_head(head, &found, out) && check_host(config, &found, out) &&
+    if (check_head(head, &found, out) && gate_check_host(config, &found, out) &&
         check_method(config, head, &found, out) && check_length(head, &found, out) &&
         !out->preflight)
         (void)check_rest(config, head, &found, out);

@@ -1,7 +1,11 @@
 /* G9 and G10: the path and the query of a request's target. */
+#include <stdio.h>
 #include <string.h>
 
 #include "server/gate.h"
+
+static const char not_strict[] =
+    "the query is not strictly percent-encoded UTF-8 without control characters";
 
 static bool is_letter_or_digit(unsigned char c)
 {
@@ -149,9 +153,7 @@ static bool query_pair(char *piece, struct gate_verdict *out)
     else
         value = piece + strlen(piece);
     if (!query_decode(piece) || !query_decode(value))
-        return gate_refuse(out, 400, "malformed_query",
-                           "the query is not strictly percent-encoded UTF-8 without control "
-                           "characters");
+        return gate_refuse(out, 400, "malformed_query", "%s", not_strict);
     if (!api_query_known(out->endpoint, piece, &nearest))
         return gate_refuse(out, 400, "unknown_query", "unknown query name '%.60s'%s%s%s", piece,
                            nearest ? "; did you mean '" : "", nearest ? nearest : "",
@@ -179,4 +181,17 @@ bool gate_query(char *query, struct gate_verdict *out)
         query = next;
     }
     return true;
+}
+
+bool gate_raw_query(char *query, struct gate_verdict *out)
+{
+    char copy[GATE_TARGET_MAX + 1];
+
+    out->raw_query = query;
+    if (!query)
+        return true;
+    (void)snprintf(copy, sizeof(copy), "%s", query); /* shorter: gate_path has seen to it */
+    if (query_decode(copy))
+        return true;
+    return gate_refuse(out, 400, "malformed_query", "%s", not_strict);
 }

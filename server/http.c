@@ -7,6 +7,7 @@
  */
 #include "server/http.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -15,6 +16,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -124,6 +126,10 @@ static int wait_ms(struct http *http, int64_t due_ms)
         if (http->listeners[i].pending)
             return 0;
     }
+    if (http->delay_due_ms < due_ms)
+        due_ms = http->delay_due_ms;
+    if (http->linger_due_ms < due_ms)
+        due_ms = http->linger_due_ms;
     if (http->conns && http->reap_due_ms < due_ms)
         due_ms = http->reap_due_ms;
     if (http->stopping && !http->quiet && http->quiet_by_ms < due_ms)
@@ -172,6 +178,7 @@ static void begin_quiesce(struct http *http)
 {
     http->stopping = true;
     http->quiet_by_ms = http->now_ms + QUIESCE_MS;
+    unix_socket_remove(&http->unix_socket);
     for (size_t i = 0; i < http->listeners_count; i++) {
         int fd = MHD_quiesce_daemon(http->listeners[i].daemon);
 
@@ -195,7 +202,7 @@ static void check_quiet(struct http *http)
 static bool is_busy(const struct http *http)
 {
     for (const struct conn *conn = http->conns; conn; conn = conn->next) {
-        if (conn->state != CONN_IDLE && conn->state != CONN_HEAD)
+        if (conn->state != CONN_IDLE && conn->state != CONN_HEAD && conn->state != CONN_DELAYED)
             return true;
     }
     return false;
@@ -224,6 +231,7 @@ static void end_all(struct http *http)
 {
     sse_abort(http->sse);
     bell_close(http->bell);
+    delay_end_all(http);
     for (struct conn *conn = http->conns; conn; conn = conn->next)
         request_orphan(conn);
     for (int turn = 0; turn < STOP_FLUSH_TURNS; turn++)
@@ -248,6 +256,8 @@ static void *run_thread(void *userdata)
         }
         run_daemons(http);
         reaper_run(http);
+        http->delay_due_ms = delay_tick(http);
+        http->linger_due_ms = linger_tick(http);
         due_ms = sse_tick(http->sse);
         waits_ms = feed_waits_run(http->feed_waits, http_feed_last(http), http->now_ms);
         if (waits_ms < due_ms)
@@ -277,17 +287,37 @@ static void on_hub_wake(void *userdata)
     bell_ring(userdata);
 }
 
+static enum err make_auth(struct http *http, struct error *error)
+{
+    const struct auth_tokens tokens = { .read = http->config.read_token,
+                                        .trade = http->config.trade_token,
+                                        .admin = http->config.admin_token };
+
+    http->auth = auth_create(&tokens);
+    if (!http->auth)
+        return error_set(error, ERR_NO_MEMORY, "http: out of memory");
+    if (auth_is_needed(http->auth))
+        http->gate.auth = http->auth;
+    return ERR_NONE;
+}
+
 static enum err prepare(struct http *http, struct error *error)
 {
-    enum err err = listen_open(http, error);
+    enum err err = make_auth(http, error);
 
+    if (!err)
+        err = listen_open(http, error);
+    if (!err)
+        err = admit_open(http, error);
     if (err)
         return err;
     http->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    http->activity_fd = epoll_create1(EPOLL_CLOEXEC);
     http->bell = bell_create();
     http->sse = sse_create(http);
     http->feed_waits = feed_waits_create();
-    if (http->epoll_fd < 0 || !http->bell || !http->sse || !http->feed_waits)
+    if (http->epoll_fd < 0 || http->activity_fd < 0 || !http->bell || !http->sse ||
+        !http->feed_waits)
         return error_set(error, ERR_NO_MEMORY, "http: out of memory or descriptors");
     if (getrandom(&http->id_prefix, sizeof(http->id_prefix), 0) != sizeof(http->id_prefix))
         http->id_prefix = (uint32_t)clock_wall_ms();
@@ -303,6 +333,7 @@ static void release(struct http_thread *self)
 {
     struct http *http = &self->http;
 
+    unix_socket_remove(&http->unix_socket);
     for (size_t i = 0; i < HTTP_LISTENERS_MAX; i++) {
         if (http->listeners[i].daemon)
             MHD_stop_daemon(http->listeners[i].daemon);
@@ -315,8 +346,13 @@ static void release(struct http_thread *self)
     feed_waits_destroy(http->feed_waits);
     (void)sem_destroy(&http->became_quiet);
     bell_unref(http->bell);
+    admit_close(http);
+    auth_destroy(http->auth);
     if (http->epoll_fd >= 0)
         (void)close(http->epoll_fd);
+    if (http->activity_fd >= 0)
+        (void)close(http->activity_fd);
+    linger_end_all(http);
     free(self);
 }
 
@@ -336,9 +372,14 @@ static struct http_thread *create(const struct http_config *config)
         .trade_origins = config->trade_origins,
         .trade_origins_count = config->trade_origins_count,
         .dashboard_trading = config->dashboard_trading,
+        .read_only = config->read_only,
+        .allow_paths = config->allow_paths,
+        .allow_paths_count = config->allow_paths_count,
     };
-    self->http.epoll_fd = -1;
-    self->http.listeners[0].fd = self->http.listeners[1].fd = -1;
+    self->http.epoll_fd = self->http.activity_fd = self->http.peer.fd = -1;
+    self->http.unix_socket.folder_fd = -1;
+    for (size_t i = 0; i < HTTP_LISTENERS_MAX; i++)
+        self->http.listeners[i].fd = -1;
     atomic_init(&self->http.stop_grace_ms, -1);
     (void)sem_init(&self->http.became_quiet, 0, 0);
     return self;
@@ -399,6 +440,49 @@ static void add_count(struct buffer *out, const char *name, const atomic_size_t 
 {
     json_add_key(out, name);
     json_add_int(out, (int64_t)atomic_load_explicit(count, memory_order_relaxed));
+}
+
+/* The address that is really listened on: a port of 0 was a wish, and ::1 is not everywhere. */
+static void add_address(struct buffer *out, int fd)
+{
+    struct sockaddr_storage any = { .ss_family = AF_UNSPEC };
+    const struct sockaddr_in *ipv4 = (const struct sockaddr_in *)(const void *)&any;
+    const struct sockaddr_in6 *ipv6 = (const struct sockaddr_in6 *)(const void *)&any;
+    socklen_t bytes = sizeof(any);
+    char host[INET6_ADDRSTRLEN] = "";
+    char address[INET6_ADDRSTRLEN + 24];
+
+    if (fd < 0 || getsockname(fd, (struct sockaddr *)&any, &bytes) != 0)
+        return;
+    if (any.ss_family == AF_INET && inet_ntop(AF_INET, &ipv4->sin_addr, host, sizeof(host)))
+        (void)snprintf(address, sizeof(address), "http://%s:%u", host, ntohs(ipv4->sin_port));
+    else if (any.ss_family == AF_INET6 && inet_ntop(AF_INET6, &ipv6->sin6_addr, host, sizeof(host)))
+        (void)snprintf(address, sizeof(address), "http://[%s]:%u", host, ntohs(ipv6->sin6_port));
+    else
+        return;
+    json_add_text(out, address);
+}
+
+void http_add_listen(struct buffer *out, const struct http *http)
+{
+    const char *path = http->config.unix_socket;
+    char address[UNIX_SOCKET_PATH_MAX + 8];
+
+    json_add_key(out, "listen");
+    json_add_open(out, '[');
+    for (size_t i = 0; i < http->listeners_count; i++) {
+        struct MHD_Daemon *daemon = http->listeners[i].daemon;
+        const union MHD_DaemonInfo *info =
+            daemon ? MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_LISTEN_FD) : NULL;
+
+        if (http->listeners[i].is_unix) {
+            (void)snprintf(address, sizeof(address), "unix:%s", path ? path : "");
+            json_add_text(out, address);
+        } else if (info) {
+            add_address(out, info->listen_fd);
+        }
+    }
+    json_add_close(out, ']');
 }
 
 void http_add_status(struct buffer *out, void *http_)

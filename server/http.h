@@ -37,7 +37,20 @@ struct http_config {
     size_t allow_origins_count;
     const char *const *trade_origins; /* like allow_origins, and may trade too; may be NULL */
     size_t trade_origins_count;
-    bool dashboard_trading; /* our own origin may trade too */
+    bool dashboard_trading;  /* our own origin may trade too */
+    const char *unix_socket; /* path of a further socket to listen on; NULL or "": none */
+    /* Users whose processes may connect by loopback TCP, beside our own and root, and by the unix
+     * socket, beside our own. */
+    const uint32_t *allow_uids;
+    size_t allow_uids_count;
+    bool allow_any_uid;
+    /* What callers must show one of; NULL: there is none. Read by http_start alone. */
+    const char *read_token;
+    const char *trade_token;
+    const char *admin_token;
+    bool read_only;                 /* nothing that changes something is let in */
+    const char *const *allow_paths; /* paths of the exchange that are off otherwise */
+    size_t allow_paths_count;
     size_t max_streams;     /* 2000 */
     size_t max_connections; /* 4096, of each listener */
     size_t max_in_flight;   /* 1024 requests that wait for a reply */
@@ -46,12 +59,17 @@ struct http_config {
     struct hub *hub;
 };
 
-/* ERR_UNAVAILABLE: the port is taken (the text says what to do); ERR_INVALID: not an address. */
+/* ERR_UNAVAILABLE: the port or the unix socket is taken, or whose processes connect can't be found
+ * out here; ERR_INVALID: not an address, one that needs a token, or an unsafe folder. The texts say
+ * what to do. */
 MUST_CHECK enum err http_start(struct http **out, const struct http_config *config,
                                struct error *error);
 int http_port(const struct http *http);
 /* Writes `"streams":{...},"http":{...}` for /status; any thread. */
 void http_add_status(struct buffer *out, void *http);
+/* Writes `"listen":[...]`: the addresses in use, as "http://127.0.0.1:8787" or "unix:PATH". On the
+ * http thread. */
+void http_add_listen(struct buffer *out, const struct http *http);
 /* Number of the newest event shown; and a wait for a newer one, as api.h says. On the http thread.
  */
 uint64_t http_feed_last(const struct http *http);

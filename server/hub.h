@@ -33,15 +33,15 @@ void hub_destroy(struct hub *hub);
 void hub_publish_event(struct hub *hub, uint64_t seq, const char *event, const char *json,
                        size_t json_bytes);
 
-/* Whether any reader wants the topic: "ticker:linear:BTCUSDT", "book:linear:BTCUSDT:50", "status".
- * Cheap: ask before building a text. */
+/* Whether any reader wants the topic: "ticker:linear:BTCUSDT", "book:linear:BTCUSDT:50",
+ * "positions", "status". Cheap: ask before building a text. */
 bool hub_wanted(struct hub *hub, const char *topic);
 /* A state: latest wins. Topics that begin with "status:" (one a link) are kept always, as the
  * snapshot of who comes later; others only while they have readers. */
 void hub_publish_state(struct hub *hub, const char *topic, const char *event, const char *json,
                        size_t json_bytes);
-/* A frame of a sequence (book): readers get each, or a fresh snapshot once they fell behind the
- * topic's ring (256 KiB). A snapshot frame starts the sequence anew. */
+/* A frame of a sequence (book, trades, candles, positions): readers get each, or learn that they
+ * fell behind the topic's ring (256 KiB). A snapshot frame starts the sequence anew. */
 void hub_publish_frame(struct hub *hub, const char *topic, const char *event, const char *json,
                        size_t json_bytes, bool is_snapshot);
 /* The sequence broke: readers get `gap` and then wait for the next snapshot frame. */
@@ -98,8 +98,17 @@ void hub_reader_want_status(struct hub_reader *reader);
 /* The topic has no base: a sequence skips to the newest snapshot frame in the ring, or to the next
  * one that comes; a state is given as it is. */
 void hub_reader_await(struct hub_reader *reader, size_t index);
-/* The sequence has a fresh base: goes on with what is published from now on. */
+/* The topic gets a fresh base: goes on with what is published from now on. To be called before the
+ * base is read from memory, so that nothing between the two is missed. */
 void hub_reader_restart(struct hub_reader *reader, size_t index);
+/* Nothing was published since the restart: a base that was read in between lacks nothing. */
+bool hub_reader_is_fresh(const struct hub_reader *reader, size_t index);
+/* A sequence without a base was overtaken: goes on with the newer half of the ring, so that the
+ * next frames do not overtake it again at once. Returns how many frames were passed over, those
+ * that had left the ring too. */
+uint64_t hub_reader_skip(struct hub_reader *reader, size_t index);
+/* Holds a topic back: hub_reader_next passes over it. */
+void hub_reader_hold(struct hub_reader *reader, size_t index, bool held);
 
 enum hub_owed {
     HUB_NOTHING, /* the reader sleeps now */
@@ -108,8 +117,8 @@ enum hub_owed {
                  */
     HUB_STATE,  /* the latest value */
     HUB_FRAME,  /* a frame or a gap of a sequence */
-    HUB_LOST,   /* sequence `topic` was overtaken: hub_reader_restart after a snapshot, or
-                   hub_reader_await */
+    HUB_LOST,   /* sequence `topic` was overtaken: hub_reader_restart and a snapshot, or
+                   hub_reader_await, or hub_reader_skip */
 };
 struct hub_item {
     const struct hub_frame *frame; /* not with NOTHING, BEHIND, LOST */

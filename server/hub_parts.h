@@ -60,6 +60,7 @@ struct subscription {
     size_t index;
     uint64_t next_number; /* SEQUENCE: the cursor; LATEST: one above the last given */
     bool awaits_snapshot;
+    bool held;
 };
 
 #define HUB_STATUS_TOPICS_MAX 16

@@ -181,11 +181,26 @@ void hub_reader_await(struct hub_reader *reader, size_t index)
     at->awaits_snapshot = true;
     at->next_number = at->kind == HUB_LATEST ? 0 : ring->end;
     for (uint64_t number = ring->end; number > ring->first; number--) {
-        if (ring_at(ring, number - 1)->shown.is_snapshot) {
+        const struct hub_frame *frame = &ring_at(ring, number - 1)->shown;
+
+        if (frame->is_gap)
+            return; /* what was before is no base any more */
+        if (frame->is_snapshot) {
             at->next_number = number - 1;
             return;
         }
     }
+}
+
+/* The number of the newest frame, of the inbox too. */
+static uint64_t published(const struct hub_reader *reader, size_t index)
+{
+    uint64_t number;
+
+    (void)pthread_mutex_lock(&reader->hub->lock);
+    number = reader->subscriptions[index]->topic->published;
+    (void)pthread_mutex_unlock(&reader->hub->lock);
+    return number;
 }
 
 void hub_reader_restart(struct hub_reader *reader, size_t index)
@@ -193,7 +208,31 @@ void hub_reader_restart(struct hub_reader *reader, size_t index)
     struct subscription *at = reader->subscriptions[index];
 
     at->awaits_snapshot = false;
-    at->next_number = at->topic->ring.end;
+    at->next_number = published(reader, index) + 1;
+}
+
+bool hub_reader_is_fresh(const struct hub_reader *reader, size_t index)
+{
+    return reader->subscriptions[index]->next_number == published(reader, index) + 1;
+}
+
+uint64_t hub_reader_skip(struct hub_reader *reader, size_t index)
+{
+    struct subscription *at = reader->subscriptions[index];
+    const struct ring *ring = &at->topic->ring;
+    uint64_t to = ring->first + (ring->end - ring->first) / 2;
+    uint64_t skipped;
+
+    if (to < at->next_number)
+        to = at->next_number;
+    skipped = to - at->next_number;
+    at->next_number = to;
+    return skipped;
+}
+
+void hub_reader_hold(struct hub_reader *reader, size_t index, bool held)
+{
+    reader->subscriptions[index]->held = held;
 }
 
 static enum hub_owed next_state(struct subscription *at, struct hub_item *out)
@@ -229,6 +268,8 @@ static enum hub_owed next_frame(struct subscription *at, struct hub_item *out)
 static enum hub_owed next_of(struct subscription *at, struct hub_item *out)
 {
     out->topic = at->index;
+    if (at->held)
+        return HUB_NOTHING;
     return at->kind == HUB_LATEST ? next_state(at, out) : next_frame(at, out);
 }
 

@@ -1,5 +1,5 @@
-/* The listen sockets: one for the address, and, for 127.0.0.1, one for ::1 with the same port (G1).
- */
+/* The listen sockets: one for the address, and, for 127.0.0.1, one for ::1 with the same port (G1);
+ * one for the unix socket (G2). */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -129,25 +129,57 @@ static enum err open_both(struct http *http, const char *host, const struct addr
     return ERR_UNAVAILABLE;
 }
 
+static const char *host_of(const struct http *http)
+{
+    return http->config.host ? http->config.host : "127.0.0.1";
+}
+
+static bool has_token(const struct http_config *config)
+{
+    return config->read_token || config->trade_token || config->admin_token;
+}
+
+bool listen_is_loopback(const struct http *http)
+{
+    struct address address;
+
+    return parse_address(host_of(http), 0, &address) && is_loopback(&address);
+}
+
+static enum err open_unix(struct http *http, struct error *error)
+{
+    struct listener *listener = &http->listeners[http->listeners_count];
+    enum err err;
+
+    if (!http->config.unix_socket || !http->config.unix_socket[0])
+        return ERR_NONE;
+    err = unix_socket_open(&http->unix_socket, http->config.unix_socket, BACKLOG, &listener->fd,
+                           error);
+    if (err)
+        return err;
+    listener->is_unix = true;
+    http->listeners_count++;
+    return ERR_NONE;
+}
+
 enum err listen_open(struct http *http, struct error *error)
 {
-    const char *host = http->config.host ? http->config.host : "127.0.0.1";
+    const char *host = host_of(http);
     struct address address;
     enum err err = ERR_UNAVAILABLE;
     int tries = http->config.port == 0 ? FREE_PORT_TRIES : 1;
 
-    http->listeners[0].fd = http->listeners[1].fd = -1;
     if (http->config.port < 0 || http->config.port > 65535)
         return error_set(error, ERR_INVALID, "http: %d is not a port", http->config.port);
     if (!parse_address(host, http->config.port, &address))
         return error_set(error, ERR_INVALID, "http: '%.60s' is not a numeric IPv4 or IPv6 address",
                          host);
-    if (!is_loopback(&address))
+    if (!is_loopback(&address) && !has_token(&http->config))
         return error_set(error, ERR_INVALID,
-                         "http: %.60s is not a loopback address; that needs a token, which this "
-                         "version does not have",
+                         "http: %.60s can be reached from other machines; that needs a token: give "
+                         "--token-file, or listen on 127.0.0.1",
                          host);
     for (; err && tries > 0; tries--)
         err = open_both(http, host, &address, error);
-    return err;
+    return err ? err : open_unix(http, error);
 }

@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "server/app.h"
 #include "server/config.h"
+#include "server/healthcheck.h"
 #include "sim/sim.h"
 
 #define EXIT_USAGE    64
@@ -102,13 +103,15 @@ static int run_bridge(const struct config *config, struct secret_page *secrets,
     struct error error = { .text = "" };
     struct app *app = NULL;
     enum err err = app_start(&app, config, secrets, &error);
+    int status;
 
     if (err)
         return fail(status_of(err), &error);
     app_print_welcome(app);
     wait_for_end(signals);
+    status = app_exit_status(app);
     app_stop(app);
-    return EXIT_SUCCESS;
+    return status;
 }
 
 static int bridge(int argc, char **argv, struct secret_page *secrets, const sigset_t *signals)
@@ -120,9 +123,12 @@ static int bridge(int argc, char **argv, struct secret_page *secrets, const sigs
     if (config_read(&config, argc, argv, secrets, &usage, &error))
         return fail(usage ? EXIT_USAGE : EXIT_CONFIG, &error);
     log_set_level(config.log_level);
+    log_set_json(config.log_json);
     switch (config.action) {
     case CONFIG_HELP:
         config_print_help();
+        printf("\nbybit-bridge healthcheck asks a running bridge whether it is ready; see "
+               "bybit-bridge healthcheck --help\n");
         return EXIT_SUCCESS;
     case CONFIG_VERSION:
         printf("bybit-bridge " BRIDGE_VERSION "\n");
@@ -197,6 +203,7 @@ static int sim(int argc, char **argv, struct secret_page *secrets, const sigset_
     if (config_read(&config, argc, argv, secrets, &usage, &error))
         return fail(usage ? EXIT_USAGE : EXIT_CONFIG, &error);
     log_set_level(config.log_level);
+    log_set_json(config.log_json);
     if (config.action == CONFIG_HELP) {
         printf("usage: bybit-bridge sim [--listen ADDRESS:PORT] [--sim-seed N] [--no-limits]\n\n"
                "Runs the simulated exchange alone. Clients sign with BYBIT_SIM_KEY and "
@@ -204,6 +211,41 @@ static int sim(int argc, char **argv, struct secret_page *secrets, const sigset_
         return EXIT_SUCCESS;
     }
     return run_sim(&config, secrets, signals);
+}
+
+/* "bybit-bridge healthcheck ..." takes the configuration of the bridge to ask; its keys are not
+ * read. */
+static int healthcheck(int argc, char **argv, struct secret_page *secrets)
+{
+    static const char *const not_needed[] = {
+        "BYBIT_API_KEY",         "BYBIT_API_KEY_FILE",    "BYBIT_API_SECRET",
+        "BYBIT_API_SECRET_FILE", "CREDENTIALS_DIRECTORY", "BYBIT_API_PRIVATE_KEY_PATH"
+    };
+    static struct config config;
+    struct error error = { .text = "" };
+    char line[HEALTHCHECK_LINE_MAX];
+    bool has_listen = false;
+    bool has_unix_socket = false;
+    bool usage = false;
+    int status;
+
+    for (size_t i = 0; i < ARRAY_LEN(not_needed); i++)
+        unsetenv(not_needed[i]);
+    for (int i = 1; i < argc; i++) {
+        has_listen = has_listen || strncmp(argv[i], "--listen", 8) == 0;
+        has_unix_socket = has_unix_socket || strncmp(argv[i], "--unix-socket", 13) == 0;
+    }
+    if (config_read(&config, argc, argv, secrets, &usage, &error))
+        return fail(usage ? EXIT_USAGE : EXIT_CONFIG, &error);
+    if (config.action == CONFIG_HELP) {
+        printf("usage: bybit-bridge healthcheck [--listen ADDRESS:PORT | --unix-socket PATH]\n\n"
+               "Asks GET /readyz of the bridge that runs with the same options, environment or "
+               "--config file.\nExit status: 0 ready, 1 not ready, 2 unreachable.\n");
+        return EXIT_SUCCESS;
+    }
+    status = (int)healthcheck_ask(&config, has_listen && !has_unix_socket, line);
+    printf("%s\n", line);
+    return status;
 }
 
 int main(int argc, char **argv)
@@ -220,6 +262,8 @@ int main(int argc, char **argv)
         return EXIT_INTERNAL;
     if (argc > 1 && strcmp(argv[1], "sim") == 0)
         status = sim(argc - 1, argv + 1, secrets, &signals);
+    else if (argc > 1 && strcmp(argv[1], "healthcheck") == 0)
+        status = healthcheck(argc - 1, argv + 1, secrets);
     else
         status = bridge(argc, argv, secrets, &signals);
     secret_page_destroy(secrets);

@@ -2,10 +2,14 @@
  * for ever. The reaper looks at all connections a few times a second and shuts the sockets of those
  * that exceed their times; MHD then notices and cleans up. What cannot be seen from MHD's callbacks
  * (a head of which no line is complete; whether a slow client takes bytes) the kernel's counters of
- * the socket tell. */
+ * the socket tell. A unix socket has none: there an edge-triggered epoll of our own tells that
+ * bytes have come, or that there is room again, since the last look. */
+#include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/log.h"
@@ -14,6 +18,7 @@
 
 #define PERIOD_MIN_MS 10
 #define PERIOD_MAX_MS 500
+#define EVENTS_MAX    64
 
 static bool socket_bytes(const struct conn *conn, uint64_t *received, uint64_t *acknowledged)
 {
@@ -38,29 +43,103 @@ static bool has_moved(struct conn *conn, uint64_t bytes)
     return moved;
 }
 
+/* --- unix sockets --- */
+
+void reaper_watch(struct conn *conn)
+{
+    struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLET, .data = { .ptr = conn } };
+
+    if (!conn->listener->is_unix)
+        return;
+    (void)epoll_ctl(conn->listener->http->activity_fd, EPOLL_CTL_ADD, conn->fd, &event);
+    conn->marked = false; /* the first event is about the watching itself */
+}
+
+void reaper_unwatch(struct conn *conn)
+{
+    if (conn->listener->is_unix)
+        (void)epoll_ctl(conn->listener->http->activity_fd, EPOLL_CTL_DEL, conn->fd, NULL);
+}
+
+static void read_activity(struct http *http)
+{
+    struct epoll_event events[EVENTS_MAX];
+    int count;
+
+    do {
+        count = epoll_wait(http->activity_fd, events, EVENTS_MAX, 0);
+        for (int i = 0; i < count; i++) {
+            struct conn *conn = events[i].data.ptr;
+
+            conn->stirred = true;
+            conn->has_room = conn->has_room || (events[i].events & EPOLLOUT);
+        }
+    } while (count == EVENTS_MAX);
+}
+
+/* What the other end has not read yet; 0 where that can't be asked. */
+static uint64_t unread_bytes(const struct conn *conn)
+{
+    int bytes = 0;
+
+    return ioctl(conn->fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? (uint64_t)bytes : 0;
+}
+
+/* Whether something was received since the last look; the first look only notes it. What was
+ * received is read already, so that an event does not say what it was about: but where nothing was
+ * left to read for the other end, it can't have been about that. */
+static bool has_received(struct conn *conn)
+{
+    uint64_t received = 0;
+    uint64_t acknowledged = 0;
+    bool moved = conn->stirred && conn->marked && conn->mark_bytes == 0;
+
+    if (!conn->listener->is_unix)
+        return socket_bytes(conn, &received, &acknowledged) && has_moved(conn, received);
+    conn->stirred = false;
+    conn->marked = true;
+    conn->mark_bytes = unread_bytes(conn);
+    return moved;
+}
+
+/* Whether the other end takes what we write, or has nothing left to take. */
+static bool is_taking(struct conn *conn)
+{
+    uint64_t received = 0;
+    uint64_t acknowledged = 0;
+    uint64_t unread;
+    bool had_room = conn->has_room;
+
+    if (!conn->listener->is_unix)
+        return !socket_bytes(conn, &received, &acknowledged) || has_moved(conn, acknowledged);
+    conn->has_room = conn->stirred = false;
+    unread = unread_bytes(conn);
+    return has_moved(conn, unread) || unread == 0 || had_room;
+}
+
+/* --- who is too slow --- */
+
 static bool is_overdue(struct conn *conn, const struct http_times *times, int64_t now_ms)
 {
     int64_t age_ms = now_ms - conn->since_ms;
-    uint64_t received = 0;
-    uint64_t acknowledged = 0;
 
     switch (conn->state) {
     case CONN_IDLE:
-        if (socket_bytes(conn, &received, &acknowledged) && has_moved(conn, received)) {
+        if (has_received(conn)) {
             conn_set_state(conn, CONN_HEAD);
             return false;
         }
-        return age_ms > times->idle_ms;
+        return age_ms > (conn->peer == PEER_ALLOWED ? times->idle_ms : times->header_ms);
     case CONN_HEAD:
         return age_ms > times->header_ms;
     case CONN_BODY:
         return age_ms > times->body_ms;
     case CONN_WORKING:
+    case CONN_DELAYED:
         return false;
     case CONN_REPLYING:
     case CONN_STREAM:
-        if (conn->suspended || !socket_bytes(conn, &received, &acknowledged) ||
-            has_moved(conn, acknowledged)) {
+        if (conn->suspended || is_taking(conn)) {
             conn->since_ms = now_ms;
             return false;
         }
@@ -97,6 +176,7 @@ void reaper_run(struct http *http)
 {
     if (http->now_ms < http->reap_due_ms)
         return;
+    read_activity(http);
     for (struct conn *conn = http->conns; conn; conn = conn->next) {
         if (is_overdue(conn, &http->config.times, http->now_ms))
             reap(http, conn);

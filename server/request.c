@@ -62,6 +62,8 @@ static void conn_start(struct listener *listener, struct MHD_Connection *mhd, vo
     conn->fd = info->connect_fd;
     conn_set_state(conn, CONN_IDLE);
     conn->marked = true; /* nothing received yet */
+    admit_start(conn);
+    reaper_watch(conn);
     conn->next = http->conns;
     if (http->conns)
         http->conns->previous = conn;
@@ -83,6 +85,9 @@ static void conn_end(struct conn *conn)
 {
     struct http *http = conn->listener->http;
 
+    delay_forget(conn);
+    reaper_unwatch(conn);
+    admit_end(conn);
     if (conn->next)
         conn->next->previous = conn->previous;
     if (conn->previous)
@@ -191,7 +196,8 @@ static void run_gate(struct conn *conn, const char *method, const char *version)
                               .target = request->target,
                               .target_bytes = strlen(request->target),
                               .headers = collected.headers,
-                              .head_bytes = info ? info->header_size : 0 };
+                              .head_bytes = info ? info->header_size : 0,
+                              .now_ms = http->now_ms };
 
     collected.count = 0;
     (void)MHD_get_connection_values_n(conn->mhd, MHD_HEADER_KIND, collect, &collected);
@@ -211,22 +217,44 @@ static void make_request_id(struct http *http, char id[24])
     id[18] = '\0';
 }
 
+static enum MHD_Result say_refusal(struct conn *conn)
+{
+    const struct gate_verdict *verdict = &conn->request->verdict;
+
+    conn->request->phase = PHASE_ANSWERED;
+    linger_start(conn);
+    if (verdict->envelope)
+        return reply_envelope(conn, verdict->code, verdict->detail);
+    return reply_problem(conn, verdict->status, verdict->code, verdict->detail);
+}
+
+enum MHD_Result request_refuse(struct conn *conn)
+{
+    struct http *http = conn->listener->http;
+
+    /* At a stop nothing may be suspended any more. */
+    if (conn->request->verdict.wrong_token && auth_note_failure(http->auth, http->now_ms) &&
+        !http->stopping)
+        return delay_start(conn) ? MHD_YES : MHD_NO;
+    return say_refusal(conn);
+}
+
 static enum MHD_Result first_call(struct conn *conn, const char *method, const char *version)
 {
     struct request *request = conn->request;
     const struct gate_verdict *verdict = &request->verdict;
 
     make_request_id(request->http, request->call.request_id);
+    request->body_used = 0;
+    if (conn->peer != PEER_ALLOWED)
+        return admit_refuse(conn);
     run_gate(conn, method, version);
-    if (verdict->status) {
-        request->phase = PHASE_ANSWERED;
-        return reply_problem(conn, verdict->status, verdict->code, verdict->detail);
-    }
+    if (verdict->status)
+        return request_refuse(conn);
     if (request->http->stopping) {
         request->phase = PHASE_ANSWERED;
         return reply_problem(conn, 503, "stopping", "the bridge is stopping");
     }
-    request->body_used = 0;
     if (verdict->body_bytes) {
         request->body = malloc(verdict->body_bytes + 1);
         if (!request->body)
@@ -360,14 +388,17 @@ static enum MHD_Result work(struct conn *conn)
     fill_call(request);
     if (endpoint->flags & IS_STREAM)
         return sse_open(http->sse, conn);
+    atomic_store(&request->progress, REQUEST_RUNNING);
+    if (endpoint->flags & IS_LOGIN)
+        return login_serve(conn);
     conn_set_state(conn, CONN_WORKING);
     request->item = (struct bell_item){ .run = on_done_late, .drop = on_done_orphan };
     request->bell = http->bell;
-    atomic_store(&request->progress, REQUEST_RUNNING);
     request->phase = PHASE_WORKING;
     bell_ref(http->bell);
     endpoint->handle(http->config.api, &request->call);
     if (atomic_compare_exchange_strong(&request->progress, &running, REQUEST_WAITING)) {
+        request->call.late = true;
         count_waiting(conn, true);
         conn_suspend(conn);
         return MHD_YES;
@@ -391,6 +422,9 @@ enum MHD_Result request_handler(void *cls, struct MHD_Connection *mhd, const cha
     switch (conn->request->phase) {
     case PHASE_HEAD:
         return first_call(conn, method, version);
+    case PHASE_DELAYED:
+        delay_forget(conn);
+        return say_refusal(conn);
     case PHASE_BODY:
         if (*upload_bytes)
             return take_body(conn->request, upload_data, upload_bytes);
@@ -419,6 +453,7 @@ void request_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
         return;
     if (conn->reader)
         sse_close(conn);
+    delay_forget(conn);
     conn_set_state(conn, CONN_IDLE);
     if (!request)
         return;

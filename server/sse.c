@@ -14,11 +14,10 @@
 #include "base/log.h"
 #include "server/sse_parts.h"
 
-#define READERS_PER_CLIENT 64
-#define BLOCK_BYTES        1024         /* HTTP/1.0 readers only: chunks use MHD's pool */
-#define UNSENT_MAX         (128 * 1024) /* what the kernel may hold unsent: the rest stays latest-wins */
-#define OWN_MAX            ((size_t)48 * 1024 * 1024)
-#define RETRY_LINE         "retry: 1000\n\n"
+#define BLOCK_BYTES 1024         /* HTTP/1.0 readers only: chunks use MHD's pool */
+#define UNSENT_MAX  (128 * 1024) /* what the kernel may hold unsent: the rest stays latest-wins */
+#define OWN_MAX     ((size_t)48 * 1024 * 1024)
+#define RETRY_LINE  "retry: 1000\n\n"
 
 struct sse *sse_create(struct http *http)
 {
@@ -46,73 +45,6 @@ static enum MHD_Result refuse(struct conn *conn, const char *code, const char *d
     return reply_problem(conn, problem ? problem->status : 500, code, detail);
 }
 
-static bool is_symbol_known(const struct sse *sse, const struct sse_wish *wish,
-                            struct sse_refusal *refusal)
-{
-    const struct instruments *newest;
-    const struct sse_topic *missing = NULL;
-
-    if (!sse->api->instruments || wish->topics_count == 0)
-        return true;
-    newest = instruments_newest(sse->api->instruments);
-    for (size_t i = 0; newest && !missing && i < wish->topics_count; i++) {
-        if (!instruments_find(newest, wish->topics[i].category, wish->topics[i].symbol))
-            missing = &wish->topics[i];
-    }
-    if (missing) {
-        refusal->code = "unknown_symbol";
-        (void)snprintf(refusal->detail, sizeof(refusal->detail), "there is no %s:%s",
-                       category_word(missing->category), missing->symbol);
-    } else if (!newest) {
-        refusal->code = "not_ready";
-        (void)snprintf(refusal->detail, sizeof(refusal->detail),
-                       "the list of symbols has not come yet");
-    }
-    instruments_unref(newest);
-    return newest && !missing;
-}
-
-static bool check_keys(const struct sse *sse, const struct sse_wish *wish,
-                       struct sse_refusal *refusal)
-{
-    if (!wish->events || sse->api->has_keys)
-        return true;
-    refusal->code = "no_api_key";
-    (void)snprintf(refusal->detail, sizeof(refusal->detail),
-                   "topics orders and fills need an API key");
-    return false;
-}
-
-static bool check_limits(const struct sse *sse, const char *client, struct sse_refusal *refusal)
-{
-    size_t same = 0;
-
-    refusal->code = "too_many_streams";
-    (void)snprintf(refusal->detail, sizeof(refusal->detail), "%zu streams are open already",
-                   sse->count);
-    if (sse->count >= sse->http->config.max_streams)
-        return false;
-    for (const struct sse_reader *at = sse->readers; client && at; at = at->next)
-        same += strcmp(at->client, client) == 0;
-    (void)snprintf(refusal->detail, sizeof(refusal->detail),
-                   "this client has %d streams open already: one carries many topics",
-                   READERS_PER_CLIENT);
-    return same < READERS_PER_CLIENT;
-}
-
-static bool check_wish(const struct sse *sse, const struct api_call *call, struct sse_wish *wish,
-                       struct sse_refusal *refusal)
-{
-    if (api_query(call, "conflate")) {
-        refusal->code = "not_yet";
-        (void)snprintf(refusal->detail, sizeof(refusal->detail), "conflate is not served yet");
-        return false;
-    }
-    return sse_parse_topics(wish, api_query(call, "topics"), sse->api->default_category, refusal) &&
-           check_keys(sse, wish, refusal) && is_symbol_known(sse, wish, refusal) &&
-           check_limits(sse, call->client, refusal);
-}
-
 /* --- the reader --- */
 
 /* From here on neither bybit/stream nor the history is touched. */
@@ -122,8 +54,7 @@ static void let_go(struct sse_reader *reader)
         const struct sse_topic *topic = &reader->watched[i].topic;
 
         if (reader->watched[i].upstream)
-            stream_drop(reader->sse->api->stream,
-                        topic->kind == SSE_BOOK ? STREAM_BOOK : STREAM_TICKER, topic->category,
+            stream_drop(reader->sse->api->stream, (enum stream_kind)topic->kind, topic->category,
                         topic->symbol, topic->depth);
         reader->watched[i].upstream = false;
     }
@@ -150,19 +81,19 @@ static enum err watch_topic(struct sse_reader *reader, const struct sse_topic *t
 {
     struct sse_watched *watched = &reader->watched[reader->watched_count];
     struct stream *stream = reader->sse->api->stream;
-    bool is_book = topic->kind == SSE_BOOK;
     size_t index;
-    enum err err =
-        hub_reader_want(reader->hub, topic->name, is_book ? HUB_SEQUENCE : HUB_LATEST, &index);
+    enum err err = hub_reader_want(reader->hub, topic->name,
+                                   sse_is_state(topic->kind) ? HUB_LATEST : HUB_SEQUENCE, &index);
 
     if (err)
         return err;
     watched->topic = *topic;
     reader->watched_count++;
-    if (stream)
-        err = stream_want(stream, is_book ? STREAM_BOOK : STREAM_TICKER, topic->category,
-                          topic->symbol, topic->depth);
-    watched->upstream = stream && !err;
+    if (!stream || !sse_is_market(topic->kind))
+        return ERR_NONE;
+    err = stream_want(stream, (enum stream_kind)topic->kind, topic->category, topic->symbol,
+                      topic->depth);
+    watched->upstream = !err;
     return err;
 }
 
@@ -181,6 +112,8 @@ static struct sse_reader *reader_create(struct sse *sse, struct conn *conn,
     reader->own = buffer_of(OWN_MAX);
     reader->shown_seq = SSE_NO_ID;
     reader->events = wish->events;
+    reader->conflate_ms = wish->conflate_ms;
+    reader->release_ms = INT64_MAX;
     reader->format.epoch = sse->api->epoch;
     reader->format.ndjson = call->accept && strstr(call->accept, "application/x-ndjson");
     (void)snprintf(reader->client, sizeof(reader->client), "%s", call->client ? call->client : "");
@@ -332,7 +265,7 @@ enum MHD_Result sse_open(struct sse *sse, struct conn *conn)
 
     if (!sse->hub)
         return refuse(conn, "not_ready", "there is no feed");
-    if (!check_wish(sse, &conn->request->call, &wish, &refusal))
+    if (!sse_check_wish(sse, &conn->request->call, &wish, &refusal))
         return refuse(conn, refusal.code, refusal.detail);
     if (conn->request->verdict.is_head)
         return answer(conn, NULL, "text/event-stream");
@@ -367,6 +300,10 @@ static void tick_reader(struct sse_reader *reader, int64_t now_ms, int heartbeat
 {
     if (reader->state == SSE_RETRY && !reader->aborted && now_ms >= reader->retry_ms)
         sse_load(reader);
+    if (now_ms >= reader->release_ms) {
+        sse_release(reader, now_ms);
+        conn_resume(reader->conn);
+    }
     if (now_ms < reader->beat_ms)
         return;
     reader->beat_ms = now_ms + heartbeat_ms;
@@ -387,6 +324,8 @@ int64_t sse_tick(struct sse *sse)
         tick_reader(reader, now_ms, sse->http->config.times.heartbeat_ms);
         if (reader->beat_ms < sse->due_ms)
             sse->due_ms = reader->beat_ms;
+        if (reader->release_ms < sse->due_ms)
+            sse->due_ms = reader->release_ms;
         if (reader->state == SSE_RETRY && reader->retry_ms < sse->due_ms)
             sse->due_ms = reader->retry_ms;
     }

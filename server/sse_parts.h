@@ -1,5 +1,6 @@
-/* server/sse_parts.h - the insides of /stream: shared by sse.c (open, close, clocks) and sse_read.c
- * (what a reader is owed). */
+/* server/sse_parts.h - the insides of /stream: shared by sse.c (open, close, clocks), sse_check.c
+ * (what is asked for), sse_read.c (what a reader is owed) and sse_snapshot.c (where topics begin,
+ * what was lost, conflation). */
 #pragma once
 
 #include "server/hub.h"
@@ -19,9 +20,10 @@ enum sse_state {
 /* A topic of a reader, with its number in the hub's reader. */
 struct sse_watched {
     struct sse_topic topic;
-    bool upstream;      /* counted in bybit/stream */
-    int64_t skip_below; /* what came before the snapshot that was sent: u (books) or ts (tickers);
-                           0: nothing */
+    bool upstream; /* counted in bybit/stream */
+    int64_t
+        skip_below; /* what came before the snapshot that was sent: u (books) or ts; 0: nothing */
+    int64_t held_until_ms; /* conflated; 0: not held */
 };
 
 struct sse_reader {
@@ -38,7 +40,9 @@ struct sse_reader {
     struct replay_order replay_order;
     const char *reset_reason;
     int64_t retry_ms;
-    int64_t beat_ms; /* the next heartbeat */
+    int64_t beat_ms;     /* the next heartbeat */
+    int64_t conflate_ms; /* 0: all that comes is sent */
+    int64_t release_ms;  /* when the first held topic may go on */
     bool beat_due;
     uint64_t shown_seq; /* the last id sent */
     bool ending;        /* say bye once nothing is owed, then end */
@@ -60,10 +64,18 @@ struct sse {
     atomic_size_t count_now;
     atomic_size_t closed_slow;
     atomic_size_t dropped;
-    /* Where book snapshots are copied to. */
+    /* Where snapshots are copied to. */
     struct book_level bids[1000];
     struct book_level asks[1000];
+    struct position positions[ACCOUNT_POSITIONS_MAX];
+    struct balance balance;
 };
+
+/* --- sse_check.c --- */
+
+/* Reads the query of a request. False: `refusal` is filled. */
+bool sse_check_wish(const struct sse *sse, const struct api_call *call, struct sse_wish *wish,
+                    struct sse_refusal *refusal);
 
 /* --- sse_read.c --- */
 
@@ -71,9 +83,26 @@ struct sse {
 ssize_t sse_read(void *cls, uint64_t position, char *out, size_t max);
 /* Puts an event of our own into reader->own. `seq` SSE_NO_ID: no id. */
 void sse_say(struct sse_reader *reader, const char *event, uint64_t seq, const struct buffer *json);
-/* Sends the state as it is in memory, or makes the topic wait for its first frame. */
-void sse_say_snapshot(struct sse_reader *reader, size_t index);
 /* Starts (or, later, starts again) the journal job in reader->replay_order. */
 void sse_load(struct sse_reader *reader);
 /* The id cannot be resumed: open orders, then live. */
 void sse_reset(struct sse_reader *reader, const char *reason);
+
+/* --- sse_snapshot.c --- */
+
+/* Sends the state as it is in memory, or makes the topic wait for its first frame. */
+void sse_say_snapshot(struct sse_reader *reader, size_t index);
+/* False: there is none; the topic goes on with what comes. */
+bool sse_say_from_memory(struct sse_reader *reader, size_t index);
+/* Whether the frame tells only what the snapshot told already. */
+bool sse_is_in_snapshot(struct sse_watched *watched, const struct hub_frame *frame);
+/* The topic was overtaken: says so, and gives it a new base. */
+void sse_say_lost(struct sse_reader *reader, size_t index);
+/* Of these topics the reader wants at most one event in conflate_ms: tickers, balance, and books,
+ * as whole snapshots. Sequences (trades, candles, positions) are never thinned out. */
+bool sse_is_conflated(const struct sse_reader *reader, size_t index);
+/* An event of the topic is on its way: the next one waits. Nothing, unless it is conflated. */
+void sse_hold(struct sse_reader *reader, size_t index);
+void sse_release(struct sse_reader *reader, int64_t now_ms);
+/* The members positions and balance of a reset: null where they are not wanted. */
+void sse_add_account(struct sse_reader *reader, struct buffer *json);

@@ -23,75 +23,6 @@ void sse_say(struct sse_reader *reader, const char *event, uint64_t seq, const s
         reader->shown_seq = seq;
 }
 
-/* --- snapshots --- */
-
-static bool book_from_memory(struct sse_reader *reader, struct sse_watched *watched,
-                             struct buffer *json)
-{
-    struct sse *sse = reader->sse;
-    const struct sse_topic *topic = &watched->topic;
-    struct market_book book;
-
-    if (!market_book(sse->api->market, topic->category, topic->symbol, (size_t)topic->depth, &book,
-                     sse->bids, sse->asks) ||
-        book.depth != topic->depth || book.state != BOOK_SYNCED)
-        return false;
-    api_event_book_snapshot(json, topic->category, topic->symbol, &book, sse->bids, sse->asks);
-    watched->skip_below = book.u + 1;
-    return true;
-}
-
-static bool ticker_from_memory(struct sse_reader *reader, struct sse_watched *watched,
-                               struct buffer *json)
-{
-    struct market_ticker ticker;
-
-    if (!market_ticker(reader->sse->api->market, watched->topic.category, watched->topic.symbol,
-                       &ticker) ||
-        ticker.stale)
-        return false;
-    api_event_ticker(json, &ticker.ticker, ticker.recv_ms);
-    watched->skip_below = ticker.ticker.ts_ms;
-    return true;
-}
-
-void sse_say_snapshot(struct sse_reader *reader, size_t index)
-{
-    struct sse_watched *watched = &reader->watched[index];
-    bool is_book = watched->topic.kind == SSE_BOOK;
-    struct buffer json = buffer_of(API_REPLY_MAX);
-    bool found = false;
-
-    watched->skip_below = 0;
-    if (reader->sse->api->market)
-        found = is_book ? book_from_memory(reader, watched, &json)
-                        : ticker_from_memory(reader, watched, &json);
-    if (found)
-        sse_say(reader, is_book ? "book" : "ticker", SSE_NO_ID, &json);
-    if (!found)
-        hub_reader_await(reader->hub, index);
-    else if (is_book)
-        hub_reader_restart(reader->hub, index);
-    buffer_deinit(&json);
-}
-
-/* Whether the frame tells only what the snapshot told already. */
-static bool is_in_snapshot(struct sse_watched *watched, const struct hub_frame *frame)
-{
-    const char *name = watched->topic.kind == SSE_BOOK ? "u" : "ts";
-    struct json json;
-    int64_t value;
-
-    if (watched->skip_below == 0)
-        return false;
-    if (!frame->is_snapshot && !frame->is_gap &&
-        json_open_trusted(&json, frame->json, frame->json_bytes, NULL) == ERR_NONE &&
-        json_member_int(&json, name, &value) == ERR_NONE && value < watched->skip_below)
-        return true;
-    watched->skip_below = 0;
-    return false;
-}
-
 /* --- the journal --- */
 
 static void on_chunk(struct sse_reader *reader, struct replay_result *result)
@@ -114,6 +45,7 @@ static void on_orders(struct sse_reader *reader, const struct replay_result *res
         json_add_raw(&json, result->text.data, result->text.bytes);
     else
         json_add_null(&json);
+    sse_add_account(reader, &json);
     json_add_key(&json, "recv_at");
     json_add_int(&json, clock_wall_ms());
     json_add_close(&json, '}');
@@ -234,21 +166,30 @@ static void send_frame(struct sse_reader *reader, struct pass *pass, const struc
     pass->used += piece.bytes;
 }
 
-static void say_lost(struct sse_reader *reader, size_t index)
+/* A conflated book is sent as it is now, however many frames led to it. */
+static void send_topic(struct sse_reader *reader, struct pass *pass, struct hub_item *item)
 {
-    struct buffer json = buffer_of(1024);
+    size_t index = item->topic;
 
-    json_add_open(&json, '{');
-    json_add_key(&json, "topic");
-    json_add_text(&json, reader->watched[index].topic.name);
-    json_add_key(&json, "repaired");
-    json_add_bool(&json, true);
-    json_add_key(&json, "recv_at");
-    json_add_int(&json, clock_wall_ms());
-    json_add_close(&json, '}');
-    sse_say(reader, "gap", SSE_NO_ID, &json);
-    buffer_deinit(&json);
-    sse_say_snapshot(reader, index);
+    if (index >= reader->watched_count) { /* status */
+        send_frame(reader, pass, item);
+        return;
+    }
+    if (!sse_is_conflated(reader, index)) {
+        if (!sse_is_in_snapshot(&reader->watched[index], item->frame))
+            send_frame(reader, pass, item);
+        return;
+    }
+    if (reader->watched[index].topic.kind == SSE_BOOK && !item->frame->is_gap) {
+        if (!sse_say_from_memory(reader, index))
+            return;
+    } else if (!sse_is_in_snapshot(&reader->watched[index], item->frame)) {
+        item->dropped = 0; /* it asked for that */
+        send_frame(reader, pass, item);
+    } else {
+        return;
+    }
+    sse_hold(reader, index);
 }
 
 static bool take_from_hub(struct sse_reader *reader, struct pass *pass)
@@ -263,13 +204,11 @@ static bool take_from_hub(struct sse_reader *reader, struct pass *pass)
         fall_behind(reader);
         return true;
     case HUB_LOST:
-        say_lost(reader, item.topic);
+        sse_say_lost(reader, item.topic);
         return true;
     case HUB_STATE:
     case HUB_FRAME:
-        if (item.topic >= reader->watched_count ||
-            !is_in_snapshot(&reader->watched[item.topic], item.frame))
-            send_frame(reader, pass, &item);
+        send_topic(reader, pass, &item);
         return true;
     case HUB_EVENT:
         send_frame(reader, pass, &item);

@@ -1,5 +1,6 @@
 #include "server/sse_topics.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,14 +8,27 @@
 
 #include "api/events.h"
 #include "base/text.h"
+#include "server/hub_publish.h"
 
 #define TOPIC_LIST                                                                                 \
-    "orders, fills, status, ticker:SYMBOL, book:SYMBOL[:DEPTH] (as in "                            \
-    "topics=orders,fills,ticker:BTCUSDT,book:spot:BTCUSDT:50)"
+    "orders, fills, positions, balance, status, ticker:SYMBOL, book:SYMBOL[:DEPTH], "              \
+    "trades:SYMBOL, candles:SYMBOL[:INTERVAL], liquidations:SYMBOL (as in "                        \
+    "topics=orders,fills,ticker:BTCUSDT,book:spot:BTCUSDT:50,candles:BTCUSDT:5m)"
 #define DEPTHS               "1, 50, 200, 1000; of options 25, 100"
+#define INTERVALS            "1m, 3m, 5m, 15m, 30m, 1h, 2h, 4h, 6h, 12h, 1d, 1w, 1M (a month)"
 #define PIECE_MAX            128
 #define DEPTH_DEFAULT        50
 #define DEPTH_DEFAULT_OPTION 25
+
+bool sse_is_market(enum sse_kind kind)
+{
+    return kind <= SSE_LIQUIDATIONS;
+}
+
+bool sse_is_state(enum sse_kind kind)
+{
+    return kind == SSE_TICKER || kind == SSE_BALANCE;
+}
 
 static bool refuse(struct sse_refusal *refusal, const char *code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -27,31 +41,6 @@ static bool refuse(struct sse_refusal *refusal, const char *code, const char *fo
     (void)vsnprintf(refusal->detail, sizeof(refusal->detail), format, args);
     va_end(args);
     return false;
-}
-
-static bool is_among(const char *word, const char *const *words, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(word, words[i]) == 0)
-            return true;
-    }
-    return false;
-}
-
-static bool refuse_unknown(const char *word, struct sse_refusal *refusal)
-{
-    static const char *const later[] = { "positions", "balance",      "trades",
-                                         "candles",   "liquidations", "guard" };
-    static const char *const known[] = { "orders", "fills", "status", "ticker", "book" };
-    const char *nearest;
-
-    if (is_among(word, later, ARRAY_LEN(later)))
-        return refuse(refusal, "not_yet", "topic '%s' is not served yet; there are " TOPIC_LIST,
-                      word);
-    nearest = text_nearest(word, known, ARRAY_LEN(known));
-    return refuse(refusal, "invalid_value", "unknown topic '%.60s'%s%s%s; there are " TOPIC_LIST,
-                  word, nearest ? ", did you mean '" : "", nearest ? nearest : "",
-                  nearest ? "'" : "");
 }
 
 /* Cuts ":50" off the end of "BTCUSDT:50". False: a number that is no depth. */
@@ -87,21 +76,9 @@ static bool parse_symbol(struct sse_topic *topic, const char *text, enum categor
     return refuse(refusal, "invalid_symbol", "%s", error.text);
 }
 
-static bool parse_ticker(struct sse_topic *topic, const char *text, enum category default_category,
-                         struct sse_refusal *refusal)
-{
-    topic->kind = SSE_TICKER;
-    if (!parse_symbol(topic, text, default_category, refusal))
-        return false;
-    (void)snprintf(topic->name, sizeof(topic->name), "ticker:%s:%s", category_word(topic->category),
-                   topic->symbol);
-    return true;
-}
-
 static bool parse_book(struct sse_topic *topic, char *text, enum category default_category,
                        struct sse_refusal *refusal)
 {
-    topic->kind = SSE_BOOK;
     if (!cut_depth(text, &topic->depth))
         return refuse(refusal, "invalid_value", "a book's depth is one of " DEPTHS);
     if (!parse_symbol(topic, text, default_category, refusal))
@@ -110,9 +87,61 @@ static bool parse_book(struct sse_topic *topic, char *text, enum category defaul
         topic->depth = topic->category == CATEGORY_OPTION ? DEPTH_DEFAULT_OPTION : DEPTH_DEFAULT;
     if (!is_depth(topic->category, topic->depth))
         return refuse(refusal, "invalid_value", "a book's depth is one of " DEPTHS);
-    (void)snprintf(topic->name, sizeof(topic->name), "book:%s:%s:%d",
-                   category_word(topic->category), topic->symbol, topic->depth);
     return true;
+}
+
+/* "spot:BTCUSDT" has no interval, "BTCUSDT:5m" and "spot:BTCUSDT:5m" have. */
+static bool has_interval(const char *text)
+{
+    const char *colon = strchr(text, ':');
+    char word[16];
+    enum category category;
+
+    if (!colon)
+        return false;
+    if (strchr(colon + 1, ':') || text_copy_n(word, sizeof(word), text, (size_t)(colon - text)))
+        return true;
+    for (char *at = word; *at; at++)
+        *at = (char)tolower((unsigned char)*at);
+    return !category_parse(word, &category);
+}
+
+static bool parse_candles(struct sse_topic *topic, char *text, enum category default_category,
+                          struct sse_refusal *refusal)
+{
+    enum candle_interval interval = CANDLE_1M;
+
+    if (has_interval(text)) {
+        char *colon = strrchr(text, ':');
+
+        *colon = '\0';
+        if (candle_interval_parse(colon + 1, &interval))
+            return refuse(refusal, "invalid_value", "a candle's interval is one of " INTERVALS);
+    }
+    topic->depth = (int)interval;
+    if (!parse_symbol(topic, text, default_category, refusal))
+        return false;
+    if (topic->category == CATEGORY_OPTION)
+        return refuse(refusal, "invalid_value", "the exchange has no candles of options");
+    return true;
+}
+
+static bool parse_liquidations(struct sse_topic *topic, char *text, enum category default_category,
+                               struct sse_refusal *refusal)
+{
+    if (!parse_symbol(topic, text, default_category, refusal))
+        return false;
+    if (topic->category == CATEGORY_LINEAR || topic->category == CATEGORY_INVERSE)
+        return true;
+    return refuse(refusal, "invalid_value",
+                  "liquidations are of linear and inverse symbols only, %s has none",
+                  category_word(topic->category));
+}
+
+static bool parse_plain(struct sse_topic *topic, char *text, enum category default_category,
+                        struct sse_refusal *refusal)
+{
+    return parse_symbol(topic, text, default_category, refusal);
 }
 
 static bool add_topic(struct sse_wish *out, const struct sse_topic *topic,
@@ -128,26 +157,78 @@ static bool add_topic(struct sse_wish *out, const struct sse_topic *topic,
     return true;
 }
 
+static const struct {
+    const char *word;
+    enum sse_kind kind;
+    /* What stands behind the colon; NULL: nothing may. */
+    bool (*parse)(struct sse_topic *topic, char *text, enum category default_category,
+                  struct sse_refusal *refusal);
+} topics[] = {
+    { "ticker", SSE_TICKER, parse_plain },
+    { "book", SSE_BOOK, parse_book },
+    { "trades", SSE_TRADES, parse_plain },
+    { "candles", SSE_CANDLES, parse_candles },
+    { "liquidations", SSE_LIQUIDATIONS, parse_liquidations },
+    { "positions", SSE_POSITIONS, NULL },
+    { "balance", SSE_BALANCE, NULL },
+};
+
+/* `word`: up to the first colon; `rest`: behind it, NULL where there is none. */
+static bool refuse_unknown(const char *word, const char *rest, struct sse_refusal *refusal)
+{
+    static const char *const plain[] = { "orders", "fills", "status" };
+    const char *known[ARRAY_LEN(plain) + ARRAY_LEN(topics)];
+    const char *nearest;
+
+    for (size_t i = 0; i < ARRAY_LEN(plain); i++)
+        known[i] = plain[i];
+    for (size_t i = 0; i < ARRAY_LEN(topics); i++)
+        known[ARRAY_LEN(plain) + i] = topics[i].word;
+    if (strcmp(word, "guard") == 0)
+        return refuse(refusal, "not_yet", "topic 'guard' is not served yet; there are " TOPIC_LIST);
+    nearest = text_nearest(word, known, ARRAY_LEN(known));
+    if (nearest && rest && strcmp(nearest, word) == 0)
+        return refuse(refusal, "invalid_value",
+                      "topic '%s' takes nothing behind a colon; there are " TOPIC_LIST, word);
+    return refuse(refusal, "invalid_value", "unknown topic '%.60s'%s%s%s; there are " TOPIC_LIST,
+                  word, nearest ? ", did you mean '" : "", nearest ? nearest : "",
+                  nearest ? "'" : "");
+}
+
+static bool parse_topic(struct sse_wish *out, const char *word, char *rest,
+                        enum category default_category, struct sse_refusal *refusal)
+{
+    struct sse_topic topic = { .depth = 0 };
+    size_t i = 0;
+
+    while (i < ARRAY_LEN(topics) && strcmp(topics[i].word, word) != 0)
+        i++;
+    if (i == ARRAY_LEN(topics) || (rest && !topics[i].parse))
+        return refuse_unknown(word, rest, refusal);
+    topic.kind = topics[i].kind;
+    if (!topics[i].parse)
+        return !text_copy(topic.name, sizeof(topic.name), word) && add_topic(out, &topic, refusal);
+    if (!topics[i].parse(&topic, rest ? rest : (char[]){ "" }, default_category, refusal))
+        return false;
+    hub_topic_name(topic.name, (enum stream_kind)topic.kind, topic.category, topic.symbol,
+                   topic.depth);
+    return add_topic(out, &topic, refusal);
+}
+
 static bool parse_one(struct sse_wish *out, char *word, enum category default_category,
                       struct sse_refusal *refusal)
 {
-    struct sse_topic topic = { .depth = 0 };
-    char *rest = strchr(word, ':');
+    char *rest;
 
     if (strcmp(word, "orders") == 0)
         out->events |= HUB_ORDERS;
     else if (strcmp(word, "fills") == 0)
         out->events |= HUB_FILLS;
     else if (strcmp(word, "status") != 0) {
+        rest = strchr(word, ':');
         if (rest)
             *rest++ = '\0';
-        if (strcmp(word, "ticker") == 0)
-            return parse_ticker(&topic, rest ? rest : "", default_category, refusal) &&
-                   add_topic(out, &topic, refusal);
-        if (strcmp(word, "book") == 0)
-            return parse_book(&topic, rest ? rest : (char[]){ "" }, default_category, refusal) &&
-                   add_topic(out, &topic, refusal);
-        return refuse_unknown(word, refusal);
+        return parse_topic(out, word, rest, default_category, refusal);
     }
     out->status = true; /* comes unasked with orders and fills */
     return true;

@@ -8,28 +8,44 @@
 
 #include "api/api.h"
 #include "base/error.h"
+#include "bybit/stream.h"
 #include "server/hub.h"
 
-enum sse_kind { SSE_TICKER, SSE_BOOK };
+/* The first ones are topics of the market: enum stream_kind's numbers. */
+enum sse_kind {
+    SSE_TICKER = STREAM_TICKER,
+    SSE_BOOK = STREAM_BOOK,
+    SSE_TRADES = STREAM_TRADES,
+    SSE_CANDLES = STREAM_CANDLES,
+    SSE_LIQUIDATIONS = STREAM_LIQUIDATIONS,
+    SSE_POSITIONS,
+    SSE_BALANCE
+};
 
 struct sse_topic {
     enum sse_kind kind;
-    enum category category;
-    char symbol[SYMBOL_MAX];
-    int depth;                /* books */
+    enum category category;   /* of the market's */
+    char symbol[SYMBOL_MAX];  /* likewise */
+    int depth;                /* books; candles: enum candle_interval */
     char name[HUB_TOPIC_MAX]; /* "book:linear:BTCUSDT:50" */
 };
+
+/* Of the market, not of the account. */
+bool sse_is_market(enum sse_kind kind);
+/* Whether only the latest value counts: tickers, balance. All else is a sequence. */
+bool sse_is_state(enum sse_kind kind);
 
 struct sse_wish {
     unsigned events; /* of enum hub_events */
     bool status;
+    int64_t conflate_ms; /* not of the topics: set by sse.c */
     size_t topics_count;
     struct sse_topic topics[HUB_TOPICS_MAX];
 };
 
 struct sse_refusal {
     const char *code; /* of api/errors.h */
-    char detail[320];
+    char detail[480];
 };
 
 /* False: `refusal` is filled. Symbols are not looked up here. */

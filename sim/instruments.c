@@ -17,7 +17,7 @@
 
 #define HOUR_MS       INT64_C(3600000)
 #define DAY_MS        INT64_C(86400000)
-#define DAY_SECONDS   86400
+#define DAY_SECONDS   INT64_C(86400)
 #define WEEK_DAYS     7
 #define FRIDAY        5
 #define DELIVERY_HOUR 8

@@ -62,7 +62,7 @@ struct option_figures option_figures(const struct exchange *exchange,
         .delta = { delta_of(&worth, option->is_call), 6 },
         .gamma = { 4 * worth.most * worth.most * 100 * 100 * MILLION / (wide * wide * wide), 8 },
         .vega = { worth.time / VOLATILITY, 2 },
-        .theta = { -worth.time / (2 * (days > 0 ? days : 1)), 2 },
+        .theta = { -worth.time / (days > 0 ? days : 1) / 2, 2 },
     };
 
     return figures;

@@ -52,14 +52,22 @@ static struct refusal read_list(const struct rest_call *call, struct list_query 
     return refusal;
 }
 
+/* The second part of an option's symbol, as in BTC-25DEC26-90000-C-USDT. */
+static bool has_date(const struct instrument *option, const char *date)
+{
+    const char *at = strchr(option->symbol, '-') + 1;
+    size_t bytes = strlen(date);
+
+    return strncmp(at, date, bytes) == 0 && at[bytes] == '-';
+}
+
 static bool is_listed(const struct list_query *query, const struct instrument *instrument)
 {
     if (instrument->category != query->category)
         return false;
     if (query->named)
         return query->named == instrument;
-    if (query->category == CATEGORY_OPTION && query->date &&
-        !strstr(instrument->symbol, query->date))
+    if (query->category == CATEGORY_OPTION && query->date && !has_date(instrument, query->date))
         return false;
     return !query->base || strcmp(query->base, instrument->base) == 0;
 }

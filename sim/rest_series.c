@@ -7,7 +7,7 @@
 #include "sim/market.h"
 #include "sim/rest.h"
 
-#define ABSENT -1
+#define ABSENT (-1)
 
 static const struct refusal fine = { 0, "OK" };
 

@@ -66,7 +66,7 @@ static const struct {
     { "wallet", TOPIC_WALLET, ANY },
 };
 
-_Static_assert(ARRAY_LEN(names) <= TOPIC_BITS, "a set has a bit for each");
+_Static_assert(ARRAY_LEN(names) <= (size_t)TOPIC_BITS, "a set has a bit for each");
 
 static int find_private(const char *name)
 {

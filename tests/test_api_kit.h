@@ -74,7 +74,10 @@ struct kit {
     enum bybit_route route;
     char query[200];
     int cache_ms;
+    void (*on_read)(enum bybit_route route, const char *query); /* makes the answer */
     size_t reads;
+    int chains; /* under way */
+    int chains_max;
     size_t touches;
     enum stream_kind touched;
     int touched_depth;
@@ -324,8 +327,25 @@ enum err reads_get(struct reads *reads, enum bybit_route route, enum category ca
     kit.route = route;
     kit.cache_ms = cache_ms;
     text_add(&text, query);
+    if (kit.on_read)
+        kit.on_read(route, query);
     on_done(&kit.answer, clock_wall_ms() - kit.answer_age_ms, userdata);
     return ERR_NONE;
+}
+
+bool reads_chain_begin(struct reads *reads)
+{
+    (void)reads;
+    if (kit.chains == kit.chains_max)
+        return false;
+    kit.chains++;
+    return true;
+}
+
+void reads_chain_end(struct reads *reads)
+{
+    (void)reads;
+    kit.chains--;
 }
 
 enum err stream_touch(struct stream *stream, enum stream_kind kind, enum category category,
@@ -338,6 +358,23 @@ enum err stream_touch(struct stream *stream, enum stream_kind kind, enum categor
     kit.touched = kind;
     kit.touched_depth = depth;
     return kit.touch_err;
+}
+
+/* What the account keeps streamed: nothing here. */
+enum err stream_want(struct stream *stream, enum stream_kind kind, enum category category,
+                     const char *symbol, int depth)
+{
+    return stream_touch(stream, kind, category, symbol, depth);
+}
+
+void stream_drop(struct stream *stream, enum stream_kind kind, enum category category,
+                 const char *symbol, int depth)
+{
+    (void)stream;
+    (void)kind;
+    (void)category;
+    (void)symbol;
+    (void)depth;
 }
 
 void stream_link_status(struct stream *stream, enum stream_link link, struct link_status *out)
@@ -445,6 +482,7 @@ static void kit_open(void)
     kit.orders = calloc(KIT_ORDERS_MAX, sizeof(*kit.orders));
     ck_assert(kit.api.instruments && kit.api.market && kit.api.clock && kit.api.budget &&
               kit.orders);
+    kit.chains_max = 1;
     kit.engine.ready = true;
     kit.link.state = LINK_CONNECTED;
     clock_sync_sample(kit.api.clock, clock_mono_us() - 1000, clock_mono_us(), clock_wall_ms());

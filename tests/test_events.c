@@ -242,7 +242,9 @@ static struct ticker some_ticker(void)
     ticker.mark = ticker.index = ticker.bid = ticker.bid_qty = ticker.ask = DECIMAL_NONE;
     ticker.ask_qty = ticker.open_24h = ticker.high_24h = ticker.low_24h = DECIMAL_NONE;
     ticker.volume_24h = ticker.turnover_24h = ticker.change_24h = DECIMAL_NONE;
-    ticker.funding_rate = ticker.open_interest = DECIMAL_NONE;
+    ticker.funding_rate = ticker.open_interest = ticker.underlying = DECIMAL_NONE;
+    ticker.bid_iv = ticker.ask_iv = ticker.mark_iv = DECIMAL_NONE;
+    ticker.delta = ticker.gamma = ticker.vega = ticker.theta = DECIMAL_NONE;
     return ticker;
 }
 
@@ -256,16 +258,17 @@ START_TEST(a_ticker_says_how_old_it_is)
     is_text(json, "last", "1.10");
     is_text(json, "mark", NULL);
     is_text(json, "next_funding_at", NULL);
+    is_text(json, "delta", NULL);
     is_text(json, "as_of", "2023-11-14T22:13:20.000Z");
     is_text(json, "source", "stream");
-    ck_assert_int_eq(cJSON_GetArraySize(json), 20);
+    ck_assert_int_eq(cJSON_GetArraySize(json), 28);
     cJSON_Delete(json);
     buffer_clear(&out);
     api_event_ticker(&out, &ticker, 1700000000001);
     json = parsed();
     is_number(json, "ts", 7);
     is_number(json, "recv_at", 1700000000001.0);
-    ck_assert_int_eq(cJSON_GetArraySize(json), 20);
+    ck_assert_int_eq(cJSON_GetArraySize(json), 28);
     cJSON_Delete(json);
 }
 END_TEST

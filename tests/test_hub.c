@@ -337,6 +337,116 @@ START_TEST(a_reader_that_the_ring_overtook_is_told)
 }
 END_TEST
 
+#define TRADES "trades:linear:A"
+
+START_TEST(a_sequence_without_snapshots_goes_on_where_the_ring_is)
+{
+    struct hub *hub = make(10000, 0);
+    struct hub_reader *reader = hub_reader_open(hub, on_ready, NULL);
+    static char json[30 * 1024];
+    struct hub_item item;
+    uint64_t skipped;
+    uint64_t given = 0;
+    size_t index;
+
+    memset(json, ' ', sizeof(json));
+    ck_assert_int_eq(hub_reader_want(reader, TRADES, HUB_SEQUENCE, &index), ERR_NONE);
+    for (int i = 0; i < 100; i++) {
+        hub_publish_frame(hub, TRADES, "trade", json, sizeof(json), false);
+        hub_pump(hub);
+    }
+    ck_assert_int_eq(hub_reader_next(reader, &item), HUB_LOST);
+    skipped = hub_reader_skip(reader, item.topic);
+    while (hub_reader_next(reader, &item) == HUB_FRAME)
+        given++;
+    ck_assert_uint_eq(skipped + given, 100); /* each is given or counted */
+    ck_assert_uint_ge(given, 3);             /* half of the ring: no more loss at once */
+    ck_assert_uint_le(given, 5);
+    ck_assert_uint_eq(hub_reader_skip(reader, index), 0);
+    for (int i = 0; i < 20; i++) /* without a pump: the inbox overflows */
+        hub_publish_frame(hub, TRADES, "trade", json, sizeof(json), false);
+    hub_pump(hub);
+    ck_assert_int_eq(hub_reader_next(reader, &item), HUB_LOST);
+    skipped = hub_reader_skip(reader, item.topic);
+    for (given = 0; hub_reader_next(reader, &item) == HUB_FRAME;)
+        given++;
+    ck_assert_uint_eq(skipped + given, 20);
+    hub_destroy(hub);
+}
+END_TEST
+
+START_TEST(a_restart_passes_over_what_waits_in_the_inbox)
+{
+    struct hub *hub = make(10000, 0);
+    struct hub_reader *reader = hub_reader_open(hub, on_ready, NULL);
+    size_t sequence;
+    size_t value;
+
+    ck_assert_int_eq(hub_reader_want(reader, TRADES, HUB_SEQUENCE, &sequence), ERR_NONE);
+    ck_assert_int_eq(hub_reader_want(reader, "balance", HUB_LATEST, &value), ERR_NONE);
+    frame(hub, TRADES, "{\"t\":1}", false);
+    state(hub, "balance", "{\"b\":1}");
+    hub_reader_restart(reader, sequence);
+    hub_reader_restart(reader, value);
+    ck_assert(hub_reader_is_fresh(reader, sequence));
+    hub_pump(hub);
+    expect(reader, HUB_NOTHING, NULL, 0);
+    ck_assert(hub_reader_is_fresh(reader, sequence));
+    frame(hub, TRADES, "{\"t\":2}", false);
+    ck_assert(!hub_reader_is_fresh(reader, sequence));
+    state(hub, "balance", "{\"b\":2}");
+    hub_pump(hub);
+    expect(reader, HUB_FRAME, "{\"t\":2}", 0);
+    expect(reader, HUB_STATE, "{\"b\":2}", 0);
+    expect(reader, HUB_NOTHING, NULL, 0);
+    hub_destroy(hub);
+}
+END_TEST
+
+START_TEST(a_topic_that_is_held_back_waits)
+{
+    struct hub *hub = make(10000, 0);
+    struct hub_reader *reader = hub_reader_open(hub, on_ready, NULL);
+    size_t ticker;
+    size_t book;
+
+    ck_assert_int_eq(hub_reader_want(reader, "ticker:linear:A", HUB_LATEST, &ticker), ERR_NONE);
+    ck_assert_int_eq(hub_reader_want(reader, BOOK, HUB_SEQUENCE, &book), ERR_NONE);
+    hub_reader_hold(reader, ticker, true);
+    state(hub, "ticker:linear:A", "{\"v\":1}");
+    frame(hub, BOOK, "{\"s\":1}", true);
+    state(hub, "ticker:linear:A", "{\"v\":2}");
+    hub_pump(hub);
+    expect(reader, HUB_FRAME, "{\"s\":1}", 0);
+    expect(reader, HUB_NOTHING, NULL, 0);
+    hub_reader_hold(reader, ticker, false);
+    expect(reader, HUB_STATE, "{\"v\":2}", 0);
+    expect(reader, HUB_NOTHING, NULL, 0);
+    hub_destroy(hub);
+}
+END_TEST
+
+START_TEST(what_was_before_a_gap_is_no_base)
+{
+    struct hub *hub = make(10000, 0);
+    struct hub_reader *first = hub_reader_open(hub, on_ready, NULL);
+    struct hub_reader *late = hub_reader_open(hub, on_ready, NULL);
+    size_t index;
+
+    ck_assert_int_eq(hub_reader_want(first, BOOK, HUB_SEQUENCE, &index), ERR_NONE);
+    frame(hub, BOOK, "{\"s\":1}", true);
+    hub_publish_gap(hub, BOOK, "{\"g\":1}", 7);
+    hub_pump(hub);
+    ck_assert_int_eq(hub_reader_want(late, BOOK, HUB_SEQUENCE, &index), ERR_NONE);
+    hub_reader_await(late, index);
+    expect(late, HUB_NOTHING, NULL, 0);
+    frame(hub, BOOK, "{\"s\":2}", true);
+    hub_pump(hub);
+    expect(late, HUB_FRAME, "{\"s\":2}", 0);
+    hub_destroy(hub);
+}
+END_TEST
+
 START_TEST(a_reader_takes_topics_in_turn_and_has_a_bound)
 {
     struct hub *hub = make(10000, 0);
@@ -438,6 +548,10 @@ int main(void)
     tcase_add_test(tcase, frames_come_all_and_a_gap_waits_for_a_snapshot);
     tcase_add_test(tcase, a_late_reader_begins_at_the_newest_snapshot_or_after_its_own);
     tcase_add_test(tcase, a_reader_that_the_ring_overtook_is_told);
+    tcase_add_test(tcase, a_sequence_without_snapshots_goes_on_where_the_ring_is);
+    tcase_add_test(tcase, a_restart_passes_over_what_waits_in_the_inbox);
+    tcase_add_test(tcase, a_topic_that_is_held_back_waits);
+    tcase_add_test(tcase, what_was_before_a_gap_is_no_base);
     tcase_add_test(tcase, a_reader_takes_topics_in_turn_and_has_a_bound);
     tcase_add_test(tcase, publishers_on_threads_and_readers_agree);
     suite_add_tcase(suite, tcase);

@@ -1,4 +1,5 @@
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <check.h>
@@ -190,6 +191,86 @@ START_TEST(readers_keep_their_snapshot_while_new_ones_are_published)
 }
 END_TEST
 
+static struct instrument option_of(const char *base, int number)
+{
+    struct instrument option = { .category = CATEGORY_OPTION };
+
+    (void)snprintf(option.symbol, sizeof(option.symbol), "%s-%d-C", base, number);
+    (void)snprintf(option.base, sizeof(option.base), "%s", base);
+    return option;
+}
+
+static struct instruments *with_coin(const struct instruments *old, const char *base, int count,
+                                     int64_t as_of_ms)
+{
+    struct option_coin coin = { .as_of_ms = as_of_ms, .good_until_ms = as_of_ms + 1 };
+    struct instrument list[3];
+    struct instruments *made;
+
+    (void)snprintf(coin.base, sizeof(coin.base), "%s", base);
+    for (int i = 0; i < count; i++)
+        list[i] = option_of(base, i);
+    made = instruments_with_options(old, &coin, list, (size_t)count);
+    ck_assert_ptr_nonnull(made);
+    instruments_unref(old);
+    return made;
+}
+
+START_TEST(options_are_replaced_coin_by_coin)
+{
+    struct instrument spot = { .category = CATEGORY_SPOT, .symbol = "BTCUSDT", .base = "BTC" };
+    struct instruments *all = instruments_create(&spot, 1, 7);
+    struct instruments *copy;
+
+    ck_assert_ptr_null(instruments_option_coin(all, "BTC"));
+    all = with_coin(all, "BTC", 3, 100);
+    all = with_coin(all, "ETH", 2, 101);
+    ck_assert_uint_eq(instruments_count(all), 6);
+    ck_assert_int_eq(instruments_as_of_ms(all), 7);
+    all = with_coin(all, "BTC", 1, 102);
+    ck_assert_uint_eq(instruments_count(all), 4);
+    ck_assert_int_eq(instruments_option_coin(all, "BTC")->as_of_ms, 102);
+    ck_assert_int_eq(instruments_option_coin(all, "ETH")->good_until_ms, 102);
+    ck_assert_ptr_nonnull(instruments_find(all, CATEGORY_OPTION, "ETH-1-C"));
+    ck_assert_ptr_null(instruments_find(all, CATEGORY_OPTION, "BTC-1-C"));
+    ck_assert_ptr_nonnull(instruments_find(all, CATEGORY_SPOT, "BTCUSDT"));
+    copy = instruments_create(&spot, 1, 8);
+    instruments_inherit(copy, all);
+    ck_assert_int_eq(instruments_option_coin(copy, "BTC")->as_of_ms, 102);
+    ck_assert(instruments_has_category(copy, CATEGORY_SPOT));
+    ck_assert(instruments_has_category(copy, CATEGORY_OPTION));
+    ck_assert(!instruments_has_category(copy, CATEGORY_LINEAR));
+    instruments_mark_loaded(copy, CATEGORY_LINEAR);
+    ck_assert(instruments_has_category(copy, CATEGORY_LINEAR));
+    instruments_unref(copy);
+    instruments_unref(all);
+    all = with_coin(NULL, "SOL", 1, 5);
+    ck_assert_uint_eq(instruments_count(all), 1);
+    instruments_unref(all);
+}
+END_TEST
+
+START_TEST(the_coin_loaded_longest_ago_makes_room)
+{
+    struct instruments *all = instruments_create(NULL, 0, 1);
+    char base[COIN_MAX];
+
+    for (int i = 0; i < OPTION_COINS_MAX; i++) {
+        (void)snprintf(base, sizeof(base), "C%d", i);
+        all = with_coin(all, base, 2, 100 + i);
+    }
+    all = with_coin(all, "C0", 1, 200); /* known: nobody goes */
+    ck_assert_ptr_nonnull(instruments_option_coin(all, "C1"));
+    all = with_coin(all, "NEW", 0, 201);
+    ck_assert_ptr_null(instruments_option_coin(all, "C1"));
+    ck_assert_ptr_null(instruments_find(all, CATEGORY_OPTION, "C1-0-C"));
+    ck_assert_ptr_nonnull(instruments_find(all, CATEGORY_OPTION, "C0-0-C"));
+    ck_assert_ptr_nonnull(instruments_option_coin(all, "NEW"));
+    ck_assert_uint_eq(instruments_count(all), 1 + 14 * 2);
+    instruments_unref(all);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("instruments");
@@ -202,6 +283,8 @@ int main(void)
     tcase_add_test(tcase, the_other_recorded_instruments_are_read);
     tcase_add_loop_test(tcase, an_unreadable_instrument_is_refused_by_name, 0, ARRAY_LEN(bad));
     tcase_add_test(tcase, a_snapshot_finds_by_category_and_symbol);
+    tcase_add_test(tcase, options_are_replaced_coin_by_coin);
+    tcase_add_test(tcase, the_coin_loaded_longest_ago_makes_room);
     tcase_add_test(tcase, readers_keep_their_snapshot_while_new_ones_are_published);
     suite_add_tcase(suite, tcase);
     srunner_set_fork_status(runner, CK_NOFORK);

@@ -1,10 +1,12 @@
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <check.h>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/log.h"
 
 static char lines[8192];
@@ -78,6 +80,133 @@ START_TEST(an_event_is_one_line_of_bounded_length)
 }
 END_TEST
 
+START_TEST(a_level_can_be_asked_for)
+{
+    log_set_level(LOG_WARN);
+    ck_assert(!log_shows(LOG_INFO) && log_shows(LOG_WARN) && log_shows(LOG_ERROR));
+    log_set_level(LOG_INFO);
+}
+END_TEST
+
+static const char *said;
+
+static void say_said(void)
+{
+    log_warn("%s", said);
+}
+
+static const struct {
+    const char *message;
+    const char *text; /* behind "warn " */
+    const char *json; /* behind "\"level\":\"warn\"," */
+} messages[] = {
+    { "stream: rejoin try=2 wait_ms=500", "stream: rejoin try=2 wait_ms=500",
+      "\"module\":\"stream\",\"msg\":\"rejoin try=2 "
+      "wait_ms=500\",\"try\":\"2\",\"wait_ms\":\"500\"}" },
+    { "no module, no pair", "no module, no pair",
+      "\"module\":null,\"msg\":\"no module, no pair\"}" },
+    { "Not a Module: x", "Not a Module: x", "\"module\":null,\"msg\":\"Not a Module: x\"}" },
+    { "", "", "\"module\":null,\"msg\":\"\"}" },
+    { "a: ", "a: ", "\"module\":\"a\",\"msg\":\"\"}" },
+    /* Only pairs become members; names of the line itself and repeated ones do not. */
+    { "a: K=1 =2 k= 1k=3 k==4 k=5: k=6 kö=7", "a: K=1 =2 k= 1k=3 k==4 k=5: k=6 kö=7",
+      "\"module\":\"a\",\"msg\":\"K=1 =2 k= 1k=3 k==4 k=5: k=6 kö=7\",\"k\":\"=4\"}" },
+    { "a: level=error ts=1 msg=x module=b n=1", "a: level=error ts=1 msg=x module=b n=1",
+      "\"module\":\"a\",\"msg\":\"level=error ts=1 msg=x module=b n=1\",\"n\":\"1\"}" },
+    { "a: p=\"q\\\"", "a: p=\"q\\\"",
+      "\"module\":\"a\",\"msg\":\"p=\\\"q\\\\\\\"\",\"p\":\"\\\"q\\\\\\\"\"}" },
+    /* Control bytes, and what is no UTF-8: lone, overlong, surrogate, above U+10FFFF, cut. */
+    { "a: \x1b[31m\t\x7f\n\xc2\x85", "a: ?[31m?? ??", "\"module\":\"a\",\"msg\":\"?[31m?? ??\"}" },
+    { "a: \x80 \xc0\xaf \xe0\x80\xaf \xed\xa0\x80 \xf4\x90\x80\x80 \xff \xe2\x82",
+      "a: ? ?? ??? ??? ???? ? ??", "\"module\":\"a\",\"msg\":\"? ?? ??? ??? ???? ? ??\"}" },
+    { "a: \xe2\x82\xac \xf0\x9f\x98\x80", "a: \xe2\x82\xac \xf0\x9f\x98\x80",
+      "\"module\":\"a\",\"msg\":\"\xe2\x82\xac \xf0\x9f\x98\x80\"}" },
+};
+
+START_TEST(a_line_is_text_or_an_object)
+{
+    char *end;
+
+    said = messages[_i].message;
+    capture(say_said);
+    end = strrchr(lines, '\n');
+    ck_assert(end && end == lines + strlen(lines) - 1);
+    *end = '\0';
+    ck_assert_str_eq(strstr(lines, " warn ") + strlen(" warn "), messages[_i].text);
+    log_set_json(true);
+    capture(say_said);
+    log_set_json(false);
+    end = strrchr(lines, '\n');
+    ck_assert(end && end == lines + strlen(lines) - 1);
+    *end = '\0';
+    ck_assert_int_eq(memcmp(lines, "{\"ts\":\"20", 9), 0);
+    ck_assert_str_eq(strstr(lines, "\"level\":\"warn\",") + strlen("\"level\":\"warn\","),
+                     messages[_i].json);
+}
+END_TEST
+
+static uint32_t random_state = 1;
+
+static unsigned char random_byte(void)
+{
+    random_state = random_state * 1664525U + 1013904223U;
+    return (unsigned char)(random_state >> 24);
+}
+
+/* Whatever is said: one line, bounded, an object that a strict reader takes. */
+START_TEST(hostile_and_long_messages_stay_whole_objects)
+{
+    static char hostile[6000];
+    static const char fill[] = "\"\\ =a1\x01\xff\xe2\x82\xac";
+
+    log_set_json(true);
+    for (int round = 0; round < 400; round++) {
+        size_t bytes = (size_t)random_byte() * 20 + 1;
+        struct json root;
+        struct json member;
+        size_t line_bytes;
+
+        for (size_t i = 0; i < bytes; i++) {
+            unsigned char byte =
+                round % 2 ? random_byte() : (unsigned char)fill[random_byte() % strlen(fill)];
+
+            hostile[i] = (char)(byte ? byte : '"');
+        }
+        if (round % 10 == 0)
+            memset(hostile, round % 20 ? '"' : '\\', bytes);
+        hostile[bytes] = '\0';
+        said = hostile;
+        capture(say_said);
+        line_bytes = strlen(lines);
+        ck_assert_uint_le(line_bytes, LOG_LINE_MAX);
+        ck_assert_ptr_eq(strchr(lines, '\n'), lines + line_bytes - 1);
+        ck_assert_int_eq(json_open(&root, lines, line_bytes - 1, NULL), ERR_NONE);
+        ck_assert(json_member(&root, "msg", &member) && member.type == JSON_STRING);
+    }
+    log_set_json(false);
+}
+END_TEST
+
+/* Many pairs: those that fit, whole. */
+START_TEST(pairs_that_do_not_fit_are_left_out)
+{
+    static char many[4000];
+    struct json root;
+    struct json member;
+    size_t used = 0;
+
+    for (int i = 0; i < 200; i++)
+        used += (size_t)snprintf(many + used, sizeof(many) - used, "k%d=\"%s ", i, "\\\\\\\\");
+    said = many;
+    log_set_json(true);
+    capture(say_said);
+    log_set_json(false);
+    ck_assert_uint_le(strlen(lines), LOG_LINE_MAX);
+    ck_assert_int_eq(json_open(&root, lines, strlen(lines) - 1, NULL), ERR_NONE);
+    ck_assert(json_member(&root, "k0", &member) && !json_member(&root, "k199", &member));
+}
+END_TEST
+
 START_TEST(texts_from_outside_are_made_safe)
 {
     char safe[LOG_SAFE_MAX];
@@ -119,6 +248,10 @@ int main(void)
 
     tcase_add_test(tcase, lines_below_the_level_are_not_shown);
     tcase_add_test(tcase, an_event_is_one_line_of_bounded_length);
+    tcase_add_test(tcase, a_level_can_be_asked_for);
+    tcase_add_loop_test(tcase, a_line_is_text_or_an_object, 0, ARRAY_LEN(messages));
+    tcase_add_test(tcase, hostile_and_long_messages_stay_whole_objects);
+    tcase_add_test(tcase, pairs_that_do_not_fit_are_left_out);
     tcase_add_test(tcase, texts_from_outside_are_made_safe);
     tcase_add_test(tcase, errors_have_names_and_texts);
     suite_add_tcase(suite, tcase);

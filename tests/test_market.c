@@ -104,6 +104,85 @@ START_TEST(the_number_of_symbols_is_bounded)
 }
 END_TEST
 
+static enum err put(struct market *market, const char *symbol, enum candle_interval interval,
+                    int64_t start_ms, int64_t ts_ms, bool closed)
+{
+    struct candle candle = { .category = CATEGORY_SPOT,
+                             .interval = interval,
+                             .start_ms = start_ms,
+                             .ts_ms = ts_ms,
+                             .closed = closed };
+
+    (void)strcpy(candle.symbol, symbol);
+    return market_put_candle(market, &candle, ts_ms + 1);
+}
+
+static int64_t kept_ts(struct market *market, enum candle_interval interval)
+{
+    struct candle candle;
+    int64_t recv_ms;
+
+    return market_candle(market, CATEGORY_SPOT, "BTCUSDT", interval, &candle, &recv_ms)
+               ? candle.ts_ms
+               : -1;
+}
+
+START_TEST(the_newest_candle_of_each_interval_is_kept)
+{
+    struct market *market = market_create();
+    struct candle candle;
+    int64_t recv_ms;
+
+    ck_assert_int_eq(kept_ts(market, CANDLE_1M), -1);
+    ck_assert_int_eq(put(market, "BTCUSDT", CANDLE_1M, 60000, 60010, false), ERR_NONE);
+    ck_assert_int_eq(put(market, "BTCUSDT", CANDLE_5M, 0, 60020, false), ERR_NONE);
+    ck_assert_int_eq(put(market, "BTCUSDT", CANDLE_1M, 60000, 60005, false), ERR_NONE); /* late */
+    ck_assert_int_eq(kept_ts(market, CANDLE_1M), 60010);
+    ck_assert_int_eq(kept_ts(market, CANDLE_5M), 60020);
+    ck_assert_int_eq(put(market, "BTCUSDT", CANDLE_1M, 60000, 60010, true), ERR_NONE);
+    ck_assert(market_candle(market, CATEGORY_SPOT, "BTCUSDT", CANDLE_1M, &candle, &recv_ms));
+    ck_assert(candle.closed); /* its time may be the same */
+    ck_assert_int_eq(recv_ms, 60011);
+    ck_assert_int_eq(put(market, "BTCUSDT", CANDLE_1M, 60000, 60099, false), ERR_NONE);
+    ck_assert_int_eq(kept_ts(market, CANDLE_1M), 60010); /* closed stays closed */
+    ck_assert_int_eq(put(market, "BTCUSDT", CANDLE_1M, 120000, 120001, false), ERR_NONE);
+    ck_assert_int_eq(put(market, "BTCUSDT", CANDLE_1M, 60000, 130000, true), ERR_NONE);
+    ck_assert_int_eq(kept_ts(market, CANDLE_1M), 120001);
+    ck_assert(!market_candle(market, CATEGORY_LINEAR, "BTCUSDT", CANDLE_1M, &candle, &recv_ms));
+    market_set_stale(market, CATEGORY_LINEAR);
+    ck_assert_int_eq(kept_ts(market, CANDLE_1M), 120001);
+    market_set_stale(market, CATEGORY_SPOT);
+    ck_assert_int_eq(kept_ts(market, CANDLE_1M), -1);
+    ck_assert_int_eq(put(market, "BTCUSDT", CANDLE_1M, 120000, 120002, false), ERR_NONE);
+    ck_assert_int_eq(kept_ts(market, CANDLE_1M), 120002);
+    ck_assert_int_eq(kept_ts(market, CANDLE_5M), -1);
+    market_forget_candle(market, CATEGORY_SPOT, "BTCUSDT", CANDLE_1M);
+    market_forget_candle(market, CATEGORY_SPOT, "BTCUSDT", CANDLE_1M);
+    market_forget_candle(market, CATEGORY_SPOT, "OTHER", CANDLE_1M);
+    ck_assert_int_eq(kept_ts(market, CANDLE_1M), -1);
+    market_destroy(market);
+}
+END_TEST
+
+START_TEST(candles_count_as_symbols_and_make_room_again)
+{
+    struct market *market = market_create();
+    char symbol[24];
+
+    for (int i = 0; i < MARKET_SYMBOLS_MAX; i++) {
+        (void)snprintf(symbol, sizeof(symbol), "S%d", i);
+        ck_assert_int_eq(put(market, symbol, CANDLE_1H, 0, 1, false), ERR_NONE);
+        ck_assert_int_eq(put(market, symbol, CANDLE_1D, 0, 1, false), ERR_NONE);
+    }
+    ck_assert_int_eq(put(market, "MORE", CANDLE_1H, 0, 1, false), ERR_BUSY);
+    market_forget_candle(market, CATEGORY_SPOT, "S7", CANDLE_1H);
+    ck_assert_int_eq(put(market, "MORE", CANDLE_1H, 0, 1, false), ERR_BUSY);
+    market_forget_candle(market, CATEGORY_SPOT, "S7", CANDLE_1D);
+    ck_assert_int_eq(put(market, "MORE", CANDLE_1H, 0, 1, false), ERR_NONE);
+    market_destroy(market);
+}
+END_TEST
+
 #define BOOK "{\"b\":[[\"5\",\"1\"],[\"4\",\"2\"]],\"a\":[[\"6\",\"3\"]],\"u\":7,\"seq\":9}"
 
 START_TEST(a_book_is_read_from_the_shallowest_that_suffices)
@@ -264,6 +343,8 @@ int main(void)
     tcase_add_test(tcase, a_book_is_read_from_the_shallowest_that_suffices);
     tcase_add_test(tcase, a_category_goes_stale_until_its_next_frame);
     tcase_add_test(tcase, a_spot_ticker_takes_bid_and_ask_from_the_book);
+    tcase_add_test(tcase, the_newest_candle_of_each_interval_is_kept);
+    tcase_add_test(tcase, candles_count_as_symbols_and_make_room_again);
     tcase_add_test(tcase, readers_and_the_writer_share_it);
     suite_add_tcase(suite, tcase);
     srunner_set_fork_status(runner, CK_NOFORK);

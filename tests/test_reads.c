@@ -315,6 +315,82 @@ START_TEST(a_refresh_that_fails_keeps_the_old_data)
 }
 END_TEST
 
+/* From the reads thread, as the rule is: the only one that publishes. */
+static void publish_option(const struct rest_answer *answered, int64_t as_of_ms, void *userdata)
+{
+    struct option_coin coin = { .base = "BTC", .as_of_ms = 5, .good_until_ms = 6 };
+    struct instrument option = { .category = CATEGORY_OPTION, .symbol = "BTC-1-C", .base = "BTC" };
+    const struct instruments *newest = instruments_newest(slot);
+
+    instruments_publish(slot, instruments_with_options(newest, &coin, &option, 1));
+    instruments_unref(newest);
+    on_done(answered, as_of_ms, userdata);
+}
+
+START_TEST(a_refresh_keeps_the_options_that_others_have_loaded)
+{
+    static struct result result;
+    const struct instruments *newest;
+    int spot_before;
+
+    memset(&result, 0, sizeof(result));
+    start_reads(100);
+    instruments_unref(wait_instruments(5));
+    ck_assert(!reads_get(reads, ROUTE_TICKERS, CATEGORY_LINEAR, "category=linear", 2000, 0,
+                         publish_option, &result));
+    wait_until(&result.done, 1);
+    spot_before = spot_asked;
+    wait_until(&spot_asked, spot_before + 2);
+    newest = wait_instruments(6);
+    ck_assert_ptr_nonnull(instruments_find(newest, CATEGORY_OPTION, "BTC-1-C"));
+    ck_assert_int_eq(instruments_option_coin(newest, "BTC")->as_of_ms, 5);
+    instruments_unref(newest);
+    reads_stop(reads);
+}
+END_TEST
+
+static void ask_again(const struct rest_answer *answered, int64_t as_of_ms, void *userdata)
+{
+    struct result *result = userdata;
+
+    result->answered = answered->answered;
+    if (reads_get(reads, ROUTE_TICKERS, CATEGORY_LINEAR, "category=linear", 2000, 0, ask_again,
+                  result))
+        on_done(answered, as_of_ms, result);
+}
+
+START_TEST(who_asks_again_from_its_callback_can_be_stopped)
+{
+    static struct result result;
+
+    memset(&result, 0, sizeof(result));
+    start_reads(0);
+    ck_assert(!reads_get(reads, ROUTE_TICKERS, CATEGORY_LINEAR, "category=linear", 2000, 0,
+                         ask_again, &result));
+    wait_until(&tickers_asked, 20);
+    reads_halt(reads);
+    ck_assert_int_eq(result.done, 1);
+    ck_assert_int_eq(
+        reads_get(reads, ROUTE_TICKERS, CATEGORY_LINEAR, NULL, 10, 0, on_done, &result), ERR_BUSY);
+    reads_halt(NULL);
+    reads_stop(reads);
+    ck_assert_int_eq(result.done, 1);
+}
+END_TEST
+
+START_TEST(long_chains_are_counted)
+{
+    start_reads(0);
+    for (int i = 0; i < READS_CHAINS_MAX; i++)
+        ck_assert(reads_chain_begin(reads));
+    ck_assert(!reads_chain_begin(reads));
+    reads_chain_end(reads);
+    ck_assert(reads_chain_begin(reads));
+    ck_assert(!reads_chain_begin(reads));
+    reads_stop(reads);
+}
+END_TEST
+
 START_TEST(equal_reads_share_one_flight)
 {
     static struct result results[6];
@@ -480,6 +556,9 @@ int main(void)
     tcase_add_test(tcase, all_pages_of_all_categories_are_loaded);
     tcase_add_loop_test(tcase, a_failed_category_is_tried_again_and_the_others_are_there, 0, 2);
     tcase_add_test(tcase, a_refresh_that_fails_keeps_the_old_data);
+    tcase_add_test(tcase, a_refresh_keeps_the_options_that_others_have_loaded);
+    tcase_add_test(tcase, who_asks_again_from_its_callback_can_be_stopped);
+    tcase_add_test(tcase, long_chains_are_counted);
     tcase_add_test(tcase, equal_reads_share_one_flight);
     tcase_add_test(tcase, account_reads_share_nothing_unless_older_is_fine);
     tcase_add_test(tcase, an_answer_is_cached_as_long_as_the_asker_allows);

@@ -316,6 +316,8 @@ END_TEST
 
 START_TEST(options_are_named_after_their_day)
 {
+    static const char *const months[] = { "JAN", "FEB", "MAR", "APR", "MAY", "JUN",
+                                          "JUL", "AUG", "SEP", "OCT", "NOV", "DEC" };
     int64_t now_ms = clock_wall_ms();
 
     for (int i = INSTRUMENT_FIRST_OPTION; i < INSTRUMENT_COUNT; i++) {
@@ -329,9 +331,9 @@ START_TEST(options_are_named_after_their_day)
         ck_assert_int_eq(day.tm_hour, 8);
         ck_assert_int_gt(option->delivery_ms, now_ms + 59 * DAY_MS);
         ck_assert_int_lt(option->delivery_ms, now_ms + 100 * DAY_MS);
-        (void)snprintf(date, sizeof(date), "BTC-%d%.3s%02d-%d-%c-USDT", day.tm_mday,
-                       &"JANFEBMARAPRMAYJUNJULAUGSEPOCTNOVDEC"[day.tm_mon * 3], day.tm_year % 100,
-                       (int)option->strike, option->is_call ? 'C' : 'P');
+        (void)snprintf(date, sizeof(date), "BTC-%d%s%02d-%d-%c-USDT", day.tm_mday,
+                       months[day.tm_mon], day.tm_year % 100, (int)option->strike,
+                       option->is_call ? 'C' : 'P');
         ck_assert_str_eq(option->symbol, date);
         ck_assert(symbol_is_valid(option->symbol));
         ck_assert_ptr_eq(instrument_find(CATEGORY_OPTION, option->symbol), option);

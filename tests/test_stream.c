@@ -1,216 +1,4 @@
-#include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <check.h>
-
-#include "base/clock.h"
-#include "base/log.h"
-#include "bybit/stream.h"
-#include "tests/fixture.h"
-#include "tests/ws_server.h"
-
-#define KEY    "TESTKEY0001"
-#define SECRET "TESTSECRET0001abcdefghijklmnopqrstuvwx"
-
-/* --- what the callbacks saw --- */
-
-static struct seen {
-    pthread_mutex_t lock;
-    int states[STREAM_LINK_COUNT][5];
-    int ups, downs, orders, fills, tickers, books, snapshots, gaps;
-    struct order_report order;
-    struct fill fill;
-    struct ticker ticker;
-    int ups_at_first_order;
-} seen = { .lock = PTHREAD_MUTEX_INITIALIZER };
-
-#define LOCKED(statement)                                                                          \
-    do {                                                                                           \
-        pthread_mutex_lock(&seen.lock);                                                            \
-        statement;                                                                                 \
-        pthread_mutex_unlock(&seen.lock);                                                          \
-    } while (0)
-
-static void on_link(enum stream_link link, enum link_state state, int64_t since_ms, void *userdata)
-{
-    (void)since_ms;
-    (void)userdata;
-    LOCKED(seen.states[link][state]++);
-}
-
-static void on_up(void *userdata)
-{
-    (void)userdata;
-    LOCKED(seen.ups++);
-}
-
-static void on_down(void *userdata)
-{
-    (void)userdata;
-    LOCKED(seen.downs++);
-}
-
-static void on_order(const struct order_report *report, void *userdata)
-{
-    (void)userdata;
-    LOCKED(if (seen.orders++ == 0) seen.ups_at_first_order = seen.ups; seen.order = *report);
-}
-
-static void on_fill(const struct fill *fill, void *userdata)
-{
-    (void)userdata;
-    LOCKED(seen.fills++; seen.fill = *fill);
-}
-
-static void on_ticker(const struct ticker *ticker, int64_t recv_ms, void *userdata)
-{
-    (void)recv_ms;
-    (void)userdata;
-    LOCKED(seen.tickers++; seen.ticker = *ticker);
-}
-
-static void on_book(enum category category, const char *symbol, int depth, bool is_snapshot,
-                    const struct json *data, int64_t ts_ms, int64_t cts_ms, int64_t recv_ms,
-                    void *userdata)
-{
-    struct json bids;
-
-    (void)category;
-    (void)symbol;
-    (void)depth;
-    (void)ts_ms;
-    (void)cts_ms;
-    (void)recv_ms;
-    (void)userdata;
-    ck_assert(json_member(data, "u", &bids));
-    LOCKED(seen.books++; seen.snapshots += is_snapshot);
-}
-
-static void on_book_gap(enum category category, const char *symbol, int depth, void *userdata)
-{
-    (void)category;
-    (void)symbol;
-    (void)depth;
-    (void)userdata;
-    LOCKED(seen.gaps++);
-}
-
-static const struct stream_callbacks callbacks = { .on_link = on_link,
-                                                   .on_private_up = on_up,
-                                                   .on_private_down = on_down,
-                                                   .on_order = on_order,
-                                                   .on_fill = on_fill,
-                                                   .on_ticker = on_ticker,
-                                                   .on_book = on_book,
-                                                   .on_book_gap = on_book_gap };
-
-/* Waits until `condition` (read under the lock) holds. */
-#define WAIT_MS(condition, limit_ms)                                                               \
-    do {                                                                                           \
-        int64_t until_ms = clock_mono_ms() + (limit_ms);                                           \
-        bool holds = false;                                                                        \
-                                                                                                   \
-        while (!holds && clock_mono_ms() < until_ms) {                                             \
-            LOCKED(holds = (condition));                                                           \
-            if (!holds)                                                                            \
-                usleep(1000);                                                                      \
-        }                                                                                          \
-        ck_assert_msg(holds, "within %d ms: %s", (int)(limit_ms), #condition);                     \
-    } while (0)
-#define WAIT(condition) WAIT_MS(condition, 5000)
-
-#define HOLDS(condition)                                                                           \
-    do {                                                                                           \
-        bool holds;                                                                                \
-                                                                                                   \
-        LOCKED(holds = (condition));                                                               \
-        ck_assert_msg(holds, "%s", #condition);                                                    \
-    } while (0)
-
-/* --- the stream under test --- */
-
-static const struct stream_times quick = { .connect_timeout_ms = 500,
-                                           .login_timeout_ms = 500,
-                                           .ping_every_ms = 20000,
-                                           .pong_timeout_ms = 300,
-                                           .stale_after_ms = 60000,
-                                           .backoff_min_ms = 20,
-                                           .backoff_max_ms = 100,
-                                           .linger_ms = 150 };
-
-static struct ws_server server;
-static struct stream *stream;
-static struct market *market;
-static struct clock_sync *clock_sync;
-static struct signer *signer;
-static struct stream_times times;
-static char url[64];
-
-static void begin(bool is_private, const char *scheme, const char *ca_file)
-{
-    struct stream_config config = { .public_url = url,
-                                    .private_url = url,
-                                    .ca_file = ca_file,
-                                    .times = &times,
-                                    .callbacks = &callbacks };
-    struct error error = { .text = "" };
-
-    (void)snprintf(url, sizeof(url), "%s:%d", scheme, server.port);
-    market = market_create();
-    clock_sync = clock_sync_create();
-    ck_assert_int_eq(signer_create_hmac(&signer, KEY, SECRET, NULL), ERR_NONE);
-    config.market = market;
-    config.clock = clock_sync;
-    config.signer = is_private ? signer : NULL;
-    ck_assert_msg(stream_start(&stream, &config, &error) == ERR_NONE, "%s", error.text);
-}
-
-static void begin_plain(bool is_private)
-{
-    ws_server_start(&server, NULL, NULL);
-    begin(is_private, "ws://127.0.0.1", NULL);
-}
-
-static void reset(void)
-{
-    LOCKED(memset((char *)&seen + offsetof(struct seen, states), 0,
-                  sizeof(seen) - offsetof(struct seen, states)));
-    memset(&server, 0, sizeof(server));
-    times = quick;
-}
-
-static void end(void)
-{
-    int64_t began_ms = clock_mono_ms();
-
-    stream_stop(stream);
-    ck_assert_int_lt(clock_mono_ms() - began_ms, 1000);
-    stream = NULL;
-    ws_server_stop(&server);
-    market_destroy(market);
-    clock_sync_destroy(clock_sync);
-    signer_destroy(signer);
-}
-
-static enum link_state state_of(enum stream_link link)
-{
-    struct link_status status;
-
-    stream_link_status(stream, link, &status);
-    return status.state;
-}
-
-static void send_fixture(const char *path, const char *name)
-{
-    size_t bytes;
-    char *text = fixture(name, &bytes);
-
-    ck_assert(ws_server_send(&server, path, text));
-    free(text);
-}
+#include "tests/test_stream_kit.h"
 
 /* --- private --- */
 
@@ -252,7 +40,9 @@ START_TEST(it_logs_in_and_subscribes)
     send_fixture("private", "ws_execution_two_fills_one_frame");
     send_fixture("private", "ws_position_flat");
     send_fixture("private", "ws_wallet");
-    WAIT(seen.orders == 1 && seen.fills == 2);
+    WAIT(seen.orders == 1 && seen.fills == 2 && seen.positions == 1 && seen.wallets == 1);
+    HOLDS(strcmp(seen.position.symbol, "BTCUSDT") == 0 && seen.position.position_idx == 2);
+    HOLDS(seen.position.side == SIDE_NONE && seen.position.seq == 8327597863);
     HOLDS(strcmp(seen.order.link, "bridge-0001") == 0);
     HOLDS(strcmp(seen.fill.exec_id, "0ab1bdf7-4219-438b-b30a-32ec863018f8") == 0);
     end();
@@ -702,6 +492,17 @@ START_TEST(what_cannot_be_wanted_is_refused)
                      ERR_INVALID);
     ck_assert_int_eq(stream_want(stream, STREAM_TICKER, CATEGORY_LINEAR, "", 0), ERR_INVALID);
     ck_assert_int_eq(stream_touch(stream, STREAM_TICKER, CATEGORY_LINEAR, "A\"B", 0), ERR_INVALID);
+    ck_assert_int_eq(stream_want(stream, STREAM_CANDLES, CATEGORY_OPTION, "BTC-1-C", CANDLE_1M),
+                     ERR_INVALID);
+    ck_assert_int_eq(stream_want(stream, STREAM_CANDLES, CATEGORY_SPOT, "BTCUSDT", -1),
+                     ERR_INVALID);
+    ck_assert_int_eq(
+        stream_want(stream, STREAM_CANDLES, CATEGORY_SPOT, "BTCUSDT", CANDLE_INTERVAL_COUNT),
+        ERR_INVALID);
+    ck_assert_int_eq(stream_want(stream, STREAM_LIQUIDATIONS, CATEGORY_SPOT, "BTCUSDT", 0),
+                     ERR_INVALID);
+    ck_assert_int_eq(stream_want(stream, STREAM_LIQUIDATIONS, CATEGORY_OPTION, "BTC-1-C", 0),
+                     ERR_INVALID);
     end();
 }
 END_TEST
@@ -804,7 +605,7 @@ START_TEST(what_cannot_start_says_why)
     struct stream_config config = { .public_url = "http://127.0.0.1:1",
                                     .private_url = "ws://127.0.0.1:1",
                                     .times = &quick,
-                                    .callbacks = &callbacks };
+                                    .callbacks = told };
     struct error error = { .text = "" };
     struct stream *none;
 

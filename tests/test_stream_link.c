@@ -40,7 +40,13 @@ static void want(const char *name)
     struct link_topic *topic = link_want(&link_, name);
 
     ck_assert_ptr_nonnull(topic);
-    topic->kind = strncmp(name, "orderbook", 9) == 0 ? STREAM_BOOK : STREAM_TICKER;
+    topic->kind = STREAM_TICKER;
+    if (strncmp(name, "orderbook", 9) == 0)
+        topic->kind = STREAM_BOOK;
+    if (strncmp(name, "publicTrade", 11) == 0)
+        topic->kind = STREAM_TRADES;
+    if (strncmp(name, "kline", 5) == 0)
+        topic->kind = STREAM_CANDLES;
 }
 
 #define ACK     "{\"success\":true,\"op\":\"subscribe\"}"
@@ -270,6 +276,52 @@ START_TEST(mute_is_stale_then_rebuilt_and_ever_more_patient)
     ck_assert_int_eq(link_state(&link_), LINK_CONNECTED);
     ck_assert_int_eq(link_tick(&link_, now_ms + 10000), LINK_DO_NOTHING);
     ck_assert_int_eq(link_state(&link_), LINK_STALE); /* as impatient as before */
+    link_deinit(&link_);
+}
+END_TEST
+
+START_TEST(topics_that_may_be_silent_make_no_link_stale)
+{
+    const int64_t hour_ms = 3600000;
+
+    begin(LINK_PUBLIC_LINEAR);
+    want("publicTrade.A");
+    want("kline.1.A");
+    open_and_join();
+    link_.ping_at_ms = INT64_MAX;
+    now_ms += hour_ms;
+    ck_assert_int_eq(link_tick(&link_, now_ms), LINK_DO_NOTHING);
+    ck_assert_int_eq(link_state(&link_), LINK_CONNECTED);
+    ck_assert_int_ge(link_next_ms(&link_, now_ms), now_ms + 1000); /* nor busy */
+    /* From here on it may not be silent; the hour before says nothing. */
+    want("tickers.A");
+    ck_assert_int_eq(say(), LINK_SAY_TEXT);
+    hear(ACK);
+    ck_assert_int_eq(link_tick(&link_, now_ms + 9999), LINK_DO_NOTHING);
+    ck_assert_int_eq(link_state(&link_), LINK_CONNECTED);
+    ck_assert_int_eq(link_tick(&link_, now_ms + 10000), LINK_DO_NOTHING);
+    ck_assert_int_eq(link_state(&link_), LINK_STALE);
+    /* Any frame will do. */
+    link_data(&link_, now_ms + 15000);
+    ck_assert_int_eq(link_tick(&link_, now_ms + 24999), LINK_DO_NOTHING);
+    ck_assert_int_eq(link_state(&link_), LINK_CONNECTED);
+    ck_assert_int_eq(link_tick(&link_, now_ms + 35000), LINK_DO_CLOSE);
+    ck_assert_str_eq(link_.why, "mute");
+    link_deinit(&link_);
+}
+END_TEST
+
+START_TEST(a_silent_link_without_pongs_is_given_up)
+{
+    begin(LINK_PUBLIC_LINEAR);
+    want("publicTrade.A");
+    open_and_join();
+    now_ms += 20000;
+    ck_assert_int_eq(say(), LINK_SAY_TEXT);
+    ck_assert_ptr_nonnull(strstr(said, "ping"));
+    ck_assert_int_eq(link_tick(&link_, now_ms + 9999), LINK_DO_NOTHING);
+    ck_assert_int_eq(link_tick(&link_, now_ms + 10000), LINK_DO_CLOSE);
+    ck_assert_str_eq(link_.why, "no pong");
     link_deinit(&link_);
 }
 END_TEST
@@ -552,6 +604,8 @@ int main(void)
     tcase_add_test(tcase, pings_go_each_twenty_seconds);
     tcase_add_test(tcase, a_paused_link_waits_for_no_pong);
     tcase_add_test(tcase, mute_is_stale_then_rebuilt_and_ever_more_patient);
+    tcase_add_test(tcase, topics_that_may_be_silent_make_no_link_stale);
+    tcase_add_test(tcase, a_silent_link_without_pongs_is_given_up);
     tcase_add_test(tcase, a_request_has_ten_topics_and_one_is_in_flight);
     tcase_add_test(tcase, a_refused_request_is_asked_one_by_one);
     tcase_add_test(tcase, option_sockets_name_what_they_refuse);

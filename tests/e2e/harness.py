@@ -1,4 +1,5 @@
 """Starts the real bridge and the real simulated exchange on free ports, and talks to them."""
+import glob
 import http.client
 import json
 import os
@@ -11,18 +12,46 @@ import tempfile
 import threading
 import time
 import unittest
+import warnings
+
+import document
 
 BRIDGE = os.environ.get("BRIDGE", "build/dev/bybit-bridge")
 KEY, SECRET = "SIMKEY0001", "sim-secret-canary-5f1c9e"
 START_S = 20
 
 
+SIM_PORTS = set()  # the simulated exchange knows the key, and may say it
+
+
+def check_canaries(places, canaries):
+    """No secret is in any of the places, which are bytes by name (G22, G23)."""
+    for name, content in places.items():
+        for canary in canaries:
+            if canary.encode() in content:
+                raise AssertionError("the canary %s... is in %s" % (canary[:6], name))
+
+
+def read_places(paths):
+    """The content of those files that can be read."""
+    places = {}
+    for path in paths:
+        try:
+            with open(path, "rb") as file:
+                places[path] = file.read()
+        except OSError:
+            pass  # gone, or closed to us too
+    return places
+
+
 class Process:
-    """A child whose stdout says a port, and whose stderr is kept."""
+    """A child whose stdout says a port, and whose stderr is kept. When it ends, no secret may be found in what it left."""
 
     def __init__(self, args, env=None, pattern=r"http://[^ ]*?:(\d+)"):
         environment = {k: v for k, v in os.environ.items() if not k.startswith("BYBIT_")}
         environment.update(env or {})
+        self.args, self.env = list(args), environment
+        self.canaries = [SECRET, KEY]  # tests add their tokens
         self.stderr_path = tempfile.NamedTemporaryFile(prefix="bridge-stderr-", delete=False).name
         with open(self.stderr_path, "wb") as log:
             self.child = subprocess.Popen([BRIDGE, *args], stdout=subprocess.PIPE, stderr=log, env=environment)
@@ -41,6 +70,10 @@ class Process:
         if self.port is None:
             self.child.wait(timeout=10)
             raise AssertionError("%s did not start: %s" % (args, self.stderr()))
+        if args and args[0] == "sim":
+            SIM_PORTS.add(self.port)
+        else:
+            SIM_PORTS.discard(self.port)
         threading.Thread(target=self._drain, daemon=True).start()
 
     def _drain(self):
@@ -54,16 +87,35 @@ class Process:
         with open(self.stderr_path, "rb") as log:
             return log.read().decode(errors="replace")
 
+    def check_running(self):
+        """The command line and the environment, while they can be read."""
+        if self.child.poll() is None:
+            check_canaries(read_places("/proc/%d/%s" % (self.child.pid, name) for name in ("cmdline", "environ")),
+                           self.canaries)
+
+    def check_left(self):
+        """What it wrote: its output, and the journal with its WAL."""
+        places = {"stderr": self.stderr().encode(), "stdout": self.stdout.encode()}
+        if "--journal" in self.args:
+            places.update(read_places(glob.glob(self.args[self.args.index("--journal") + 1] + "*")))
+        if "XDG_STATE_HOME" in self.env:
+            places.update(read_places(glob.glob(os.path.join(self.env["XDG_STATE_HOME"], "bybit-bridge", "*"))))
+        check_canaries(places, self.canaries)
+
     def kill(self):
         """As a crash would: no clean-up."""
+        self.check_running()
         self.child.kill()
         self.child.wait(timeout=10)
+        self.check_left()
 
     def stop(self, expect=0):
+        self.check_running()
         if self.child.poll() is None:
             self.child.send_signal(signal.SIGTERM)
         code = self.child.wait(timeout=15)
         text = self.stderr()
+        self.check_left()
         os.unlink(self.stderr_path)
         self.child.stdout.close()
         if code != expect or "ERROR: " in text or "WARNING: ThreadSanitizer" in text or "runtime error" in text:
@@ -93,9 +145,36 @@ def request(port, method, path, body=None, headers=None, timeout=20):
     try:
         connection.request(method, path, body=body, headers=headers)
         reply = connection.getresponse()
-        return Answer(reply.status, {k.lower(): v for k, v in reply.getheaders()}, reply.read().decode())
+        answer = Answer(reply.status, {k.lower(): v for k, v in reply.getheaders()}, reply.read().decode())
+        if port not in SIM_PORTS:
+            check_canaries({"the reply to " + path: (answer.body + str(reply.getheaders())).encode()}, [SECRET, KEY])
+        document.check(method, path, answer.status, answer.headers, answer.body)
+        return answer
     finally:
         connection.close()
+
+
+def as_user(uid, work):
+    """What `work` returns (a text) in a child process of that user. For tests that run as root."""
+    receive, send = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            warnings.simplefilter("ignore")  # about what the child leaves open
+            os.close(receive)
+            os.setgroups([])
+            os.setgid(uid)
+            os.setuid(uid)
+            os.write(send, work().encode())
+        except BaseException as error:
+            os.write(send, type(error).__name__.encode())
+        finally:
+            os._exit(0)
+    os.close(send)
+    with os.fdopen(receive, "rb") as said:
+        text = said.read().decode()
+    os.waitpid(child, 0)
+    return text
 
 
 class Feed:
@@ -103,6 +182,7 @@ class Feed:
 
     def __init__(self, port, topics, after=None, last_id=None):
         self.events = []
+        self.undescribed = None  # the first event that openapi.yaml does not describe
         self.ended = threading.Event()
         path = "/stream?topics=" + topics + ("&after=" + after if after else "")
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
@@ -123,6 +203,7 @@ class Feed:
                 if line == "":
                     if "data" in event:
                         event["data"] = json.loads(event["data"])
+                        self._check(event)
                         self.events.append(event)
                     event = {}
                 elif not line.startswith(":"):
@@ -131,6 +212,12 @@ class Feed:
         except (OSError, ValueError, http.client.HTTPException, AttributeError):
             pass
         self.ended.set()
+
+    def _check(self, event):
+        try:
+            document.check_event(event["event"], event["data"])
+        except document.Undescribed as error:
+            self.undescribed = self.undescribed or error
 
     def wait(self, wanted, timeout=15):
         """The first event that `wanted` accepts."""
@@ -141,6 +228,8 @@ class Feed:
                 if wanted(self.events[seen]):
                     return self.events[seen]
                 seen += 1
+            if self.undescribed:
+                raise self.undescribed
             time.sleep(0.01)
         raise AssertionError("no such event; got %s" % [e for e in self.events][-20:])
 
@@ -154,6 +243,8 @@ class Feed:
             pass
         self.ended.wait(5)
         self.connection.close()
+        if self.undescribed:
+            raise self.undescribed
 
 
 def until(check, timeout=15, every=0.05):

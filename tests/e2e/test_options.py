@@ -1,4 +1,4 @@
-"""The options that say who may call and where the account is: each value as read, shown or refused."""
+"""The options of the gate: what they take, what they refuse, what --print-config shows of them."""
 import os
 import shutil
 import subprocess
@@ -7,12 +7,7 @@ import unittest
 
 from harness import BRIDGE
 
-
-def run(*args, env=None):
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("BYBIT_")}
-    environment.update(env or {})
-    done = subprocess.run([BRIDGE, *args], capture_output=True, timeout=30, env=environment, text=True)
-    return done.returncode, done.stdout, done.stderr
+TOKEN = "option-token-canary-2b9d"
 
 
 class Options(unittest.TestCase):
@@ -20,73 +15,98 @@ class Options(unittest.TestCase):
         self.folder = tempfile.mkdtemp(prefix="bridge-options-")
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
 
-    def shown(self, *args, env=None):
-        code, out, err = run("--print-config", *args, env=env)
-        self.assertEqual(code, 0, err)
-        return dict(line.split(" = ", 1) for line in out.splitlines() if " = " in line)
+    def run_with(self, *options, env=None):
+        done = subprocess.run([BRIDGE, *options, "--print-config"], capture_output=True, text=True, timeout=20,
+                              env={"HOME": self.folder, "PATH": os.environ["PATH"], **(env or {})})
+        self.assertNotIn(TOKEN, done.stdout + done.stderr)
+        return done
 
-    def token(self, text="0123456789abcdef0123456789abcdef", mode=0o600):
-        path = os.path.join(self.folder, "token")
-        with open(path, "w", encoding="ascii") as file:
-            file.write(text + "\n")
+    def shown(self, name, *options, env=None):
+        done = self.run_with(*options, env=env)
+        self.assertEqual(done.returncode, 0, done)
+        return dict(line.split(" = ", 1) for line in done.stdout.splitlines() if " = " in line)[name]
+
+    def refused(self, words, *options, env=None):
+        done = self.run_with(*options, env=env)
+        self.assertEqual(done.returncode, 78, done)
+        for word in (words,) if isinstance(words, str) else words:
+            self.assertIn(word, done.stderr)
+
+    def file(self, name, text, mode=0o600):
+        path = os.path.join(self.folder, name)
+        with open(path, "w", encoding="latin1") as file:
+            file.write(text)
         os.chmod(path, mode)
         return path
 
-    def test_each_site_has_its_hosts(self):
-        for site, rest in (("global", "api.bybit.com"), ("nl", "api.bybit.nl"), ("tr", "api.bybit.tr"),
-                           ("kz", "api.bybit.kz"), ("ge", "api.bybitgeorgia.ge"), ("ae", "api.bybit.ae"),
-                           ("eu", "api.bybit.eu"), ("id", "api.bybit.id"), ("jp", "api.manepa.jp"),
-                           ("bytick", "api.bytick.com")):
-            shown = self.shown("--env", "mainnet", "--site", site)
-            self.assertEqual((shown["site"], shown["rest-url"]), (site, "https://" + rest))
-            self.assertTrue(shown["ws-url"].startswith("wss://stream."))
-        self.assertEqual(self.shown("--env", "testnet", "--site", "jp")["rest-url"], "https://api-testnet.manepa.jp")
+    def test_allow_uid(self):
+        self.assertEqual(self.shown("allow-uid"), "")
+        self.assertEqual(self.shown("allow-uid", "--allow-uid", "1000", "--allow-uid", "0"), "1000 0")
+        self.assertEqual(self.shown("allow-uid", "--allow-uid", "1000", "--allow-uid", "any"), "any")
+        self.assertEqual(self.shown("allow-uid", env={"BYBIT_BRIDGE_ALLOW_UID": "any"}), "any")
+        for bad in ("", "-1", "root", "4294967295", "4294967296", "99999999999999999999", "1000 ", "0x10", "ANY", "1,2"):
+            self.refused("allow-uid", "--allow-uid", bad)
+        self.refused("at most 16", *["--allow-uid=%d" % n for n in range(17)])
 
-    def test_switches_come_from_flags_environment_and_file(self):
-        path = os.path.join(self.folder, "bridge.conf")
-        with open(path, "w", encoding="ascii") as file:
-            file.write("read-only = yes\nlog-format = json\nallow-uid = 1000\n")
-        self.assertEqual(self.shown()["read-only"], "false")
-        self.assertEqual(self.shown("--read-only")["read-only"], "true")
-        shown = self.shown("--config", path)
-        self.assertEqual((shown["read-only"], shown["log-format"], shown["allow-uid"]), ("true", "json", "1000"))
-        shown = self.shown("--config", path, env={"BYBIT_BRIDGE_READ_ONLY": "false", "BYBIT_BRIDGE_ALLOW_UID": "any"})
-        self.assertEqual((shown["read-only"], shown["allow-uid"]), ("false", "any"))
+    def test_allow_path(self):
+        for path in ("/v5/asset/withdraw/create", "/v5/p2p/oss/upload_file"):
+            self.assertEqual(self.shown("allow-path", "--allow-path", path), path)
+        self.refused(("documents no such path", "nearest: /v5/asset/withdraw/create"), "--allow-path", "/v5/asset/withdraw/creat")
+        for bad in ("/v5/nothing/at/all", "/v5/", "/v5/asset", "/v5/asset/withdraw/create/", "/v5/asset/*", "asset/withdraw/create",
+                    "https://api.bybit.com/v5/order/create", "/v5/asset/withdraw/create?x=1", ""):
+            self.refused("allow-path", "--allow-path", bad)
 
-    def test_tokens_are_never_shown(self):
-        path = self.token("tell-nobody-this-token-canary")
-        code, out, err = run("--print-config", "--token-file", path)
-        self.assertEqual(code, 0, err)
-        self.assertIn("token-file = " + path, out)
-        self.assertNotIn("canary", out + err)
+    def test_unix_socket(self):
+        self.assertEqual(self.shown("unix-socket", "--unix-socket", "/run/x/s"), "/run/x/s")
+        for bad in ("", "relative/s", "/" + "a" * 101):
+            self.refused("unix-socket", "--unix-socket", bad)
 
-    def test_another_address_needs_a_token(self):
-        code, _, err = run("--listen", "0.0.0.0:0")
-        self.assertEqual(code, 78)
-        self.assertIn("--token-file", err)
-        self.assertEqual(run("--print-config", "--listen", "0.0.0.0:0", "--token-file", self.token())[0], 0)
+    def test_switches(self):
+        for name in ("read-only", "dashboard-trading", "allow-withdraw-key"):
+            variable = "BYBIT_BRIDGE_" + name.upper().replace("-", "_")
+            self.assertEqual(self.shown(name), "false")
+            self.assertEqual(self.shown(name, "--" + name), "true")
+            for word, meant in (("1", "true"), ("yes", "true"), ("off", "false"), ("false", "false")):
+                self.assertEqual(self.shown(name, env={variable: word}), meant)
+            self.refused("true or false", env={variable: "maybe"})
 
-    def test_wrong_values_are_refused_with_what_to_do(self):
-        short = self.token("short")
-        cases = [(("--token-file", short), 78, "openssl rand")]
-        for args, code, said in cases + [
-                (("--site", "us"), 78, "global"),
-                (("--env", "demo", "--site", "tr"), 78, "no such site"),
-                (("--unix-socket", "relative.sock"), 78, "absolute"),
-                (("--unix-socket", "/" + "a" * 120), 78, "100"),
-                (("--allow-uid", "root"), 78, "id -u"),
-                (("--allow-uid", "-1"), 78, "id -u"),
-                (("--allow-uid", "4294967295"), 78, "id -u"),
-                (("--allow-path", "/orders"), 78, "/v5/"),
-                (("--trade-origin", "http://localhost:3000/"), 78, "slash"),
-                (("--log-format", "xml"), 78, "text or json"),
-                (("--token-file", "/nonexistent"), 78, "nonexistent")]:
-            got, _, err = run("--print-config", *args)
-            self.assertEqual(got, code, (args, err))
-            self.assertIn(said, err, args)
-        code, _, err = run("--print-config", "--token-file", self.token(mode=0o644))
-        self.assertEqual(code, 78)
-        self.assertIn("chmod 600", err)
+    def test_origins(self):
+        for option in ("trade-origin", "allow-origin"):
+            self.assertEqual(self.shown(option, "--" + option, "https://desk.example:8443"), "https://desk.example:8443")
+            for bad in ("desk.example", "https://", "https://desk.example/", "https://u@desk.example", "null", "*", "https://*", ""):
+                self.refused(option, "--" + option, bad)
+
+    def test_g22_token_files_that_others_can_read_or_change_are_refused(self):
+        good = self.file("good", TOKEN + "\n")
+        self.assertEqual(self.shown("token-file", "--token-file", good), good)
+        for mode in (0o644, 0o640, 0o620, 0o602, 0o666):
+            self.refused("chmod 600", "--token-file", self.file("open", TOKEN, mode))
+        link = os.path.join(self.folder, "link")
+        os.symlink(good, link)
+        pipe = os.path.join(self.folder, "pipe")
+        os.mkfifo(pipe, 0o600)
+        for bad in (link, pipe, self.folder, os.path.join(self.folder, "nothing"), "/dev/null"):
+            for option in ("--token-file", "--read-token-file", "--admin-token-file"):
+                self.refused(bad, option, bad)
+        if os.geteuid() == 0:
+            other = self.file("other", TOKEN)
+            os.chown(other, 65534, 65534)
+            self.refused(other, "--token-file", other)
+
+    def test_g13_what_is_no_token_is_refused(self):
+        for text in ("", "\n", "short", "x" * 257, "two words of a token", "a-token-with-\ttab-in-it", TOKEN + "\nsecond line",
+                     "token-with-\xe9-accent-0123"):
+            self.refused("a token is one line" if text.strip() else "is empty", "--token-file", self.file("token", text))
+        one, two = self.file("one", TOKEN), self.file("two", TOKEN + "\n")
+        for options in (("--token-file", one, "--read-token-file", two), ("--token-file", one, "--admin-token-file", two),
+                        ("--read-token-file", one, "--admin-token-file", one)):
+            self.refused("the same token", *options)
+
+    def test_g01_addresses_that_others_can_reach_need_a_token(self):
+        token = self.file("token", TOKEN)
+        for address in ("0.0.0.0:1", "[::]:1", "192.0.2.1:1"):
+            self.refused("needs a token", "--listen", address)
+            self.assertEqual(self.shown("listen", "--listen", address, "--read-token-file", token), address)
 
 
 if __name__ == "__main__":

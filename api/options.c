@@ -1,0 +1,268 @@
+#include "api/options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/endpoints.h"
+#include "api/errors.h"
+#include "api/market.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "bybit/requests.h"
+
+#define GOOD_MS       3600000
+#define GOOD_EMPTY_MS 60000 /* a coin without options may get some */
+#define RETRY_MS      60000 /* old ones are served on when they can't be loaded anew */
+#define TIME_MS       4500  /* for all pages: the read itself comes after them */
+#define SHARED_MS     1000
+#define PAGES_MAX     20
+#define ITEMS_MAX     20000
+#define CURSOR_MAX    512
+
+struct options_load {
+    const struct api *api;
+    struct api_call *call;
+    char base[COIN_MAX];
+    int64_t deadline_ms; /* monotonic */
+    struct instrument *items;
+    size_t count;
+    size_t capacity;
+    int pages;
+    char cursor[CURSOR_MAX];
+};
+
+static void load_free(struct options_load *load)
+{
+    free(load->items);
+    free(load);
+}
+
+/* Symbols of the coin are known, and new enough (`any`: or not). */
+static bool is_loaded(const struct api *api, const char *base, bool any)
+{
+    const struct instruments *all = instruments_newest(api->instruments);
+    const struct option_coin *coin = all ? instruments_option_coin(all, base) : NULL;
+    bool loaded = coin && (any || clock_mono_ms() < coin->good_until_ms);
+
+    instruments_unref(all);
+    return loaded;
+}
+
+static void run_again(struct options_load *load)
+{
+    const struct api *api = load->api;
+    struct api_call *call = load->call;
+
+    load_free(load);
+    call->endpoint->handle(api, call);
+}
+
+static bool publish(const struct options_load *load, const struct instruments *old)
+{
+    struct option_coin coin = { .as_of_ms = clock_wall_ms(),
+                                .good_until_ms =
+                                    clock_mono_ms() + (load->count ? GOOD_MS : GOOD_EMPTY_MS) };
+    struct instruments *made = NULL;
+
+    if (!text_copy(coin.base, sizeof(coin.base), load->base))
+        made = instruments_with_options(old, &coin, load->items, load->count);
+    if (made)
+        instruments_publish(load->api->instruments, made);
+    return made != NULL;
+}
+
+/* Old ones are better than none: they are kept, and the next try is put off. */
+static bool keep_old(const struct options_load *load)
+{
+    const struct instruments *all = instruments_newest(load->api->instruments);
+    const struct option_coin *known = all ? instruments_option_coin(all, load->base) : NULL;
+    struct option_coin coin;
+    struct instruments *made = NULL;
+    struct instrument *items = NULL;
+    size_t count = 0;
+
+    if (known) {
+        items = calloc(instruments_count(all) + 1, sizeof(*items));
+        coin = *known;
+        coin.good_until_ms = clock_mono_ms() + RETRY_MS;
+        for (size_t i = 0; items && i < instruments_count(all); i++) {
+            const struct instrument *item = instruments_at(all, i);
+
+            if (item->category == CATEGORY_OPTION && strcmp(item->base, load->base) == 0)
+                items[count++] = *item;
+        }
+        if (items)
+            made = instruments_with_options(all, &coin, items, count);
+    }
+    if (made)
+        instruments_publish(load->api->instruments, made);
+    free(items);
+    instruments_unref(all);
+    return made != NULL;
+}
+
+static void load_fail(struct options_load *load, const char *why)
+{
+    const struct api_problem_more more = { .retry_after_ms = 1000 };
+    char safe[LOG_SAFE_MAX];
+
+    log_warn("api: options of %s not loaded: %s", load->base, log_safe(why, safe));
+    if (keep_old(load)) {
+        run_again(load);
+        return;
+    }
+    api_fail(load->call, &more, "upstream_failed", "the option symbols of %s can't be loaded: %s",
+             load->base, why);
+    load_free(load);
+}
+
+static void load_complete(struct options_load *load)
+{
+    const struct instruments *old = instruments_newest(load->api->instruments);
+    bool vanished = load->count == 0 && is_loaded(load->api, load->base, true);
+    bool published = !vanished && publish(load, old);
+
+    instruments_unref(old);
+    if (vanished)
+        load_fail(load, "the list is empty, and was not before");
+    else if (!published)
+        load_fail(load, "out of memory");
+    else
+        run_again(load);
+}
+
+/* --- pages --- */
+
+static bool load_add(struct options_load *load, const struct instrument *item)
+{
+    if (load->count == ITEMS_MAX)
+        return false;
+    if (load->count == load->capacity) {
+        size_t capacity = load->capacity ? load->capacity * 2 : 256;
+        struct instrument *items = realloc(load->items, capacity * sizeof(*items));
+
+        if (!items)
+            return false;
+        load->items = items;
+        load->capacity = capacity;
+    }
+    load->items[load->count++] = *item;
+    return true;
+}
+
+/* Symbols that can't be read are left out, as with the other categories: they can't be asked for
+ * then. NULL, or why the page is not usable. */
+static const char *read_page(struct options_load *load, const struct json *list)
+{
+    struct json_walk walk = json_walk(list);
+    struct instrument instrument;
+    struct json item;
+
+    while (json_next(&walk, NULL, &item)) {
+        if (!instrument_read(&instrument, &item, CATEGORY_OPTION, NULL) &&
+            strcmp(instrument.base, load->base) == 0 && !load_add(load, &instrument))
+            return "there are too many of them";
+    }
+    return NULL;
+}
+
+static void ask_page(struct options_load *load);
+
+static const char *next_page(struct options_load *load, const struct envelope *envelope, bool *more)
+{
+    char cursor[CURSOR_MAX];
+
+    if (json_member_text(&envelope->result, "nextPageCursor", cursor, sizeof(cursor)))
+        return "the cursor is not usable";
+    *more = cursor[0] != '\0';
+    if (*more && (strcmp(cursor, load->cursor) == 0 || ++load->pages == PAGES_MAX))
+        return "the pages do not end";
+    memcpy(load->cursor, cursor, sizeof(cursor));
+    return NULL;
+}
+
+static const char *take_page(struct options_load *load, const struct rest_answer *answer,
+                             bool *more)
+{
+    struct envelope envelope;
+    struct json list;
+    const char *why;
+
+    if (!answer->answered)
+        return answer->error.text[0] ? answer->error.text : "no answer in time";
+    if (answer->http_status != 200 ||
+        message_envelope(&envelope, answer->body, answer->body_bytes, NULL))
+        return "the exchange's answer is unreadable";
+    if (envelope.ret_code != 0)
+        return "the exchange refused";
+    (void)json_member(&envelope.result, "list", &list);
+    why = read_page(load, &list);
+    return why ? why : next_page(load, &envelope, more);
+}
+
+static void on_page(const struct rest_answer *answer, int64_t as_of_ms, void *userdata)
+{
+    struct options_load *load = userdata;
+    bool more = false;
+    const char *why;
+
+    (void)as_of_ms;
+    if (is_loaded(load->api, load->base, false)) {
+        run_again(load); /* another call was faster */
+        return;
+    }
+    why = take_page(load, answer, &more);
+    if (why)
+        load_fail(load, why);
+    else if (more)
+        ask_page(load);
+    else
+        load_complete(load);
+}
+
+static void ask_page(struct options_load *load)
+{
+    char query[CURSOR_MAX * 3 + 64];
+    struct text text = text_in(query, sizeof(query));
+    int64_t left_ms = load->deadline_ms - clock_mono_ms();
+
+    text_addf(&text, "category=option&baseCoin=%s&limit=1000", load->base);
+    request_add_cursor(&text, load->cursor);
+    if (left_ms <= 0 || !text_fits(&text))
+        load_fail(load, left_ms <= 0 ? "it takes too long" : "the cursor is too long");
+    else if (reads_get(load->api->reads, ROUTE_INSTRUMENTS, CATEGORY_OPTION, query, (int)left_ms,
+                       SHARED_MS, on_page, load))
+        load_fail(load, "too many reads wait for the exchange");
+}
+
+static bool are_symbols_loaded(const struct api *api)
+{
+    const struct instruments *all = instruments_newest(api->instruments);
+
+    instruments_unref(all);
+    return all != NULL;
+}
+
+/* Nothing to wait for is also what can't be a coin, and a bridge that knows no symbols yet: the
+ * look-up says so. */
+bool options_wait(const struct api *api, struct api_call *call, const char *symbol)
+{
+    struct options_load *load;
+    char base[COIN_MAX];
+
+    if (text_copy_n(base, sizeof(base), symbol, strcspn(symbol, "-")) || !base[0] ||
+        strchr(base, '.') || !are_symbols_loaded(api) || is_loaded(api, base, false))
+        return false;
+    load = calloc(1, sizeof(*load));
+    if (!load) {
+        api_fail(call, NULL, "busy", "out of memory");
+        return true;
+    }
+    load->api = api;
+    load->call = call;
+    load->deadline_ms = clock_mono_ms() + TIME_MS;
+    memcpy(load->base, base, sizeof(base));
+    ask_page(load);
+    return true;
+}

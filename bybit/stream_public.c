@@ -1,0 +1,289 @@
+/* Frames of the public links, and what of them was lost (PROTOCOL section 15). */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "bybit/stream_parts.h"
+
+/* --- gaps --- */
+
+static void tell_gap_of(const struct stream_config *config, const struct link_topic *topic,
+                        enum category category, const char *symbol, int64_t from_ms, int64_t to_ms)
+{
+    const struct stream_gap gap = { .kind = topic->kind,
+                                    .category = category,
+                                    .symbol = symbol,
+                                    .depth = topic->depth,
+                                    .from_ms = from_ms,
+                                    .to_ms = to_ms };
+
+    if (config->callbacks->on_gap)
+        config->callbacks->on_gap(&gap, config->userdata);
+}
+
+static bool shares_topic(const struct want *want, const struct link_topic *topic)
+{
+    char name[LINK_TOPIC_BYTES];
+
+    return want->kind == topic->kind && want->category == CATEGORY_OPTION &&
+           want_topic(want, name, sizeof(name)) && strcmp(name, topic->name) == 0;
+}
+
+static void tell_gap(struct upstream *upstream, const struct link_topic *topic, int64_t from_ms,
+                     int64_t to_ms)
+{
+    const struct stream *stream = upstream->stream;
+    enum category category = upstream_category(upstream);
+
+    if (topic->kind != STREAM_TRADES || category != CATEGORY_OPTION) {
+        tell_gap_of(&stream->config, topic, category, topic->symbol, from_ms, to_ms);
+        return;
+    }
+    for (size_t i = 0; i < stream->listed_count; i++) {
+        if (shares_topic(&stream->listed[i], topic))
+            tell_gap_of(&stream->config, topic, category, stream->listed[i].symbol, from_ms, to_ms);
+    }
+}
+
+/* Until when the topic was whole: until the link's last frame, or until it was subscribed. */
+static int64_t whole_until_ms(const struct upstream *upstream, const struct link_topic *topic)
+{
+    int64_t data_ms = upstream->status.last_data_ms;
+
+    return data_ms > topic->live_since_ms ? data_ms : topic->live_since_ms;
+}
+
+void tell_lost(struct upstream *upstream)
+{
+    for (size_t i = 0; i < upstream->link.topics_count; i++) {
+        struct link_topic *topic = &upstream->link.topics[i];
+        bool was_whole = topic->kind == STREAM_BOOK ? !topic->needs_picture : topic->live;
+
+        if (!was_whole)
+            continue;
+        topic->needs_picture = true;
+        topic->live = false;
+        topic->lost_since_ms = whole_until_ms(upstream, topic);
+        tell_gap(upstream, topic, topic->lost_since_ms, 0);
+    }
+}
+
+void tell_joined(struct upstream *upstream)
+{
+    int64_t now_ms = clock_wall_ms();
+
+    for (size_t i = 0; i < upstream->link.topics_count; i++) {
+        struct link_topic *topic = &upstream->link.topics[i];
+
+        if (topic->kind == STREAM_BOOK || topic->live == (topic->state == TOPIC_ON))
+            continue;
+        topic->live = !topic->live;
+        topic->live_since_ms = now_ms;
+        if (topic->live && topic->lost_since_ms && topic->kind != STREAM_TICKER)
+            tell_gap(upstream, topic, topic->lost_since_ms, now_ms);
+        topic->lost_since_ms = 0;
+    }
+}
+
+/* --- tickers and books --- */
+
+static void take_ticker(struct upstream *upstream, const struct link_topic *topic,
+                        const struct frame *frame, int64_t recv_ms)
+{
+    const struct stream_config *config = &upstream->stream->config;
+    struct ticker ticker;
+
+    if (market_merge_ticker(config->market, upstream_category(upstream), topic->symbol,
+                            &frame->data, frame->is_snapshot, frame->ts_ms, recv_ms, &ticker))
+        count_unreadable(upstream, topic->name);
+    else
+        config->callbacks->on_ticker(&ticker, recv_ms, config->userdata);
+}
+
+/* A spot ticker's bid and ask are those of the depth-1 book. */
+static void take_best(struct upstream *upstream, const struct link_topic *topic, int64_t recv_ms)
+{
+    const struct stream_config *config = &upstream->stream->config;
+    struct market_ticker ticker;
+
+    if (market_ticker(config->market, CATEGORY_SPOT, topic->symbol, &ticker))
+        config->callbacks->on_ticker(&ticker.ticker, recv_ms, config->userdata);
+}
+
+/* Its frames cannot be applied any more: subscribe again. */
+static void lose_book(struct upstream *upstream, struct link_topic *topic, enum book_result result)
+{
+    const struct stream_config *config = &upstream->stream->config;
+    bool passed = topic->jumps_pass;
+    bool had_picture = !topic->needs_picture;
+
+    if (!topic->rejoin)
+        link_rejoin(topic, result == BOOK_JUMPED, clock_mono_ms());
+    if (topic->jumps_pass && !passed) {
+        log_warn("stream: topic=%s: u jumps all the time, applying over jumps from now on",
+                 topic->name);
+        market_let_jumps_pass(config->market, upstream_category(upstream), topic->symbol,
+                              topic->depth);
+    }
+    topic->needs_picture = true;
+    if (had_picture)
+        tell_gap(upstream, topic, upstream->status.last_data_ms, 0);
+}
+
+static bool is_restart(const struct json *data)
+{
+    int64_t u;
+
+    return json_member_int(data, "u", &u) == ERR_NONE && u == 1;
+}
+
+static void take_book(struct upstream *upstream, struct link_topic *topic,
+                      const struct frame *frame, int64_t recv_ms)
+{
+    const struct stream_config *config = &upstream->stream->config;
+    enum category category = upstream_category(upstream);
+    bool is_snapshot = frame->is_snapshot || is_restart(&frame->data);
+    bool needed = topic->needs_picture;
+    enum book_result result =
+        market_apply_book(config->market, category, topic->symbol, topic->depth, &frame->data,
+                          is_snapshot, frame->ts_ms, frame->cts_ms, recv_ms);
+
+    switch (result) {
+    case BOOK_APPLIED:
+    case BOOK_REPEATED:
+        if (is_snapshot)
+            link_has_picture(topic);
+        /* Whoever was told of a gap waits for a snapshot, even for one that repeats what was known.
+         */
+        if (topic->needs_picture || (result == BOOK_REPEATED && !needed))
+            break;
+        config->callbacks->on_book(category, topic->symbol, topic->depth, is_snapshot, &frame->data,
+                                   frame->ts_ms, frame->cts_ms, recv_ms, config->userdata);
+        if (topic->depth == 1 && category == CATEGORY_SPOT)
+            take_best(upstream, topic, recv_ms);
+        break;
+    case BOOK_WAITING:
+        if (topic->picture_due_ms == 0 && topic->state == TOPIC_ON && !topic->rejoin)
+            topic->picture_due_ms = clock_mono_ms() + upstream->stream->times.stale_after_ms;
+        break;
+    case BOOK_JUMPED:
+    case BOOK_BROKEN:
+        lose_book(upstream, topic, result);
+        break;
+    }
+}
+
+/* --- trades, candles, liquidations --- */
+
+/* Options share a topic, so what comes is of all symbols of a base coin. */
+static bool is_trade_wanted(const struct upstream *upstream, const struct link_topic *topic,
+                            const char *symbol)
+{
+    const struct stream *stream = upstream->stream;
+
+    if (upstream_category(upstream) != CATEGORY_OPTION)
+        return strcmp(symbol, topic->symbol) == 0;
+    for (size_t i = 0; i < stream->listed_count; i++) {
+        const struct want *want = &stream->listed[i];
+
+        if (want->kind == STREAM_TRADES && want->category == CATEGORY_OPTION &&
+            strcmp(want->symbol, symbol) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool take_trade(const struct upstream *upstream, const struct link_topic *topic,
+                       const struct json *item, int64_t recv_ms)
+{
+    const struct stream_config *config = &upstream->stream->config;
+    struct public_trade trade;
+
+    if (trade_from_frame(&trade, item, upstream_category(upstream), NULL))
+        return false;
+    if (config->callbacks->on_trade && is_trade_wanted(upstream, topic, trade.symbol))
+        config->callbacks->on_trade(&trade, recv_ms, config->userdata);
+    return true;
+}
+
+static bool take_candle(const struct upstream *upstream, const struct link_topic *topic,
+                        const struct json *item, int64_t recv_ms)
+{
+    const struct stream_config *config = &upstream->stream->config;
+    struct candle candle;
+
+    if (candle_from_frame(&candle, item, NULL))
+        return false;
+    candle.category = upstream_category(upstream);
+    candle.interval = (enum candle_interval)topic->depth;
+    memcpy(candle.symbol, topic->symbol, sizeof(candle.symbol));
+    if (market_put_candle(config->market, &candle, recv_ms))
+        return false;
+    if (config->callbacks->on_candle)
+        config->callbacks->on_candle(&candle, recv_ms, config->userdata);
+    return true;
+}
+
+static bool read_liquidation(struct liquidation *out, const struct json *item)
+{
+    char side[8];
+
+    return !json_member_text(item, "s", out->symbol, sizeof(out->symbol)) &&
+           !json_member_text(item, "S", side, sizeof(side)) && side_parse(side, &out->side) &&
+           out->side != SIDE_NONE && !json_member_decimal(item, "p", &out->price) &&
+           decimal_sign(&out->price) > 0 && !json_member_decimal(item, "v", &out->qty) &&
+           decimal_sign(&out->qty) > 0 && !json_member_int(item, "T", &out->ts_ms);
+}
+
+static bool take_liquidation(const struct upstream *upstream, const struct link_topic *topic,
+                             const struct json *item, int64_t recv_ms)
+{
+    const struct stream_config *config = &upstream->stream->config;
+    struct liquidation liquidation = { .category = upstream_category(upstream) };
+
+    if (!read_liquidation(&liquidation, item) || strcmp(liquidation.symbol, topic->symbol) != 0)
+        return false;
+    if (config->callbacks->on_liquidation)
+        config->callbacks->on_liquidation(&liquidation, recv_ms, config->userdata);
+    return true;
+}
+
+/* One item that cannot be read costs only itself, and is counted. */
+static void take_items(struct upstream *upstream, const struct link_topic *topic,
+                       const struct frame *frame, int64_t recv_ms,
+                       bool (*take)(const struct upstream *upstream, const struct link_topic *topic,
+                                    const struct json *item, int64_t recv_ms))
+{
+    struct json_walk walk = json_walk(&frame->data);
+    struct json item;
+
+    while (json_next(&walk, NULL, &item)) {
+        if (!take(upstream, topic, &item, recv_ms))
+            count_unreadable(upstream, topic->name);
+    }
+}
+
+void take_public(struct upstream *upstream, const struct frame *frame, int64_t recv_ms)
+{
+    struct link_topic *topic = link_find(&upstream->link, frame->topic);
+
+    if (!topic || !topic->wanted)
+        return;
+    switch (topic->kind) {
+    case STREAM_TICKER:
+        take_ticker(upstream, topic, frame, recv_ms);
+        break;
+    case STREAM_BOOK:
+        take_book(upstream, topic, frame, recv_ms);
+        break;
+    case STREAM_TRADES:
+        take_items(upstream, topic, frame, recv_ms, take_trade);
+        break;
+    case STREAM_CANDLES:
+        take_items(upstream, topic, frame, recv_ms, take_candle);
+        break;
+    case STREAM_LIQUIDATIONS:
+        take_items(upstream, topic, frame, recv_ms, take_liquidation);
+        break;
+    }
+}

@@ -1,0 +1,16 @@
+# bridge_find_python(VARIABLE module...): a python3 that has the modules, "" when there is none. The first one in PATH is not
+# always the one that the system's packages are for.
+function(bridge_find_python variable)
+    string(REPLACE ";" ", " names "${ARGN}")
+    find_program(bridge_first_python NAMES python3)
+    foreach(candidate ${bridge_first_python} /usr/bin/python3 /usr/local/bin/python3)
+        if(EXISTS ${candidate})
+            execute_process(COMMAND ${candidate} -c "import ${names}" RESULT_VARIABLE failed OUTPUT_QUIET ERROR_QUIET)
+            if(NOT failed)
+                set(${variable} ${candidate} PARENT_SCOPE)
+                return()
+            endif()
+        endif()
+    endforeach()
+    set(${variable} "" PARENT_SCOPE)
+endfunction()

@@ -1,0 +1,247 @@
+#include "server/hub_publish.h"
+
+#include <stdio.h>
+
+#include "api/events.h"
+#include "base/clock.h"
+#include "base/json.h"
+
+#define TEXT_MAX ((size_t)512 * 1024)
+
+static const char *const words[] = { [STREAM_TICKER] = "ticker",
+                                     [STREAM_BOOK] = "book",
+                                     [STREAM_TRADES] = "trades",
+                                     [STREAM_CANDLES] = "candles",
+                                     [STREAM_LIQUIDATIONS] = "liquidations" };
+
+void hub_topic_name(char out[HUB_TOPIC_MAX], enum stream_kind kind, enum category category,
+                    const char *symbol, int depth)
+{
+    const char *place = category_word(category);
+
+    if (kind == STREAM_BOOK)
+        (void)snprintf(out, HUB_TOPIC_MAX, "%s:%s:%s:%d", words[kind], place, symbol, depth);
+    else if (kind == STREAM_CANDLES)
+        (void)snprintf(out, HUB_TOPIC_MAX, "%s:%s:%s:%s", words[kind], place, symbol,
+                       candle_interval_word((enum candle_interval)depth));
+    else
+        (void)snprintf(out, HUB_TOPIC_MAX, "%s:%s:%s", words[kind], place, symbol);
+}
+
+void hub_writer_init(struct hub_writer *writer, struct hub *hub)
+{
+    *writer = (struct hub_writer){ .hub = hub, .text = buffer_of(TEXT_MAX) };
+}
+
+void hub_writer_deinit(struct hub_writer *writer)
+{
+    buffer_deinit(&writer->text);
+}
+
+/* An empty text; NULL: nobody wants the topic. */
+static struct buffer *begin(struct hub_writer *writer, const char *topic)
+{
+    if (!hub_wanted(writer->hub, topic))
+        return NULL;
+    buffer_clear(&writer->text);
+    return &writer->text;
+}
+
+static void end_state(struct hub_writer *writer, const char *topic, const char *event)
+{
+    if (buffer_check(&writer->text) == ERR_NONE)
+        hub_publish_state(writer->hub, topic, event, writer->text.data, writer->text.bytes);
+}
+
+static void end_frame(struct hub_writer *writer, const char *topic, const char *event,
+                      bool is_snapshot)
+{
+    if (buffer_check(&writer->text) == ERR_NONE)
+        hub_publish_frame(writer->hub, topic, event, writer->text.data, writer->text.bytes,
+                          is_snapshot);
+}
+
+void hub_publish_link(struct hub_writer *writer, enum stream_link link, enum link_state state,
+                      int64_t since_ms)
+{
+    char topic[HUB_TOPIC_MAX];
+    struct buffer *text;
+
+    (void)snprintf(topic, sizeof(topic), "status:%s", stream_link_word(link));
+    text = begin(writer, topic);
+    if (!text)
+        return;
+    api_event_status(text, link, state, since_ms);
+    end_state(writer, topic, "status");
+}
+
+void hub_publish_ticker(struct hub_writer *writer, const struct ticker *ticker, int64_t recv_ms)
+{
+    char topic[HUB_TOPIC_MAX];
+    struct buffer *text;
+
+    hub_topic_name(topic, STREAM_TICKER, ticker->category, ticker->symbol, 0);
+    text = begin(writer, topic);
+    if (!text)
+        return;
+    api_event_ticker(text, ticker, recv_ms);
+    end_state(writer, topic, "ticker");
+}
+
+void hub_publish_book(struct hub_writer *writer, enum category category, const char *symbol,
+                      int depth, bool is_snapshot, const struct json *data, int64_t ts_ms,
+                      int64_t recv_ms)
+{
+    char topic[HUB_TOPIC_MAX];
+    struct buffer *text;
+
+    hub_topic_name(topic, STREAM_BOOK, category, symbol, depth);
+    text = begin(writer, topic);
+    if (!text)
+        return;
+    api_event_book_frame(text, category, symbol, depth, is_snapshot, data, ts_ms, recv_ms);
+    end_frame(writer, topic, "book", is_snapshot);
+}
+
+void hub_publish_trade(struct hub_writer *writer, const struct public_trade *trade, int64_t recv_ms)
+{
+    char topic[HUB_TOPIC_MAX];
+    struct buffer *text;
+
+    hub_topic_name(topic, STREAM_TRADES, trade->category, trade->symbol, 0);
+    text = begin(writer, topic);
+    if (!text)
+        return;
+    api_event_trade(text, trade, recv_ms);
+    end_frame(writer, topic, "trade", false);
+}
+
+/* Each candle is a whole: a reader may begin with any. */
+void hub_publish_candle(struct hub_writer *writer, const struct candle *candle, int64_t recv_ms)
+{
+    char topic[HUB_TOPIC_MAX];
+    struct buffer *text;
+
+    hub_topic_name(topic, STREAM_CANDLES, candle->category, candle->symbol, (int)candle->interval);
+    text = begin(writer, topic);
+    if (!text)
+        return;
+    api_event_candle(text, candle, recv_ms);
+    end_frame(writer, topic, "candle", true);
+}
+
+static void add_text(struct buffer *out, const char *key, const char *text)
+{
+    json_add_key(out, key);
+    json_add_text(out, text);
+}
+
+static void add_int(struct buffer *out, const char *key, int64_t value)
+{
+    json_add_key(out, key);
+    if (value)
+        json_add_int(out, value);
+    else
+        json_add_null(out);
+}
+
+void hub_publish_liquidation(struct hub_writer *writer, const struct liquidation *liquidation,
+                             int64_t recv_ms)
+{
+    char topic[HUB_TOPIC_MAX];
+    struct buffer *text;
+
+    hub_topic_name(topic, STREAM_LIQUIDATIONS, liquidation->category, liquidation->symbol, 0);
+    text = begin(writer, topic);
+    if (!text)
+        return;
+    json_add_open(text, '{');
+    add_text(text, "category", category_word(liquidation->category));
+    add_text(text, "symbol", liquidation->symbol);
+    add_text(text, "side", side_word(liquidation->side));
+    json_add_key(text, "price");
+    json_add_decimal(text, &liquidation->price);
+    json_add_key(text, "qty");
+    json_add_decimal(text, &liquidation->qty);
+    add_int(text, "ts", liquidation->ts_ms);
+    add_int(text, "recv_at", recv_ms);
+    json_add_close(text, '}');
+    end_frame(writer, topic, "liquidation", false);
+}
+
+void hub_publish_position(struct hub_writer *writer, const struct position *position,
+                          int64_t recv_ms)
+{
+    struct buffer *text = begin(writer, HUB_POSITIONS);
+
+    if (!text)
+        return;
+    api_event_position(text, position, recv_ms);
+    end_frame(writer, HUB_POSITIONS, "position", false);
+}
+
+void hub_publish_balance(struct hub_writer *writer, const struct balance *balance, int64_t as_of_ms,
+                         int64_t recv_ms)
+{
+    struct buffer *text = begin(writer, HUB_BALANCE);
+
+    if (!text)
+        return;
+    api_event_balance(text, balance, as_of_ms, recv_ms);
+    end_state(writer, HUB_BALANCE, "balance");
+}
+
+/* --- gaps --- */
+
+static void add_gap(struct buffer *text, const char *topic, int64_t from_ms, int64_t to_ms)
+{
+    json_add_open(text, '{');
+    add_text(text, "topic", topic);
+    add_int(text, "from", from_ms);
+    add_int(text, "to", to_ms);
+    json_add_key(text, "repaired");
+    json_add_bool(text, false);
+    add_int(text, "recv_at", clock_wall_ms());
+    json_add_close(text, '}');
+}
+
+void hub_publish_stream_gap(struct hub_writer *writer, const struct stream_gap *gap)
+{
+    char topic[HUB_TOPIC_MAX];
+    struct buffer *text;
+
+    hub_topic_name(topic, gap->kind, gap->category, gap->symbol, gap->depth);
+    text = begin(writer, topic);
+    if (!text)
+        return;
+    add_gap(text, topic, gap->from_ms, gap->to_ms);
+    switch (gap->kind) {
+    case STREAM_TICKER:
+        end_state(writer, topic, "gap"); /* the next ticker takes its place */
+        break;
+    case STREAM_BOOK:
+        if (buffer_check(text) == ERR_NONE)
+            hub_publish_gap(writer->hub, topic, text->data, text->bytes);
+        break;
+    case STREAM_TRADES:
+    case STREAM_CANDLES:
+    case STREAM_LIQUIDATIONS:
+        end_frame(writer, topic, "gap", false);
+        break;
+    }
+}
+
+void hub_publish_account_gap(struct hub_writer *writer, int64_t from_ms)
+{
+    struct buffer *text = begin(writer, HUB_POSITIONS);
+
+    if (text) {
+        add_gap(text, HUB_POSITIONS, from_ms, 0);
+        end_frame(writer, HUB_POSITIONS, "gap", false);
+    }
+    text = begin(writer, HUB_BALANCE);
+    if (text) {
+        add_gap(text, HUB_BALANCE, from_ms, 0);
+        end_state(writer, HUB_BALANCE, "gap");
+    }
+}
