@@ -10,19 +10,19 @@
 #include <string.h>
 
 #include <openssl/bio.h>
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/params.h>
 #include <openssl/pem.h>
+#include <openssl/sha.h>
 
-#define KEY_BYTES_MAX  128
-#define RSA_BITS_MIN   2048
-#define RSA_BITS_MAX   4096
-#define RSA_BYTES_MAX  (RSA_BITS_MAX / 8)
-#define HMAC_BYTES     32
-#define HEAD_BYTES_MAX (20 + KEY_BYTES_MAX + 11 + 1) /* time stamp, key, window */
+#define KEY_BYTES_MAX    128
+#define RSA_BITS_MIN     2048
+#define RSA_BITS_MAX     4096
+#define RSA_BYTES_MAX    (RSA_BITS_MAX / 8)
+#define HMAC_BYTES       32
+#define HMAC_BLOCK_BYTES 64
+#define HEAD_BYTES_MAX   (20 + KEY_BYTES_MAX + 11 + 1) /* time stamp, key, window */
 
 struct signer {
     const char *key;
@@ -32,8 +32,8 @@ struct signer {
 
 struct signer_context {
     const struct signer *signer;
-    EVP_MAC_CTX *mac;  /* HMAC */
-    EVP_MD_CTX *keyed; /* RSA: initialised once, copied for each signature */
+    EVP_MD_CTX *keyed; /* initialised once, copied for each signature; HMAC: after the inner key */
+    EVP_MD_CTX *outer; /* HMAC: after the outer key */
     EVP_MD_CTX *work;
 };
 
@@ -149,20 +149,38 @@ const char *signer_key(const struct signer *signer)
     return signer->key;
 }
 
+/* A hash that has taken in the key, each byte changed by `pad`. */
+static EVP_MD_CTX *hmac_start(const unsigned char key[HMAC_BLOCK_BYTES], unsigned char pad)
+{
+    unsigned char block[HMAC_BLOCK_BYTES];
+    EVP_MD_CTX *hash = EVP_MD_CTX_new();
+
+    for (size_t i = 0; i < sizeof(block); i++)
+        block[i] = key[i] ^ pad;
+    if (hash && (EVP_DigestInit_ex2(hash, EVP_sha256(), NULL) != 1 ||
+                 EVP_DigestUpdate(hash, block, sizeof(block)) != 1)) {
+        EVP_MD_CTX_free(hash);
+        hash = NULL;
+    }
+    OPENSSL_cleanse(block, sizeof(block));
+    return hash;
+}
+
+/* RFC 2104 by hand: OpenSSL's own HMAC contexts keep a copy of the key in ordinary memory. */
 static bool hmac_init(struct signer_context *context)
 {
-    const unsigned char *secret = (const unsigned char *)context->signer->secret;
-    char digest[] = "SHA256";
-    OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
-        OSSL_PARAM_construct_end(),
-    };
-    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    const char *secret = context->signer->secret;
+    unsigned char key[HMAC_BLOCK_BYTES] = { 0 };
 
-    context->mac = mac ? EVP_MAC_CTX_new(mac) : NULL;
-    EVP_MAC_free(mac);
-    return context->mac &&
-           EVP_MAC_init(context->mac, secret, strlen(context->signer->secret), params) == 1;
+    if (strlen(secret) > sizeof(key))
+        (void)SHA256((const unsigned char *)secret, strlen(secret), key);
+    else
+        memcpy(key, secret, strlen(secret));
+    context->keyed = hmac_start(key, 0x36);
+    context->outer = hmac_start(key, 0x5c);
+    context->work = EVP_MD_CTX_new();
+    OPENSSL_cleanse(key, sizeof(key));
+    return context->keyed && context->outer && context->work;
 }
 
 static bool rsa_init(struct signer_context *context)
@@ -191,8 +209,8 @@ void signer_context_destroy(struct signer_context *context)
 {
     if (!context)
         return;
-    EVP_MAC_CTX_free(context->mac);
     EVP_MD_CTX_free(context->keyed);
+    EVP_MD_CTX_free(context->outer);
     EVP_MD_CTX_free(context->work);
     free(context);
 }
@@ -202,14 +220,14 @@ static enum err hmac_sign(struct signer_context *context, const char *head, size
 {
     static const char hex[] = "0123456789abcdef";
     unsigned char digest[HMAC_BYTES];
-    size_t digest_bytes = 0;
 
-    if (EVP_MAC_init(context->mac, NULL, 0, NULL) != 1 ||
-        EVP_MAC_update(context->mac, (const unsigned char *)head, head_bytes) != 1 ||
-        (content_bytes > 0 &&
-         EVP_MAC_update(context->mac, (const unsigned char *)content, content_bytes) != 1) ||
-        EVP_MAC_final(context->mac, digest, &digest_bytes, sizeof(digest)) != 1 ||
-        digest_bytes != sizeof(digest))
+    if (EVP_MD_CTX_copy_ex(context->work, context->keyed) != 1 ||
+        EVP_DigestUpdate(context->work, head, head_bytes) != 1 ||
+        (content_bytes > 0 && EVP_DigestUpdate(context->work, content, content_bytes) != 1) ||
+        EVP_DigestFinal_ex(context->work, digest, NULL) != 1 ||
+        EVP_MD_CTX_copy_ex(context->work, context->outer) != 1 ||
+        EVP_DigestUpdate(context->work, digest, sizeof(digest)) != 1 ||
+        EVP_DigestFinal_ex(context->work, digest, NULL) != 1)
         return ERR_INTERNAL;
     for (size_t i = 0; i < sizeof(digest); i++) {
         out[2 * i] = hex[digest[i] >> 4];
@@ -237,8 +255,9 @@ static enum err rsa_sign(struct signer_context *context, const char *head, size_
 static enum err sign(struct signer_context *context, const char *head, size_t head_bytes,
                      const char *content, size_t content_bytes, char out[SIGNATURE_MAX])
 {
-    enum err err = context->mac ? hmac_sign(context, head, head_bytes, content, content_bytes, out)
-                                : rsa_sign(context, head, head_bytes, content, content_bytes, out);
+    enum err err = context->outer
+                       ? hmac_sign(context, head, head_bytes, content, content_bytes, out)
+                       : rsa_sign(context, head, head_bytes, content, content_bytes, out);
 
     if (err) {
         out[0] = '\0';
