@@ -446,10 +446,13 @@ enum err config_journal_path(const struct config *config, char *out, size_t out_
 
 void config_print_help(void)
 {
-    printf("bybit-bridge - plain local HTTP/JSON in front of Bybit V5\n\n"
-           "usage: bybit-bridge [options]                    run the bridge\n"
-           "       bybit-bridge sim [--listen ADDRESS:PORT]  run the simulated exchange alone\n\n"
-           "Without keys it trades on an embedded simulated exchange.\n\noptions:\n");
+    printf(
+        "bybit-bridge - plain local HTTP/JSON in front of Bybit V5\n\n"
+        "usage: bybit-bridge [options]                    run the bridge\n"
+        "       bybit-bridge sim [--listen ADDRESS:PORT]  run the simulated exchange alone\n"
+        "       bybit-bridge healthcheck [options]        ask a running bridge: 0 ready, 1 not, 2 "
+        "unreachable\n\n"
+        "Without keys it trades on an embedded simulated exchange.\n\noptions:\n");
     for (size_t i = 0; i < ARRAY_LEN(options); i++) {
         char left[64];
 

@@ -127,8 +127,6 @@ static int bridge(int argc, char **argv, struct secret_page *secrets, const sigs
     switch (config.action) {
     case CONFIG_HELP:
         config_print_help();
-        printf("\nbybit-bridge healthcheck asks a running bridge whether it is ready; see "
-               "bybit-bridge healthcheck --help\n");
         return EXIT_SUCCESS;
     case CONFIG_VERSION:
         printf("bybit-bridge " BRIDGE_VERSION "\n");
