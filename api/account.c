@@ -79,7 +79,7 @@ static void add_spot_hedging(struct buffer *out, const struct json *result)
         json_add_null(out);
 }
 
-static void add_rights(struct buffer *out, const char *rights)
+void account_add_permissions(struct buffer *out, const char *rights)
 {
     char words[KEY_RIGHTS_MAX];
     char *rest = words;
@@ -110,7 +110,7 @@ static void add_key(struct buffer *out, const struct key_info *info)
     json_add_bool(out, info->can_withdraw);
     json_add_key(out, "ip_bound");
     json_add_bool(out, info->ip_bound);
-    add_rights(out, info->rights);
+    account_add_permissions(out, info->rights);
     add_time(out, "expires_at", info->expires_ms);
     add_time(out, "as_of", info->as_of_ms);
     json_add_close(out, '}');

@@ -39,7 +39,9 @@ void account_fail_upstream(struct api_call *call, const struct error *error)
                                            .ret_msg = error->text,
                                            .retry_after_ms = error->upstream ? 0 : RETRY_MS };
 
-    if (error->upstream)
+    if (error->code == ERR_BUSY)
+        api_fail(call, &more, "busy", "%s", error->text);
+    else if (error->upstream)
         api_fail(call, &more, "upstream_failed", "the exchange answered %d: %s", error->upstream,
                  error->text);
     else

@@ -31,6 +31,9 @@ struct account_read {
     char coin[COIN_MAX];     /* "": all */
 };
 
+/* The member permissions of an open object: a list of what the key may do. */
+void account_add_permissions(struct buffer *out, const char *rights);
+
 /* Keys and max_age. False: answered already. */
 bool account_read_begin(struct account_read *read, const struct api *api, struct api_call *call);
 /* The private stream keeps the part, and it is young enough: answered. False: to be read. */

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -38,19 +39,20 @@ struct api {
     struct stream *stream;
     struct reads *reads;
     struct account *account; /* NULL without keys */
-    struct key_check *key;   /* what the API key may do; NULL without keys, and where the exchange is
-                                embedded */
+    struct key_check *key; /* what the API key may do; NULL without keys, and where the exchange is
+                              embedded */
     struct instruments_slot *instruments;
     struct clock_sync *clock;
     struct budget *budget;
     struct metrics *metrics; /* NULL: nothing is counted */
     int order_deadline_ms;   /* 5000: a write's turn in the budget */
     /* Number of the newest event shown, and a wait for a newer one: `on_ready` is called once, on
-     * the http thread, when there is an event above `after`, at `until_ms` (monotonic), or at a
-     * stop. On the http thread only. ERR_BUSY: too many wait. NULL without keys. */
+     * the http thread, when there is an event above `after`, at `until_ms` (monotonic), at a stop,
+     * or when the call's client is `gone`. On the http thread only. ERR_BUSY: too many wait. NULL
+     * without keys. */
     uint64_t (*feed_last)(void *userdata);
-    enum err (*feed_wait)(uint64_t after, int64_t until_ms, void (*on_ready)(void *waiter),
-                          void *waiter, void *userdata);
+    enum err (*feed_wait)(uint64_t after, int64_t until_ms, const atomic_bool *gone,
+                          void (*on_ready)(void *waiter), void *waiter, void *userdata);
     /* Writes the server's own part of /status: members `"streams":{readers, max, closed_slow,
      * dropped}`, `"http":{connections, in_flight, closed_slow}` (which are metrics, too) and what
      * else it likes. May be NULL. */

@@ -41,9 +41,12 @@ static void answer_book(const struct market_read *read, const struct market_book
                         const struct book_level *bids, const struct book_level *asks,
                         int64_t age_ms, const char *source)
 {
+    struct market_book shown = *book;
+
     if (market_is_too_old(read, book->recv_ms, age_ms, source))
         return;
-    api_add_book(api_reply_begin(read->call), read->category, read->symbol, book, bids, asks,
+    shown.depth = read->depth; /* as asked, whatever the stream's own is */
+    api_add_book(api_reply_begin(read->call), read->category, read->symbol, &shown, bids, asks,
                  source);
     api_reply(read->call, 200, API_JSON);
 }
@@ -98,7 +101,8 @@ static void on_book_answer(const struct rest_answer *answer, int64_t as_of_ms, v
     struct market_book book;
     struct book_level *levels = NULL;
 
-    if (market_open_answer(read->call, answer, &envelope)) {
+    if (market_open_answer(read->call, answer, &envelope) &&
+        market_answer_symbol(read, &envelope.result, "s")) {
         levels = calloc((size_t)read->depth * 2, sizeof(*levels));
         if (levels && read_book(&envelope, read, as_of_ms, &book, levels))
             answer_book(read, &book, levels, levels + read->depth, clock_wall_ms() - as_of_ms,

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -79,6 +80,9 @@ struct api_call {
     void (*done)(struct api_call *call);
     void *owner;
     bool late; /* the reply comes after the handler has returned */
+    /* Nobody will read the reply: a long work may end early. The server sets it some time after the
+     * client has closed its connection, where it can tell that from one half closed. */
+    atomic_bool gone;
 };
 
 const char *api_query(const struct api_call *call, const char *name); /* NULL: absent */

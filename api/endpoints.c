@@ -8,9 +8,9 @@
 /* clang-format off */
 static const struct api_endpoint endpoints[] = {
     { "GET",    "/",                      handle_root,          ACCESS_READ,  NO_TOKEN,   "" },
-    { "GET",    "/openapi.yaml",          handle_openapi,       ACCESS_READ,  0,          "" },
-    { "GET",    "/openapi.json",          handle_openapi_json,  ACCESS_READ,  0,          "" },
-    { "GET",    "/docs",                  handle_docs,          ACCESS_READ,  0,          "" },
+    { "GET",    "/openapi.yaml",          handle_openapi,       ACCESS_READ,  NO_TOKEN,   "" },
+    { "GET",    "/openapi.json",          handle_openapi_json,  ACCESS_READ,  NO_TOKEN,   "" },
+    { "GET",    "/docs",                  handle_docs,          ACCESS_READ,  NO_TOKEN,   "" },
     { "GET",    "/assets/{file}",         handle_asset,         ACCESS_READ,  NO_TOKEN,   "" },
     { "GET",    "/livez",                 handle_livez,         ACCESS_READ,  NO_TOKEN,   "" },
     { "GET",    "/readyz",                handle_readyz,        ACCESS_READ,  0,          "" },

@@ -14,7 +14,7 @@ enum api_endpoint_flags {
     IS_STREAM = 2, /* GET /stream: server/sse.c serves it; handle is NULL */
     IS_LIST = 4,   /* .csv, .json and .ndjson behind the path, or Accept, choose the form */
     NO_TOKEN = 8,  /* served without a token too: it tells and does nothing that is not public */
-    IS_LOGIN = 16, /* server/login.c serves it; handle is NULL; of pages, our own alone may call it */
+    IS_LOGIN = 16, /* server/login.c serves it; handle is NULL; of pages our own alone may call */
 };
 
 struct api_endpoint {

@@ -105,6 +105,8 @@ static const struct api_problem problems[] = {
       "position_idx=1 is the long one, position_idx=2 the short one." },
     { "position_idx_wrong", 422, "No such position here",
       "One-way mode has one position a symbol; only hedge mode has two." },
+    { "too_many_rows", 422, "More rows than one file holds",
+      "Narrow from and to, or give limit and follow the Link header from page to page." },
     { "too_many_positions", 422, "More positions than the bridge keeps",
       "Nothing is shown, because a list that lacks some would mislead." },
     { "exchange_rejected", 422, "Refused by the exchange", "upstream says why." },

@@ -178,7 +178,7 @@ static void finish(struct event_job *job)
 
     write_id(id, job->epoch, job->last);
     if (job->more || job->wait_ms >= 0)
-        form_next(job->call, id, next, sizeof(next));
+        form_next(job->call, id, NULL, next, sizeof(next));
     form_close(&job->list, job->more || job->wait_ms >= 0 ? next : NULL, clock_wall_ms(),
                "journal");
     free(job);
@@ -220,7 +220,7 @@ static void begin(struct event_job *job)
 {
     const struct api *api = job->api;
     uint64_t newest = api->feed_last(api->userdata);
-    enum err err;
+    const struct api_problem_more more = { .retry_after_ms = BUSY_RETRY_MS };
 
     job->newest = newest;
     if (job->wait_ms >= 0 && job->place == PLACE_NEWEST) {
@@ -231,9 +231,11 @@ static void begin(struct event_job *job)
         read_journal(job);
         return;
     }
-    err = api->feed_wait(newest, clock_mono_ms() + job->wait_ms, on_ready, job, api->userdata);
-    if (err)
-        fail(job, err);
+    if (api->feed_wait(newest, clock_mono_ms() + job->wait_ms, &job->call->gone, on_ready, job,
+                       api->userdata)) {
+        api_fail(job->call, &more, "busy", "too many calls wait for events");
+        free(job);
+    }
 }
 
 void handle_events(const struct api *api, struct api_call *call)

@@ -88,5 +88,5 @@ MUST_CHECK enum err api_parse_symbol(const char *text, const char *category,
 /* RFC 3339, Unix seconds or ms, "-1h", "-2d", "-30m", "today" (UTC) -> Unix ms. */
 MUST_CHECK enum err api_parse_time(const char *text, int64_t now_ms, int64_t *out,
                                    struct error *error);
-/* "250ms", "20s", "2m", "1h" or plain ms digits -> ms. */
+/* "250ms", "20s", "2m", "1h", "0" -> ms. */
 MUST_CHECK enum err api_parse_duration(const char *text, int64_t *out_ms, struct error *error);

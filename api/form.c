@@ -5,12 +5,13 @@
 #include <string.h>
 
 #include "api/endpoints.h"
+#include "api/errors.h"
 #include "api/reply.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
 
-#define CSV_TYPE    "text/csv; charset=utf-8; header=present"
-#define NDJSON_TYPE "application/x-ndjson"
+#define CSV_TYPE "text/csv; charset=utf-8; header=present"
 
 /* --- CSV --- */
 
@@ -155,7 +156,7 @@ static void add_link(struct api_call *call, const char *next)
 
 void form_close(struct form_list *list, const char *next, int64_t as_of_ms, const char *source)
 {
-    static const char *const types[] = { API_JSON, CSV_TYPE, NDJSON_TYPE };
+    static const char *const types[] = { API_JSON, CSV_TYPE, FORM_NDJSON_TYPE };
     struct api_call *call = list->call;
     struct buffer *out = &call->reply;
 
@@ -174,14 +175,39 @@ void form_close(struct form_list *list, const char *next, int64_t as_of_ms, cons
     api_reply(call, 200, types[call->form]);
 }
 
+bool form_must_be_whole(const struct api_call *call)
+{
+    return call->form != FORM_JSON && !api_query(call, "limit");
+}
+
+void form_refuse_more(struct form_list *list, int rows)
+{
+    form_abandon(list);
+    api_fail(list->call, NULL, "too_many_rows", "there are more than %d rows", rows);
+}
+
 void form_abandon(struct form_list *list)
 {
     buffer_deinit(&list->row);
 }
 
-void form_next(const struct api_call *call, const char *after, char *out, size_t out_bytes)
+/* The value to go on with. */
+static const char *settled(const struct api_pair *pair, const struct form_span *span,
+                           char at[CLOCK_TEXT_MAX])
+{
+    bool is_from = strcmp(pair->name, "from") == 0;
+    bool is_moving = pair->value[0] < '0' || pair->value[0] > '9';
+
+    if (!span || !is_moving || (!is_from && strcmp(pair->name, "to") != 0))
+        return pair->value;
+    return clock_format(is_from ? span->from_ms : span->to_ms, at);
+}
+
+void form_next(const struct api_call *call, const char *after, const struct form_span *span,
+               char *out, size_t out_bytes)
 {
     struct text text = text_in(out, out_bytes);
+    char at[CLOCK_TEXT_MAX];
 
     text_addf(&text, "%s?after=", call->path);
     text_add_query_value(&text, after);
@@ -189,7 +215,7 @@ void form_next(const struct api_call *call, const char *after, char *out, size_t
         if (strcmp(call->query[i].name, "after") == 0)
             continue;
         text_addf(&text, "&%s=", call->query[i].name);
-        text_add_query_value(&text, call->query[i].value);
+        text_add_query_value(&text, settled(&call->query[i], span, at));
     }
     if (!text_fits(&text))
         out[0] = '\0';

@@ -9,11 +9,14 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "api/call.h"
 #include "base/buffer.h"
+
+#define FORM_NDJSON_TYPE "application/x-ndjson"
 
 struct form_list {
     struct api_call *call;
@@ -31,9 +34,21 @@ void form_row_end(struct form_list *list);
 /* Ends the call with 200. `next`: path and query of the next page, NULL on the last one; also as
  * `Link`. as_of and source as in api_reply_age; `source` NULL: it has no age. */
 void form_close(struct form_list *list, const char *next, int64_t as_of_ms, const char *source);
+/* All rows were asked for, as CSV or NDJSON without a limit: such a file looks complete, so it must
+ * be. */
+bool form_must_be_whole(const struct api_call *call);
+/* In place of form_close, when there are more rows than fit: refuses. */
+void form_refuse_more(struct form_list *list, int rows);
 /* In place of form_close: the caller answers otherwise. */
 void form_abandon(struct form_list *list);
 
 /* "/fills?after=17&symbol=BTCUSDT": this request again with `after` in place of its own; in the
- * form of `call`'s path. `out` is "" when it does not fit. */
-void form_next(const struct api_call *call, const char *after, char *out, size_t out_bytes);
+ * form of `call`'s path. A `from` or `to` that was said by the clock ("-30d", "today") becomes the
+ * time that it meant, so that all pages are of the same span; NULL: the list has neither. `out` is
+ * "" when it does not fit. */
+struct form_span {
+    int64_t from_ms;
+    int64_t to_ms;
+};
+void form_next(const struct api_call *call, const char *after, const struct form_span *span,
+               char *out, size_t out_bytes);

@@ -187,10 +187,16 @@ static void finish(struct list_job *job)
 {
     char after[24];
     char next[1536];
+    const struct form_span span = { job->filter.from_ms, job->filter.to_ms };
 
+    if (job->more && form_must_be_whole(job->call)) {
+        form_refuse_more(&job->list, job->count);
+        free(job);
+        return;
+    }
     (void)snprintf(after, sizeof(after), "%" PRId64, job->last_row);
     if (job->more)
-        form_next(job->call, after, next, sizeof(next));
+        form_next(job->call, after, &span, next, sizeof(next));
     form_close(&job->list, job->more ? next : NULL, clock_wall_ms(), "journal");
     free(job);
 }
@@ -216,7 +222,7 @@ static void on_journal(struct history_reader *reader, enum err err, void *userda
     bool full;
 
     if (!err)
-        err = read_piece(job, reader, &ended);
+        err = atomic_load(&job->call->gone) ? ERR_BUSY : read_piece(job, reader, &ended);
     full = job->count >= job->wanted || job->call->reply.bytes > EXPORT_BYTES;
     if (!err && !ended && full)
         err = look_behind(job, reader);

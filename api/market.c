@@ -107,10 +107,10 @@ static void on_ticker_answer(const struct rest_answer *answer, int64_t as_of_ms,
     if (market_open_answer(read->call, answer, &envelope)) {
         (void)json_member(&envelope.result, "list", &list);
         walk = json_walk(&list);
-        if (json_next(&walk, NULL, &item) && read_ticker(&ticker, &item, read, envelope.time_ms))
-            answer_ticker(read, &ticker, as_of_ms, clock_wall_ms() - as_of_ms, "rest");
-        else
+        if (!json_next(&walk, NULL, &item) || !read_ticker(&ticker, &item, read, envelope.time_ms))
             api_fail(read->call, NULL, "upstream_failed", "the exchange's answer has no ticker");
+        else if (market_answer_symbol(read, &item, "symbol"))
+            answer_ticker(read, &ticker, as_of_ms, clock_wall_ms() - as_of_ms, "rest");
     }
     free(read);
 }

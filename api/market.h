@@ -60,5 +60,9 @@ bool market_open_answer(struct api_call *call, const struct rest_answer *answer,
                         struct envelope *out);
 /* Its result's list (of type JSON_NULL when it is empty that way); false: answered. */
 bool market_answer_list(struct api_call *call, const struct envelope *envelope, struct json *out);
+/* Whether what the exchange answered is about the symbol that was asked for, as far as it says so
+ * in `name`; false: answered. */
+bool market_answer_symbol(const struct market_read *read, const struct json *object,
+                          const char *name);
 /* Answers that the exchange's answer can't be used. */
 void market_fail_unusable(struct api_call *call, const char *why);

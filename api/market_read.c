@@ -134,6 +134,18 @@ bool market_answer_list(struct api_call *call, const struct envelope *envelope, 
     return false;
 }
 
+bool market_answer_symbol(const struct market_read *read, const struct json *object,
+                          const char *name)
+{
+    struct json symbol;
+
+    if (!json_member(object, name, &symbol) || symbol.type != JSON_STRING ||
+        json_equals(&symbol, "") || json_equals(&symbol, read->symbol))
+        return true;
+    market_fail_unusable(read->call, "it is another symbol's");
+    return false;
+}
+
 void market_fail_unusable(struct api_call *call, const char *why)
 {
     api_fail(call, NULL, "upstream_failed", "the exchange's answer is not usable: %s", why);

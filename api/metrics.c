@@ -251,7 +251,8 @@ static void add_upstream(struct buffer *out, const struct api *api)
         add_tries(out, api->metrics, true);
         add_tries(out, api->metrics, false);
         add_by_route(out, PREFIX "upstream_throttled_total",
-                     "Requests that got no turn in the rate budget before their deadline.",
+                     "Requests that got no turn before their deadline: the rate budget, or all "
+                     "connections busy.",
                      api->metrics->upstream.throttled);
         add_by_route(out, PREFIX "upstream_retries_total", "Reads that were tried once more.",
                      api->metrics->upstream.retries);
@@ -322,7 +323,8 @@ static void add_engine(struct buffer *out, const struct api *api)
 
 static void add_clock(struct buffer *out, const struct api *api)
 {
-    bool synced = clock_sync_ready(api->clock);
+    int64_t bound_ms = clock_sync_uncertainty_ms(api->clock);
+    bool synced = bound_ms < INT64_MAX; /* asked once: other threads reset it */
 
     one(out, PREFIX "clock_synced", METRICS_GAUGE, "1: the exchange's clock is known.", synced);
     if (!synced)
@@ -330,7 +332,7 @@ static void add_clock(struct buffer *out, const struct api *api)
     one_micro(out, PREFIX "clock_offset_seconds", METRICS_GAUGE, "The exchange's clock minus ours.",
               clock_sync_offset_ms(api->clock) * 1000);
     one_micro(out, PREFIX "clock_bound_seconds", METRICS_GAUGE,
-              "The offset is right within so much.", clock_sync_uncertainty_ms(api->clock) * 1000);
+              "The offset is right within so much.", bound_ms * 1000);
 }
 
 /* --- the process, by the names that all programs use --- */

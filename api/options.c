@@ -14,6 +14,7 @@
 #define GOOD_MS       3600000
 #define GOOD_EMPTY_MS 60000 /* a coin without options may get some */
 #define RETRY_MS      60000 /* old ones are served on when they can't be loaded anew */
+#define UNKNOWN_MS    60000 /* so old they may lack one that is asked for */
 #define TIME_MS       4500  /* for all pages: the read itself comes after them */
 #define SHARED_MS     1000
 #define PAGES_MAX     20
@@ -24,6 +25,7 @@ struct options_load {
     const struct api *api;
     struct api_call *call;
     char base[COIN_MAX];
+    int64_t began_ms;    /* monotonic */
     int64_t deadline_ms; /* monotonic */
     struct instrument *items;
     size_t count;
@@ -38,15 +40,29 @@ static void load_free(struct options_load *load)
     free(load);
 }
 
-/* Symbols of the coin are known, and new enough (`any`: or not). */
-static bool is_loaded(const struct api *api, const char *base, bool any)
+/* Symbols of the coin are known, of whatever age, and were tried to be loaded at `since_ms` or
+ * later. */
+static bool is_known(const struct api *api, const char *base, int64_t since_ms)
 {
     const struct instruments *all = instruments_newest(api->instruments);
     const struct option_coin *coin = all ? instruments_option_coin(all, base) : NULL;
-    bool loaded = coin && (any || clock_mono_ms() < coin->good_until_ms);
+    bool known = coin && coin->tried_ms >= since_ms;
 
     instruments_unref(all);
-    return loaded;
+    return known;
+}
+
+/* They are known, new enough, and the symbol (where it is one) is among them or was missed just
+ * now. */
+static bool is_loaded(const struct instruments *all, const char *base, const char *symbol)
+{
+    const struct option_coin *coin = instruments_option_coin(all, base);
+    int64_t now_ms = clock_mono_ms();
+
+    if (!coin || now_ms >= coin->good_until_ms)
+        return false;
+    return !strchr(symbol, '-') || now_ms < coin->tried_ms + UNKNOWN_MS ||
+           instruments_find(all, CATEGORY_OPTION, symbol);
 }
 
 static void run_again(struct options_load *load)
@@ -60,9 +76,10 @@ static void run_again(struct options_load *load)
 
 static bool publish(const struct options_load *load, const struct instruments *old)
 {
+    int64_t now_ms = clock_mono_ms();
     struct option_coin coin = { .as_of_ms = clock_wall_ms(),
-                                .good_until_ms =
-                                    clock_mono_ms() + (load->count ? GOOD_MS : GOOD_EMPTY_MS) };
+                                .tried_ms = now_ms,
+                                .good_until_ms = now_ms + (load->count ? GOOD_MS : GOOD_EMPTY_MS) };
     struct instruments *made = NULL;
 
     if (!text_copy(coin.base, sizeof(coin.base), load->base))
@@ -85,7 +102,9 @@ static bool keep_old(const struct options_load *load)
     if (known) {
         items = calloc(instruments_count(all) + 1, sizeof(*items));
         coin = *known;
-        coin.good_until_ms = clock_mono_ms() + RETRY_MS;
+        coin.tried_ms = clock_mono_ms();
+        if (coin.good_until_ms < coin.tried_ms + RETRY_MS)
+            coin.good_until_ms = coin.tried_ms + RETRY_MS;
         for (size_t i = 0; items && i < instruments_count(all); i++) {
             const struct instrument *item = instruments_at(all, i);
 
@@ -102,25 +121,30 @@ static bool keep_old(const struct options_load *load)
     return made != NULL;
 }
 
-static void load_fail(struct options_load *load, const char *why)
+static void answer_failure(struct options_load *load, const char *why)
 {
     const struct api_problem_more more = { .retry_after_ms = 1000 };
-    char safe[LOG_SAFE_MAX];
 
-    log_warn("api: options of %s not loaded: %s", load->base, log_safe(why, safe));
-    if (keep_old(load)) {
-        run_again(load);
-        return;
-    }
     api_fail(load->call, &more, "upstream_failed", "the option symbols of %s can't be loaded: %s",
              load->base, why);
     load_free(load);
 }
 
+static void load_fail(struct options_load *load, const char *why)
+{
+    char safe[LOG_SAFE_MAX];
+
+    log_warn("api: options of %s not loaded: %s", load->base, log_safe(why, safe));
+    if (keep_old(load))
+        run_again(load);
+    else
+        answer_failure(load, why);
+}
+
 static void load_complete(struct options_load *load)
 {
     const struct instruments *old = instruments_newest(load->api->instruments);
-    bool vanished = load->count == 0 && is_loaded(load->api, load->base, true);
+    bool vanished = load->count == 0 && is_known(load->api, load->base, 0);
     bool published = !vanished && publish(load, old);
 
     instruments_unref(old);
@@ -167,8 +191,6 @@ static const char *read_page(struct options_load *load, const struct json *list)
     return NULL;
 }
 
-static void ask_page(struct options_load *load);
-
 static const char *next_page(struct options_load *load, const struct envelope *envelope, bool *more)
 {
     char cursor[CURSOR_MAX];
@@ -201,6 +223,8 @@ static const char *take_page(struct options_load *load, const struct rest_answer
     return why ? why : next_page(load, &envelope, more);
 }
 
+static const char *ask_page(struct options_load *load);
+
 static void on_page(const struct rest_answer *answer, int64_t as_of_ms, void *userdata)
 {
     struct options_load *load = userdata;
@@ -208,20 +232,21 @@ static void on_page(const struct rest_answer *answer, int64_t as_of_ms, void *us
     const char *why;
 
     (void)as_of_ms;
-    if (is_loaded(load->api, load->base, false)) {
+    if (is_known(load->api, load->base, load->began_ms + 1)) {
         run_again(load); /* another call was faster */
         return;
     }
     why = take_page(load, answer, &more);
+    if (!why && more)
+        why = ask_page(load);
     if (why)
         load_fail(load, why);
-    else if (more)
-        ask_page(load);
-    else
+    else if (!more)
         load_complete(load);
 }
 
-static void ask_page(struct options_load *load)
+/* NULL, or why it is not asked. Once it is, the load may be gone. */
+static const char *ask_page(struct options_load *load)
 {
     char query[CURSOR_MAX * 3 + 64];
     struct text text = text_in(query, sizeof(query));
@@ -229,30 +254,35 @@ static void ask_page(struct options_load *load)
 
     text_addf(&text, "category=option&baseCoin=%s&limit=1000", load->base);
     request_add_cursor(&text, load->cursor);
-    if (left_ms <= 0 || !text_fits(&text))
-        load_fail(load, left_ms <= 0 ? "it takes too long" : "the cursor is too long");
-    else if (reads_get(load->api->reads, ROUTE_INSTRUMENTS, CATEGORY_OPTION, query, (int)left_ms,
-                       SHARED_MS, on_page, load))
-        load_fail(load, "too many reads wait for the exchange");
+    if (left_ms <= 0)
+        return "it takes too long";
+    if (!text_fits(&text))
+        return "the cursor is too long";
+    if (reads_get(load->api->reads, ROUTE_INSTRUMENTS, CATEGORY_OPTION, query, (int)left_ms,
+                  SHARED_MS, on_page, load))
+        return "too many reads wait for the exchange";
+    return NULL;
 }
 
-static bool are_symbols_loaded(const struct api *api)
+/* Nothing to load is also what can't be a coin, and a bridge that knows no symbols yet: the look-up
+ * says so. */
+static bool must_load(const struct api *api, const char *symbol, char base[COIN_MAX])
 {
     const struct instruments *all = instruments_newest(api->instruments);
+    bool load = all && !text_copy_n(base, COIN_MAX, symbol, strcspn(symbol, "-")) && base[0] &&
+                !strchr(base, '.') && !is_loaded(all, base, symbol);
 
     instruments_unref(all);
-    return all != NULL;
+    return load;
 }
 
-/* Nothing to wait for is also what can't be a coin, and a bridge that knows no symbols yet: the
- * look-up says so. */
 bool options_wait(const struct api *api, struct api_call *call, const char *symbol)
 {
     struct options_load *load;
+    const char *why;
     char base[COIN_MAX];
 
-    if (text_copy_n(base, sizeof(base), symbol, strcspn(symbol, "-")) || !base[0] ||
-        strchr(base, '.') || !are_symbols_loaded(api) || is_loaded(api, base, false))
+    if (!must_load(api, symbol, base))
         return false;
     load = calloc(1, sizeof(*load));
     if (!load) {
@@ -261,8 +291,17 @@ bool options_wait(const struct api *api, struct api_call *call, const char *symb
     }
     load->api = api;
     load->call = call;
-    load->deadline_ms = clock_mono_ms() + TIME_MS;
+    load->began_ms = clock_mono_ms();
+    load->deadline_ms = load->began_ms + TIME_MS;
     memcpy(load->base, base, sizeof(base));
-    ask_page(load);
+    why = ask_page(load);
+    if (!why)
+        return true;
+    /* Only the reads thread publishes symbols: here the old ones just serve once more. */
+    if (is_known(api, base, 0)) {
+        load_free(load);
+        return false;
+    }
+    answer_failure(load, why);
     return true;
 }

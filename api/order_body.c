@@ -208,7 +208,7 @@ static enum err read_names(struct order_request *out, const struct order_input *
                           "tag \"%s\" is not 1 to 64 of A-Z a-z 0-9 . _ : -", tag->text);
     if (input->client && !order_name_is_valid(input->client))
         return api_refuse(refusal, "invalid_value",
-                          "X-Client is not a name: 1 to 64 of A-Z a-z 0-9 . _ : -");
+                          "X-Client is not a name: 1 to 64 of A-Z a-z 0-9 . _ -");
     if (input->client && text_copy(out->client, sizeof(out->client), input->client))
         return ERR_INVALID;
     return text_copy(out->tag, sizeof(out->tag), tag->text);

@@ -81,18 +81,17 @@ static const char *read_digits(const char *text, int64_t *out)
     return at > text ? at : NULL;
 }
 
-/* "90s" -> 90000; false when it is no such thing. Plain digits are `plain_ms` each. */
-static bool read_duration(const char *text, int64_t plain_ms, int64_t *out)
+/* "90s" -> 90000; false when it is no such thing. */
+static bool read_duration(const char *text, int64_t *out)
 {
     int64_t value;
     const char *unit = read_digits(text, &value);
 
     if (!unit)
         return false;
-    if (!*unit && plain_ms) {
-        *out = value * plain_ms;
+    *out = 0;
+    if (!*unit && value == 0)
         return true;
-    }
     for (size_t i = 0; i < ARRAY_LEN(units); i++) {
         if (strcmp(units[i].unit, unit) == 0)
             return !__builtin_mul_overflow(value, units[i].ms, out);
@@ -104,8 +103,11 @@ enum err api_parse_duration(const char *text, int64_t *out_ms, struct error *err
 {
     char shown[64];
 
-    if (read_duration(text, 1, out_ms))
+    if (read_duration(text, out_ms))
         return ERR_NONE;
+    if (text[0] && text[strspn(text, "0123456789")] == '\0')
+        return error_set(error, ERR_INVALID, "\"%s\" has no unit: as in 20s or 250ms",
+                         printable(text, shown));
     return error_set(error, ERR_INVALID, "\"%s\" is not a duration such as 250ms, 20s, 2m or 1h",
                      printable(text, shown));
 }
@@ -229,7 +231,7 @@ enum err api_parse_time(const char *text, int64_t now_ms, int64_t *out, struct e
         *out = now_ms - now_ms % MS_OF_DAY;
         return ERR_NONE;
     }
-    if (text[0] == '-' && read_duration(text + 1, 0, &ago) && ago <= now_ms) {
+    if (text[0] == '-' && read_duration(text + 1, &ago) && ago <= now_ms) {
         *out = now_ms - ago;
         return ERR_NONE;
     }

@@ -189,8 +189,8 @@ static void on_position_answer(const struct rest_answer *answer, int64_t as_of_m
 
     if (market_open_answer(read->call, answer, &envelope)) {
         (void)json_member(&envelope.result, "list", &list);
-        if (account_merge_positions(read->api->account, &list, read->category, read->begin_ms,
-                                    &error))
+        if (account_merge_positions(read->api->account, &list, read->category, read->symbol,
+                                    read->begin_ms, &error))
             account_fail_upstream(read->call, &error);
         else if (!account_is_too_old(read, as_of_ms, "rest"))
             answer_known(read, as_of_ms, "rest");

@@ -74,6 +74,15 @@ void api_reply(struct api_call *call, int status, const char *content_type)
         api_reply_keep(call, status, content_type);
 }
 
+/* How much of the wait before it left came after this call did. */
+static int64_t turn_since(const struct api_call *call, const struct rest_answer *answer)
+{
+    int64_t end_us = answer->left_us ? answer->left_us - answer->sign_us : answer->finished_us;
+    int64_t since_us = end_us > call->received_us ? end_us - call->received_us : 0;
+
+    return answer->turn_us < since_us ? answer->turn_us : since_us;
+}
+
 void api_waited_for(struct api_call *call, const struct rest_answer *answer)
 {
     /* An answer that is shared was perhaps asked for before this call came. */
@@ -82,7 +91,7 @@ void api_waited_for(struct api_call *call, const struct rest_answer *answer)
     call->timing.complete = true;
     if (answer->finished_us <= call->received_us)
         return;
-    call->timing.turn_us += answer->turn_us;
+    call->timing.turn_us += turn_since(call, answer);
     call->timing.sign_us += answer->sign_us;
     if (answer->left_us && answer->finished_us > from_us)
         call->timing.upstream_us += answer->finished_us - from_us;

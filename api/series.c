@@ -27,12 +27,12 @@ struct series_job {
     struct series series;
     struct form_list list;
     bool is_open;
-    bool is_long;        /* counted among the chains */
-    int64_t deadline_ms; /* monotonic */
-    int64_t from_ms;
-    int64_t bound_ms; /* rows from here on are not wanted, or taken already */
-    int64_t last_ms;  /* of the last row taken */
-    int64_t as_of_ms; /* of the newest rows: older ones do not change */
+    bool is_long;          /* counted among the chains */
+    int64_t deadline_ms;   /* monotonic */
+    struct form_span span; /* as asked */
+    int64_t bound_ms;      /* rows from here on are not wanted, or taken already */
+    int64_t last_ms;       /* of the last row taken */
+    int64_t as_of_ms;      /* of the newest rows: older ones do not change */
     int limit;
     int count;
     int pages;
@@ -69,16 +69,22 @@ static void job_finish(struct series_job *job)
     struct text text = text_in(after, sizeof(after));
 
     job_open(job);
+    if (job->more && job->span.from_ms && form_must_be_whole(job->series.read.call)) {
+        form_refuse_more(&job->list, job->count);
+        job->is_open = false;
+        job_free(job);
+        return;
+    }
     text_addf(&text, "%" PRId64, job->last_ms);
     if (job->more)
-        form_next(job->series.read.call, after, next, sizeof(next));
+        form_next(job->series.read.call, after, &job->span, next, sizeof(next));
     form_close(&job->list, job->more ? next : NULL, job->as_of_ms, "rest");
     job->is_open = false;
     job_free(job);
 }
 
-/* The time or the pages are used up. A JSON list says where it goes on; the other forms would just
- * look complete. */
+/* The time or the pages are used up, or nobody waits any more. A JSON list says where it goes on;
+ * the other forms would just look complete. */
 static void job_cut(struct series_job *job)
 {
     if (job->series.read.call->form == FORM_JSON && job->count > 0) {
@@ -130,7 +136,7 @@ static void page_ask(struct series_job *job)
     char query[256];
     struct text text = text_in(query, sizeof(query));
 
-    if (timeout_ms <= 0 || job->pages > SERIES_PAGES_MAX) {
+    if (timeout_ms <= 0 || job->pages > SERIES_PAGES_MAX || atomic_load(&series->read.call->gone)) {
         job_cut(job);
         return;
     }
@@ -145,7 +151,7 @@ static void page_ask(struct series_job *job)
 
 static enum page take_row(struct series_job *job, const struct series_row *row)
 {
-    if (row->at_ms < job->from_ms)
+    if (row->at_ms < job->span.from_ms)
         return PAGE_LAST;
     if (job->count == job->limit) {
         job->more = true;
@@ -198,13 +204,18 @@ static void on_page(const struct rest_answer *answer, int64_t as_of_ms, void *us
 
     if (!market_open_answer(call, answer, &envelope) ||
         !market_answer_list(call, &envelope, &list) ||
-        (job->pages == 0 &&
-         market_refuse_age(&job->series.read, as_of_ms, clock_wall_ms() - as_of_ms, "rest"))) {
+        !market_answer_symbol(&job->series.read, &envelope.result, "symbol")) {
         job_free(job);
         return;
     }
     if (job->pages++ == 0)
         job->as_of_ms = as_of_ms;
+    /* Also behind a later page: the newest rows have grown older meanwhile. */
+    if (market_refuse_age(&job->series.read, job->as_of_ms, clock_wall_ms() - job->as_of_ms,
+                          "rest")) {
+        job_free(job);
+        return;
+    }
     job->series.answered_ms = envelope.time_ms ? envelope.time_ms : as_of_ms;
     job_open(job);
     switch (take_page(job, &list, &error)) {
@@ -234,21 +245,21 @@ static enum err read_bounds(struct series_job *job, struct api_refusal *refusal)
     const struct api_call *call = job->series.read.call;
     int64_t rows_max = (int64_t)job->series.kind->page_max * SERIES_PAGES_MAX;
     int64_t now_ms = clock_wall_ms();
-    int64_t to_ms;
+    struct form_span *span = &job->span;
     int64_t after_ms;
     int64_t limit;
 
-    if (lookup_time(call, "from", now_ms, &job->from_ms, refusal) ||
-        lookup_time(call, "to", now_ms, &to_ms, refusal) ||
+    if (lookup_time(call, "from", now_ms, &span->from_ms, refusal) ||
+        lookup_time(call, "to", now_ms, &span->to_ms, refusal) ||
         lookup_int(call, "after", 0, AFTER_MAX, UNBOUNDED, &after_ms, refusal) ||
         lookup_int(call, "limit", 1, call->form == FORM_JSON ? SERIES_LIMIT_MAX : rows_max,
                    default_limit(call, rows_max), &limit, refusal))
         return ERR_INVALID;
     if (!api_query(call, "to"))
-        to_ms = UNBOUNDED;
-    if (job->from_ms > to_ms)
+        span->to_ms = UNBOUNDED;
+    if (span->from_ms > span->to_ms)
         return api_refuse(refusal, "invalid_value", "from is later than to");
-    job->bound_ms = after_ms < to_ms ? after_ms : to_ms;
+    job->bound_ms = after_ms < span->to_ms ? after_ms : span->to_ms;
     job->limit = (int)limit;
     return ERR_NONE;
 }
@@ -269,7 +280,7 @@ void series_serve(const struct series *series)
     if (read_bounds(job, &refusal)) {
         api_fail_refusal(series->read.call, &refusal, NULL, NULL);
         job_free(job);
-    } else if (job->bound_ms <= job->from_ms) {
+    } else if (job->bound_ms <= job->span.from_ms) {
         job_finish(job); /* nothing lies in between */
     } else if (job->limit > SERIES_LIMIT_MAX && !reads_chain_begin(series->read.api->reads)) {
         job_busy(job, "too many long lists are being read");

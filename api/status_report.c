@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/account_read.h"
 #include "api/handlers.h"
 #include "api/reply.h"
 #include "api/status.h"
@@ -61,8 +62,8 @@ static void add_key(struct buffer *out, const struct api *api)
     add_bool(out, "read_only", key.read_only);
     add_bool(out, "can_withdraw", key.can_withdraw);
     add_bool(out, "ip_bound", key.ip_bound);
+    account_add_permissions(out, key.rights);
     add_time(out, "expires_at", key.expires_ms);
-    add_text(out, "rights", key.rights);
     add_time(out, "as_of", key.as_of_ms);
     json_add_close(out, '}');
 }

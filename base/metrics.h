@@ -61,7 +61,7 @@ enum metrics_outcome {
     METRICS_OK,       /* HTTP 2xx, retCode 0 */
     METRICS_REFUSED,  /* a retCode */
     METRICS_LIMITED,  /* too many requests: 429, 10006, the ban */
-    METRICS_ERROR,    /* any other HTTP status */
+    METRICS_ERROR,    /* any other HTTP status, or a body without a retCode */
     METRICS_NOT_SENT, /* nothing of it left */
     METRICS_LOST,     /* it may have left, no answer came */
     METRICS_OUTCOMES

@@ -12,6 +12,7 @@
 
 #define AUDIT_DEFAULT_MS  60000
 #define SETTLE_DEFAULT_MS 5000
+#define WAIT_DEFAULT_MS   12000 /* a load is several reads in turn: it can take longer */
 #define AHEAD_MAX_MS      600000
 
 /* --- places --- */
@@ -71,6 +72,8 @@ static struct entry *entry_for(struct account *account, const struct position *p
         return &account->entries[at];
     if (account->entries_count == ACCOUNT_POSITIONS_MAX) {
         if (!forget_flat(account)) {
+            if (position->side == SIDE_NONE)
+                return NULL; /* nothing lacks */
             if (!account->truncated)
                 log_warn("account: more than %d open positions: the others are not kept",
                          ACCOUNT_POSITIONS_MAX);
@@ -230,15 +233,37 @@ static struct position flattened(const struct position *position)
     return out;
 }
 
-/* The next one, from `*at`, that the load lacks. */
-static bool flatten_next(struct account *account, size_t *at, enum category category,
-                         int64_t begin_ms, uint64_t number, struct position *out)
+/* What an answer ought to have had: of a category, or of a symbol of it. */
+struct extent {
+    enum category category;
+    const char *symbol; /* NULL: all */
+    unsigned places;    /* of the symbol: those that it had */
+    uint64_t number;    /* of the load that had them all */
+    int64_t begin_ms;
+};
+
+static bool is_lacking(const struct account *account, const struct entry *entry,
+                       const struct extent *extent)
+{
+    const struct position *position = &entry->position;
+
+    if (position->category != extent->category || position->side == SIDE_NONE ||
+        account_is_protected(account, entry->message_ms, extent->begin_ms))
+        return false;
+    if (extent->symbol)
+        return strcmp(position->symbol, extent->symbol) == 0 &&
+               !(extent->places & 1U << position->position_idx);
+    return entry->seen != extent->number;
+}
+
+/* The next one, from `*at`, that the answer lacks. */
+static bool flatten_next(struct account *account, size_t *at, const struct extent *extent,
+                         struct position *out)
 {
     for (; *at < account->entries_count; (*at)++) {
         struct entry *entry = &account->entries[*at];
 
-        if (entry->position.category != category || entry->position.side == SIDE_NONE ||
-            entry->seen == number || account_is_protected(account, entry->message_ms, begin_ms))
+        if (!is_lacking(account, entry, extent))
             continue;
         entry->position = flattened(&entry->position);
         *out = entry->position;
@@ -247,8 +272,7 @@ static bool flatten_next(struct account *account, size_t *at, enum category cate
     return false;
 }
 
-void account_end_category(struct account *account, enum category category, int64_t begin_ms,
-                          uint64_t number)
+static void flatten_lacking(struct account *account, const struct extent *extent)
 {
     struct position position;
     size_t at = 0;
@@ -257,12 +281,30 @@ void account_end_category(struct account *account, enum category category, int64
     pthread_mutex_lock(&account->turn);
     do {
         pthread_mutex_lock(&account->lock);
-        more = flatten_next(account, &at, category, begin_ms, number, &position);
+        more = flatten_next(account, &at, extent, &position);
         pthread_mutex_unlock(&account->lock);
         if (more)
             tell_position(account, &position);
     } while (more);
     pthread_mutex_unlock(&account->turn);
+}
+
+void account_end_category(struct account *account, enum category category, int64_t begin_ms,
+                          uint64_t number)
+{
+    const struct extent extent = { .category = category, .number = number, .begin_ms = begin_ms };
+
+    flatten_lacking(account, &extent);
+}
+
+void account_end_symbol(struct account *account, enum category category, const char *symbol,
+                        unsigned places, int64_t begin_ms)
+{
+    const struct extent extent = {
+        .category = category, .symbol = symbol, .places = places, .begin_ms = begin_ms
+    };
+
+    flatten_lacking(account, &extent);
 }
 
 /* --- life --- */
@@ -278,6 +320,8 @@ struct account *account_create(const struct account_config *config)
         account->config.audit_every_ms = AUDIT_DEFAULT_MS;
     if (account->config.settle_ms <= 0)
         account->config.settle_ms = SETTLE_DEFAULT_MS;
+    if (account->config.wait_ms <= 0)
+        account->config.wait_ms = WAIT_DEFAULT_MS;
     pthread_mutex_init(&account->turn, NULL);
     pthread_mutex_init(&account->lock, NULL);
     pthread_mutex_init(&account->stream_lock, NULL);
@@ -313,6 +357,7 @@ void account_attach(struct account *account, struct reads *reads, struct market 
 void account_tick(struct account *account)
 {
     account_watch_tickers(account);
+    account_end_waits(account);
     account_run_loads(account);
 }
 

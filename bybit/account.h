@@ -1,8 +1,9 @@
 /* bybit/account.h - positions and balances of the account: loaded over REST, kept by the private
  * stream (PROTOCOL sections 12 and 16).
  *
- * Loaded when the private stream has come up (all that was missed meanwhile), audited from time to
- * time, and whenever somebody asks for it; in between the stream's position and wallet messages are
+ * Loaded when the private stream has come up (all that was missed meanwhile) and once more
+ * `settle_ms` later, since the REST side may have lagged; audited from time to time, and whenever
+ * somebody asks for it; in between the stream's position and wallet messages are
  * merged.
  *
  * Which one wins: of two messages the one with the later updatedTime (then seq). A load wins over
@@ -121,6 +122,7 @@ struct account_config {
     void *userdata;
     int audit_every_ms; /* 60,000 */
     int settle_ms;      /* 5,000: how far the REST side may lag behind the stream */
+    int wait_ms;        /* 12,000: the longest that account_load lets its asker wait */
 };
 
 /* NULL: out of memory. */
@@ -143,18 +145,20 @@ enum account_part { ACCOUNT_POSITIONS, ACCOUNT_BALANCE };
 #define ACCOUNT_PARTS 2
 
 /* Loads a part that nobody need have asked for before: `on_done` is called once, when a load that
- * began after this call is over (of a refusal `upstream` and the exchange's text): from the reads'
- * thread, from inside reads_stop, or, when no read can be made, before this returns. `error` NULL:
- * it is in. ERR_BUSY: 256 wait. */
+ * began after this call is over (of a refusal `upstream` and the exchange's text), or after
+ * `wait_ms` without that (ERR_UNAVAILABLE): from the reads' thread, from inside reads_stop, or,
+ * when no read can be made, before this returns. `error` NULL: it is in. ERR_BUSY: 256 wait. */
 MUST_CHECK enum err account_load(struct account *account, enum account_part part,
                                  void (*on_done)(const struct error *error, void *userdata),
                                  void *userdata);
 
-/* Merges the list of a position/list answer that somebody else has asked for, at `begin_ms`
- * (monotonic). ERR_INVALID: it is no list, or has a position that is not readable. */
+/* Merges the list of a position/list answer that somebody else has asked for, of one symbol, at
+ * `begin_ms` (monotonic). The exchange tells all places of a symbol, flat ones too: what the list
+ * lacks is flat, unless it has nothing of the symbol. ERR_INVALID: it is no list, or has a position
+ * that is not readable. */
 MUST_CHECK enum err account_merge_positions(struct account *account, const struct json *list,
-                                            enum category category, int64_t begin_ms,
-                                            struct error *error);
+                                            enum category category, const char *symbol,
+                                            int64_t begin_ms, struct error *error);
 
 /* How far what is kept can be trusted. */
 struct account_state {

@@ -122,17 +122,23 @@ void account_make_live(struct market *market, struct position *position)
 
 /* --- tickers of open positions --- */
 
+/* Those to drop first, so that wants which find no place do not keep the places from coming free.
+ */
 static size_t list_changes(struct account *account, struct position *out, bool *wanted, size_t max)
 {
     size_t count = 0;
 
-    for (size_t i = 0; i < account->entries_count && count < max; i++) {
-        struct entry *entry = &account->entries[i];
+    for (int pass = 0; pass < 2; pass++) {
+        bool wants = pass == 1;
 
-        if (entry->watched == is_watchable(&entry->position))
-            continue;
-        wanted[count] = !entry->watched;
-        out[count++] = entry->position;
+        for (size_t i = 0; i < account->entries_count && count < max; i++) {
+            const struct entry *entry = &account->entries[i];
+
+            if (entry->watched == wants || is_watchable(&entry->position) != wants)
+                continue;
+            wanted[count] = wants;
+            out[count++] = entry->position;
+        }
     }
     return count;
 }

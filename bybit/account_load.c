@@ -13,6 +13,7 @@
 
 #define WAITERS_MAX    256
 #define BACKOFF_MIN_MS 1000
+#define APART_MIN_MS   1000 /* of two loads that nobody asked for */
 #define BACKOFF_MAX_MS 60000
 
 static const char *const part_names[ACCOUNT_PARTS] = { "positions", "balance" };
@@ -49,6 +50,15 @@ static struct waiter *take_waiters(struct load *load, struct waiter **list)
     return taken;
 }
 
+/* Under `lock`. */
+static void back_off(struct load *load)
+{
+    load->backoff_ms = load->backoff_ms ? load->backoff_ms * 2 : BACKOFF_MIN_MS;
+    if (load->backoff_ms > BACKOFF_MAX_MS)
+        load->backoff_ms = BACKOFF_MAX_MS;
+    load->due_ms = clock_mono_ms() + load->backoff_ms;
+}
+
 void account_load_fail(struct load *load, const struct error *error)
 {
     struct account *account = load->account;
@@ -56,25 +66,41 @@ void account_load_fail(struct load *load, const struct error *error)
     struct waiter *later;
     char safe[LOG_SAFE_MAX];
     int backoff_ms;
-    bool is_up;
+    bool was_due;
 
     pthread_mutex_lock(&account->lock);
-    is_up = account->is_up;
     load->running = false;
-    load->backoff_ms = load->backoff_ms ? load->backoff_ms * 2 : BACKOFF_MIN_MS;
-    if (load->backoff_ms > BACKOFF_MAX_MS)
-        load->backoff_ms = BACKOFF_MAX_MS;
+    was_due = account->is_up && load->due_ms <= clock_mono_ms();
+    if (was_due)
+        back_off(load);
     backoff_ms = load->backoff_ms;
-    load->due_ms = is_up ? clock_mono_ms() + backoff_ms : INT64_MAX;
     served = take_waiters(load, &load->served);
     later = take_waiters(load, &load->later);
     pthread_mutex_unlock(&account->lock);
-    /* While the stream is down it was a user's read: its answer says it. */
-    if (is_up)
+    /* Else it was a user's read: its answer says it, and what is due comes when it is. */
+    if (was_due)
         log_warn("account: %s not loaded, again in %d ms: code=%d %s", part_names[load->part],
                  backoff_ms, error->upstream, log_safe(error->text, safe));
     serve(served, error);
     serve(later, error);
+}
+
+/* Of a load that is in. Under `lock`. */
+static int64_t next_due_ms(const struct load *load)
+{
+    const struct account *account = load->account;
+    int64_t now_ms = clock_mono_ms();
+    int64_t settled_ms = account->gap_ms + account->config.settle_ms;
+
+    if (!account->is_up)
+        return INT64_MAX;
+    /* The stream came up anew meanwhile: what was missed may lack in this one. */
+    if (load->up_loaded != account->up)
+        return now_ms;
+    /* The last of what was missed may still have been on its way to the REST side. */
+    if (load->begin_ms < settled_ms && account->config.settle_ms < account->config.audit_every_ms)
+        return settled_ms > now_ms + APART_MIN_MS ? settled_ms : now_ms + APART_MIN_MS;
+    return now_ms + account->config.audit_every_ms;
 }
 
 void account_load_end(struct load *load)
@@ -93,12 +119,7 @@ void account_load_end(struct load *load)
         account->truncated = account->overflowed;
     if (load->oldest_ms > load->as_of_ms)
         load->as_of_ms = load->oldest_ms;
-    /* The stream came up anew meanwhile: what was missed may lack in this one. */
-    if (account->is_up && load->up_loaded != account->up)
-        load->due_ms = clock_mono_ms();
-    else
-        load->due_ms =
-            account->is_up ? clock_mono_ms() + account->config.audit_every_ms : INT64_MAX;
+    load->due_ms = next_due_ms(load);
     served = take_waiters(load, &load->served);
     pthread_mutex_unlock(&account->lock);
     if (first)
@@ -114,6 +135,8 @@ void account_load_end(struct load *load)
 enum err account_open_answer(const struct rest_answer *answer, struct envelope *out,
                              struct error *error)
 {
+    if (answer->throttled)
+        return error_set(error, ERR_BUSY, "the read got no turn in the rate budget");
     if (!answer->answered)
         return error_set(error, ERR_UNAVAILABLE, "%s",
                          answer->error.text[0] ? answer->error.text : "no answer in time");
@@ -232,7 +255,9 @@ enum err account_load(struct account *account, enum account_part part,
 
     if (!waiter)
         return ERR_NO_MEMORY;
-    *waiter = (struct waiter){ .on_done = on_done, .userdata = userdata };
+    *waiter = (struct waiter){ .deadline_ms = clock_mono_ms() + account->config.wait_ms,
+                               .on_done = on_done,
+                               .userdata = userdata };
     pthread_mutex_lock(&account->lock);
     full = load->waiting >= WAITERS_MAX || !account->reads;
     if (!full) {
@@ -247,6 +272,42 @@ enum err account_load(struct account *account, enum account_part part,
     }
     begin(load);
     return ERR_NONE;
+}
+
+/* Takes out who has waited too long. Under `lock`. */
+static struct waiter *take_expired(struct load *load, struct waiter **list, struct waiter *expired)
+{
+    int64_t now_ms = clock_mono_ms();
+
+    while (*list) {
+        struct waiter *waiter = *list;
+
+        if (waiter->deadline_ms > now_ms) {
+            list = &waiter->next;
+            continue;
+        }
+        *list = waiter->next;
+        load->waiting--;
+        waiter->next = expired;
+        expired = waiter;
+    }
+    return expired;
+}
+
+void account_end_waits(struct account *account)
+{
+    const struct error error = { .code = ERR_UNAVAILABLE, .text = "no answer in time" };
+
+    for (int i = 0; i < ACCOUNT_PARTS; i++) {
+        struct load *load = &account->loads[i];
+        struct waiter *expired;
+
+        pthread_mutex_lock(&account->lock);
+        expired = take_expired(load, &load->served, NULL);
+        expired = take_expired(load, &load->later, expired);
+        pthread_mutex_unlock(&account->lock);
+        serve(expired, &error);
+    }
 }
 
 void account_on_private(struct account *account, bool up)

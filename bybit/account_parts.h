@@ -34,6 +34,7 @@ struct touched {
 
 struct waiter {
     struct waiter *next;
+    int64_t deadline_ms; /* monotonic */
     void (*on_done)(const struct error *error, void *userdata);
     void *userdata;
 };
@@ -67,6 +68,7 @@ struct refused {
     bool refused;
     bool was_accepted; /* ever: then a refusal says nothing of what is there */
     int64_t until_ms;  /* monotonic: not asked again before */
+    int wait_ms;       /* how long that was the last time, 0: it is not refused */
     struct error error;
 };
 
@@ -109,6 +111,9 @@ void account_take_loaded(struct account *account, const struct position *positio
 /* Load `number` of this category is complete: what it lacks is flat. */
 void account_end_category(struct account *account, enum category category, int64_t begin_ms,
                           uint64_t number);
+/* The exchange has told all places of the symbol, these (bit position_idx): the others are flat. */
+void account_end_symbol(struct account *account, enum category category, const char *symbol,
+                        unsigned places, int64_t begin_ms);
 MUST_CHECK enum err account_take_balance(struct account *account, const struct json *item,
                                          int64_t begin_ms, int64_t as_of_ms, struct error *error);
 /* Tells of the balance when the load has changed it. */
@@ -125,6 +130,8 @@ void account_watch_tickers(struct account *account);
 /* --- account_load.c, account_scopes.c --- */
 
 void account_loads_init(struct account *account);
+/* Tells those who have waited too long. */
+void account_end_waits(struct account *account);
 /* Begins what is due. */
 void account_run_loads(struct account *account);
 /* A load that has begun: the positions. */

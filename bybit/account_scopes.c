@@ -8,8 +8,11 @@
 #include "bybit/message.h"
 #include "bybit/reads.h"
 
-#define PAGES_MAX  16
-#define REFUSED_MS 600000 /* a scope that is refused is asked for again this late */
+#define PAGES_MAX 16
+/* A scope that is refused is asked for again this late, later each time: an error page of something
+ * in between looks the same, and would hide what is there. */
+#define REFUSED_MIN_MS 2000
+#define REFUSED_MAX_MS 600000
 
 static const struct {
     enum category category;
@@ -52,7 +55,10 @@ static void note_refusal(struct account *account, size_t scope, const struct err
     pthread_mutex_lock(&account->lock);
     first = !refused->refused;
     refused->refused = true;
-    refused->until_ms = clock_mono_ms() + REFUSED_MS;
+    refused->wait_ms = refused->wait_ms ? refused->wait_ms * 2 : REFUSED_MIN_MS;
+    if (refused->wait_ms > REFUSED_MAX_MS)
+        refused->wait_ms = REFUSED_MAX_MS;
+    refused->until_ms = clock_mono_ms() + refused->wait_ms;
     refused->error = *error;
     pthread_mutex_unlock(&account->lock);
     if (first)
@@ -67,6 +73,7 @@ static void note_accepted(struct load *load)
     load->accepted[scopes[load->scope].category] = true;
     pthread_mutex_lock(&load->account->lock);
     refused->refused = false;
+    refused->wait_ms = 0;
     refused->was_accepted = true;
     pthread_mutex_unlock(&load->account->lock);
 }
@@ -239,11 +246,13 @@ void account_load_positions(struct load *load)
 }
 
 enum err account_merge_positions(struct account *account, const struct json *list,
-                                 enum category category, int64_t begin_ms, struct error *error)
+                                 enum category category, const char *symbol, int64_t begin_ms,
+                                 struct error *error)
 {
     struct json_walk walk = json_walk(list);
     struct position position;
     struct json item;
+    unsigned places = 0;
 
     if (list->type != JSON_ARRAY)
         return error_set(error, ERR_INVALID, "the answer has no list of positions");
@@ -252,8 +261,12 @@ enum err account_merge_positions(struct account *account, const struct json *lis
 
         if (err)
             return err;
+        if (position.category == category && strcmp(position.symbol, symbol) == 0)
+            places |= 1U << position.position_idx;
         account_take_loaded(account, &position, begin_ms, 0);
     }
+    if (places)
+        account_end_symbol(account, category, symbol, places, begin_ms);
     return ERR_NONE;
 }
 

@@ -5,6 +5,8 @@
 #include "base/text.h"
 #include "bybit/message.h"
 
+#define TIME_MAX INT64_C(253402300799999) /* the end of year 9999: later is no time */
+
 static const struct {
     const char *word;
     const char *code;
@@ -43,7 +45,8 @@ enum err funding_from_row(struct funding_rate *out, const struct json *row, enum
         return error_set(error, ERR_INVALID, "funding: the symbol is missing, no text or too long");
     if (json_member_decimal(row, "fundingRate", &read.rate) || decimal_is_none(&read.rate))
         return error_set(error, ERR_INVALID, "funding: fundingRate is no decimal");
-    if (json_member_int(row, "fundingRateTimestamp", &read.at_ms) || read.at_ms < 0)
+    if (json_member_int(row, "fundingRateTimestamp", &read.at_ms) || read.at_ms < 0 ||
+        read.at_ms > TIME_MAX)
         return error_set(error, ERR_INVALID, "funding: fundingRateTimestamp is no time");
     *out = read;
     return ERR_NONE;
@@ -58,7 +61,7 @@ enum err open_interest_from_row(struct open_interest *out, const struct json *ro
     if (json_member_decimal(row, "openInterest", &value) || decimal_is_none(&value) ||
         decimal_sign(&value) < 0)
         return error_set(error, ERR_INVALID, "open interest: openInterest is no decimal");
-    if (json_member_int(row, "timestamp", &at_ms) || at_ms < 0)
+    if (json_member_int(row, "timestamp", &at_ms) || at_ms < 0 || at_ms > TIME_MAX)
         return error_set(error, ERR_INVALID, "open interest: timestamp is no time");
     out->value = value;
     out->at_ms = at_ms;

@@ -165,10 +165,20 @@ static void add(struct instruments *to, const struct instrument *list, size_t co
     to->count += count;
 }
 
+/* Sorts, and keeps one of equal ones. */
 static void sort(struct instruments *instruments)
 {
-    if (instruments->count)
-        qsort(instruments->list, instruments->count, sizeof(instruments->list[0]), compare);
+    struct instrument *list = instruments->list;
+    size_t kept = 0;
+
+    if (instruments->count == 0)
+        return;
+    qsort(list, instruments->count, sizeof(list[0]), compare);
+    for (size_t i = 1; i < instruments->count; i++) {
+        if (compare(&list[kept], &list[i]) != 0 && ++kept != i)
+            list[kept] = list[i];
+    }
+    instruments->count = kept + 1;
 }
 
 struct instruments *instruments_create(const struct instrument *list, size_t count,

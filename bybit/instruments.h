@@ -40,7 +40,8 @@ struct instruments; /* a snapshot */
 MUST_CHECK enum err instrument_read(struct instrument *out, const struct json *item,
                                     enum category category, struct error *error);
 
-/* Builds a snapshot (one reference) from an array, which is copied and sorted. NULL: out of memory.
+/* Builds a snapshot (one reference) from an array, which is copied and sorted; a symbol that is
+ * there twice (the exchange's pages moved while they were read) is kept once. NULL: out of memory.
  */
 struct instruments *instruments_create(const struct instrument *list, size_t count,
                                        int64_t as_of_ms);
@@ -51,6 +52,7 @@ struct option_coin {
     char base[COIN_MAX];
     int64_t as_of_ms;      /* wall clock */
     int64_t good_until_ms; /* monotonic: then they are loaded anew */
+    int64_t tried_ms;      /* monotonic: when that was tried last */
 };
 /* A snapshot of all that `old` has, but of coin->base's options only those of the list. When there
  * are OPTION_COINS_MAX coins already, the one that was loaded longest ago goes. NULL: out of

@@ -51,7 +51,7 @@ struct rest_answer {
     int64_t left_us;    /* the head of the last try began to leave; 0: it did not */
     int64_t finished_us;
     int64_t sign_us; /* time it took to sign the last try */
-    int64_t turn_us; /* waited for the budget or a connection before the first try */
+    int64_t turn_us; /* before that: waits for the budget and for connections, earlier tries */
     bool throttled;  /* the budget, the breaker or busy connections did not let it go before its
                       * deadline (sent is REST_NOT_SENT) */
     int64_t

@@ -12,7 +12,8 @@
 #define HOLD_PAD_MS     50
 #define HOLD_DEFAULT_MS 1000
 #define HOLD_MAX_MS     5000
-#define LEFT_VALID_US   500000 /* a slower answer's X-Bapi-Limit-Status is history */
+#define LEFT_VALID_US   500000    /* a slower answer's X-Bapi-Limit-Status is history */
+#define RET_NONE        INT32_MIN /* an answer without one */
 #define RET_TIMESTAMP   10002
 #define RET_TOO_MANY    10006
 
@@ -78,8 +79,8 @@ static int64_t hold_ms(struct rest *rest, const struct slot *slot)
     return hold < HOLD_MAX_MS ? hold : HOLD_MAX_MS;
 }
 
-/* What an answer says beyond its own request: limits, the ban, the time. Returns its retCode, 0
- * when there is none. */
+/* What an answer says beyond its own request: limits, the ban, the time. Returns its retCode, or
+ * RET_NONE; 0 for a long one. */
 static int learn(struct rest *rest, const struct slot *slot, struct rest_answer *answer)
 {
     const struct call *call = slot->call;
@@ -89,7 +90,7 @@ static int learn(struct rest *rest, const struct slot *slot, struct rest_answer 
 
     /* Refusals are short; a long answer is not read twice. */
     if (answer->body_bytes <= KEPT_BUFFER_MAX && !rest_ret_code(answer, &ret_code))
-        ret_code = 0;
+        ret_code = RET_NONE;
     if (call->request.route == ROUTE_TIME)
         take_time(rest, slot, answer);
     if (answer_is_ban(answer->http_status, answer->body)) {
@@ -170,7 +171,7 @@ static enum metrics_outcome outcome_of(const struct slot *slot, const struct res
     if (answer->http_status == 429 || ret_code == RET_TOO_MANY ||
         answer_is_ban(answer->http_status, answer->body))
         return METRICS_LIMITED;
-    if (answer->http_status < 200 || answer->http_status > 299)
+    if (answer->http_status < 200 || answer->http_status > 299 || ret_code == RET_NONE)
         return METRICS_ERROR;
     return ret_code == 0 ? METRICS_OK : METRICS_REFUSED;
 }
@@ -200,13 +201,16 @@ static void slot_finish(struct rest *rest, struct slot *slot, CURLcode code)
     struct call *call = slot->call;
     struct rest_answer answer = { .finished_us = clock_mono_us() };
     curl_socket_t fd = CURL_SOCKET_BAD;
+    long connects = 0;
     int ret_code = 0;
     bool again;
 
     curl_easy_getinfo(slot->easy, CURLINFO_RESPONSE_CODE, &answer.http_status);
+    curl_easy_getinfo(slot->easy, CURLINFO_NUM_CONNECTS, &connects);
     curl_easy_getinfo(slot->easy, CURLINFO_ACTIVESOCKET, &fd);
     curl_multi_remove_handle(rest->multi, slot->easy);
     answer.answered = code == CURLE_OK && answer.http_status > 0;
+    call->connected = connects > 0;
     rest->pump_due = true;
     if (answer.answered) {
         answer.body = slot->body.data;

@@ -55,10 +55,10 @@ struct call {
     int64_t retry_after_ms;
     int64_t submitted_us;
     int64_t started_us;
-    int64_t left_us;
-    int64_t sign_us;
-    int64_t turn_us;
+    int64_t left_us; /* of the last try; 0: its head did not */
+    int64_t sign_us; /* of the last try */
     int64_t signed_ms;
+    bool connected; /* the last try opened a connection */
     bool head_left; /* the head may have left, in any try */
     bool body_left; /* the read callback was called */
     char text[];
@@ -123,6 +123,7 @@ struct rest {
     int time_calls;
     int64_t time_answer_us; /* last answer that fed the clock */
 };
+
 /* --- rest_queue.c --- */
 
 void rest_lane_add(struct lane *lane, struct call *call);

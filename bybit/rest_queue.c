@@ -39,15 +39,25 @@ struct lane *rest_lane_of(struct rest *rest, const struct call *call)
 
 /* --- ends --- */
 
+/* 0 where nothing was waited for: then it is our own way to the socket. */
+static int64_t turn_us(const struct call *call, int64_t finished_us)
+{
+    int64_t until_us = call->left_us ? call->left_us : finished_us;
+
+    if (call->wait == WAIT_TURN && !call->connected)
+        return 0;
+    return until_us - call->submitted_us - call->sign_us;
+}
+
 void rest_call_end(struct rest *rest, struct call *call, struct rest_answer *answer)
 {
     answer->signed_ms = call->signed_ms;
     answer->started_us = call->started_us;
     answer->left_us = call->left_us;
     answer->sign_us = call->sign_us;
-    answer->turn_us = call->turn_us;
     if (!answer->finished_us)
         answer->finished_us = clock_mono_us();
+    answer->turn_us = turn_us(call, answer->finished_us);
     if (!answer->body)
         answer->body = "";
     answer->sent = (call->info->is_write ? call->body_left : call->head_left) ? REST_MAYBE_SENT

@@ -179,6 +179,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *userdata)
         slot->reset_ms = value;
     return bytes;
 }
+
 /* --- slots --- */
 
 static void slot_headers(struct slot *slot)
@@ -367,11 +368,10 @@ void rest_call_start(struct rest *rest, struct call *call, int64_t now_ms)
     headers_forget(slot);
     rest->under_way++;
     call->tries++;
-    if (!call->started_us) {
+    call->left_us = 0;
+    call->sign_us = 0;
+    if (!call->started_us)
         call->started_us = slot->started_us;
-        if (call->wait != WAIT_TURN)
-            call->turn_us = call->started_us - call->submitted_us;
-    }
     if (slot_options_call(slot, now_ms) ||
         curl_multi_add_handle(rest->multi, slot->easy) != CURLM_OK) {
         rest_slot_release(slot);

@@ -339,7 +339,7 @@ static enum err add(struct stream *stream, enum want_how how, enum stream_kind k
     if (!err && needs_best(kind, category)) {
         err = wants_add(stream->wants, how, STREAM_BOOK, category, symbol, 1, now_ms, &best_is_new);
         if (err && how == WANT_READER)
-            wants_drop(stream->wants, kind, category, symbol, depth, now_ms);
+            (void)wants_drop(stream->wants, kind, category, symbol, depth, now_ms);
     }
     if (is_new || best_is_new)
         wants_are_new(stream);
@@ -362,11 +362,12 @@ void stream_drop(struct stream *stream, enum stream_kind kind, enum category cat
                  const char *symbol, int depth)
 {
     int64_t now_ms = clock_mono_ms();
+    bool last = wants_drop(stream->wants, kind, category, symbol, depth, now_ms);
 
-    wants_drop(stream->wants, kind, category, symbol, depth, now_ms);
     if (needs_best(kind, category))
-        wants_drop(stream->wants, STREAM_BOOK, category, symbol, 1, now_ms);
-    wants_are_new(stream);
+        last = wants_drop(stream->wants, STREAM_BOOK, category, symbol, 1, now_ms) || last;
+    if (last) /* many leave at once: only what begins to linger is news */
+        wants_are_new(stream);
 }
 
 void stream_link_status(struct stream *stream, enum stream_link link, struct link_status *out)

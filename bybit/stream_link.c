@@ -102,11 +102,11 @@ static bool is_wanted(const struct link *link)
     return link->topics_count > 0;
 }
 
-/* Mute: subscribed, but no data for stale_after_ms (longer after rebuilds that brought nothing:
- * some topics are silent). */
-static int64_t mute_after_ms(const struct link *link)
+/* Mute: subscribed, but no data for so long. Longer after rebuilds that brought nothing: some
+ * topics are silent. */
+static int64_t rebuild_after_ms(const struct link *link)
 {
-    return (int64_t)link->times.stale_after_ms << link->mute_rebuilds;
+    return 2 * ((int64_t)link->times.stale_after_ms << link->mute_rebuilds);
 }
 
 static int64_t quiet_since_ms(const struct link *link)
@@ -125,8 +125,8 @@ static enum link_action watch_silence(struct link *link, int64_t now_ms)
     link->stale = false;
     if (link->is_private || !link->settled || !link_has_steady_topic(link))
         return LINK_DO_NOTHING;
-    link->stale = quiet_ms >= mute_after_ms(link);
-    if (quiet_ms < 2 * mute_after_ms(link))
+    link->stale = quiet_ms >= link->times.stale_after_ms;
+    if (quiet_ms < rebuild_after_ms(link))
         return LINK_DO_NOTHING;
     if (link->mute_rebuilds < MUTE_DOUBLINGS_MAX)
         link->mute_rebuilds++;
@@ -250,7 +250,8 @@ int64_t link_next_ms(const struct link *link, int64_t now_ms)
         if (link->in_flight && !link->paused)
             sooner(&next_ms, link->answer_due_ms);
         if (!link->is_private && link->settled && link_has_steady_topic(link))
-            sooner(&next_ms, quiet_since_ms(link) + mute_after_ms(link) * (link->stale ? 2 : 1));
+            sooner(&next_ms, quiet_since_ms(link) + (link->stale ? rebuild_after_ms(link)
+                                                                 : link->times.stale_after_ms));
         next_of_topics(link, now_ms, &next_ms);
         break;
     }

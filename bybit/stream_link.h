@@ -11,7 +11,8 @@
  * frame counts, of whichever topic. Trades, candles and liquidations come only when somebody
  * trades: a link with nothing else may be silent for hours and is never stale. What keeps it honest
  * are the pings, as on the private link: no pong within pong_timeout_ms ends it. Where rebuilding
- * brought nothing (a ticker of a contract that nobody trades), patience doubles up to eightfold.
+ * brought nothing (a ticker of a contract that nobody trades), the next one comes twice as late, up
+ * to eightfold; it is stale all the same.
  *
  * Threads: the stream's own. Times are monotonic ms.
  */

@@ -1,9 +1,12 @@
 /* Frames of the public links, and what of them was lost (PROTOCOL section 15). */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "bybit/stream_parts.h"
+
+#define CANDLE_AHEAD_MS 60000 /* a candle does not begin after its own time */
 
 /* --- gaps --- */
 
@@ -87,26 +90,34 @@ void tell_joined(struct upstream *upstream)
 
 /* --- tickers and books --- */
 
-static void take_ticker(struct upstream *upstream, const struct link_topic *topic,
+static void take_ticker(struct upstream *upstream, struct link_topic *topic,
                         const struct frame *frame, int64_t recv_ms)
 {
     const struct stream_config *config = &upstream->stream->config;
     struct ticker ticker;
 
     if (market_merge_ticker(config->market, upstream_category(upstream), topic->symbol,
-                            &frame->data, frame->is_snapshot, frame->ts_ms, recv_ms, &ticker))
+                            &frame->data, frame->is_snapshot, frame->ts_ms, recv_ms, &ticker)) {
         count_unreadable(upstream, topic->name);
-    else
-        config->callbacks->on_ticker(&ticker, recv_ms, config->userdata);
+        return;
+    }
+    link_has_picture(topic);
+    config->callbacks->on_ticker(&ticker, recv_ms, config->userdata);
 }
 
-/* A spot ticker's bid and ask are those of the depth-1 book. */
+/* A spot ticker's bid and ask are those of the depth-1 book. After a break its own frame comes
+ * first: until then the last price is from before. */
 static void take_best(struct upstream *upstream, const struct link_topic *topic, int64_t recv_ms)
 {
     const struct stream_config *config = &upstream->stream->config;
+    const struct link_topic *own;
     struct market_ticker ticker;
+    char name[LINK_TOPIC_BYTES];
 
-    if (market_ticker(config->market, CATEGORY_SPOT, topic->symbol, &ticker))
+    (void)snprintf(name, sizeof(name), "tickers.%s", topic->symbol);
+    own = link_find(&upstream->link, name);
+    if (own && !own->needs_picture &&
+        market_ticker(config->market, CATEGORY_SPOT, topic->symbol, &ticker))
         config->callbacks->on_ticker(&ticker.ticker, recv_ms, config->userdata);
 }
 
@@ -214,6 +225,9 @@ static bool take_candle(const struct upstream *upstream, const struct link_topic
 
     if (candle_from_frame(&candle, item, NULL))
         return false;
+    /* One such in the market would stay there, as the newest, for ever. */
+    if (candle.ts_ms > 0 && candle.start_ms > candle.ts_ms + CANDLE_AHEAD_MS)
+        return false;
     candle.category = upstream_category(upstream);
     candle.interval = (enum candle_interval)topic->depth;
     memcpy(candle.symbol, topic->symbol, sizeof(candle.symbol));
@@ -267,7 +281,8 @@ void take_public(struct upstream *upstream, const struct frame *frame, int64_t r
 {
     struct link_topic *topic = link_find(&upstream->link, frame->topic);
 
-    if (!topic || !topic->wanted)
+    /* What comes while it is being left has a hole behind it. */
+    if (!topic || (topic->state != TOPIC_ON && topic->state != TOPIC_JOINING))
         return;
     switch (topic->kind) {
     case STREAM_TICKER:

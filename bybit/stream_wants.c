@@ -134,21 +134,35 @@ static bool fits_connection(const struct wants *wants, const struct want *key)
     return bytes <= LINK_ARG_BYTES_MAX;
 }
 
-/* When all places are taken, a reader gets that of the want without readers that would end first:
- * it was only kept in case somebody comes back. */
-static bool make_room(struct wants *wants)
+/* Ends the want without readers that would end first (of `category`, unless NULL): it was only kept
+ * in case somebody comes back. */
+static bool make_room(struct wants *wants, const enum category *category)
 {
     struct want *first = NULL;
 
     for (size_t i = 0; i < wants->count; i++) {
         struct want *want = &wants->list[i];
 
-        if (want->readers == 0 && (!first || want->linger_until_ms < first->linger_until_ms))
+        if (want->readers == 0 && (!category || *category == want->category) &&
+            (!first || want->linger_until_ms < first->linger_until_ms))
             first = want;
     }
     if (!first)
         return false;
     *first = wants->list[--wants->count];
+    return true;
+}
+
+static bool has_place(struct wants *wants, enum want_how how, const struct want *key)
+{
+    while (wants->count == MARKET_SYMBOLS_MAX) {
+        if (how != WANT_READER || !make_room(wants, NULL))
+            return false;
+    }
+    while (!fits_connection(wants, key)) {
+        if (how != WANT_READER || !make_room(wants, &key->category))
+            return false;
+    }
     return true;
 }
 
@@ -165,9 +179,7 @@ enum err wants_add(struct wants *wants, enum want_how how, enum stream_kind kind
     pthread_mutex_lock(&wants->lock);
     want = find(wants, &key);
     *is_new = !want;
-    if (!want &&
-        ((wants->count == MARKET_SYMBOLS_MAX && !(how == WANT_READER && make_room(wants))) ||
-         !fits_connection(wants, &key))) {
+    if (!want && !has_place(wants, how, &key)) {
         err = ERR_BUSY;
     } else {
         if (!want) {
@@ -182,20 +194,22 @@ enum err wants_add(struct wants *wants, enum want_how how, enum stream_kind kind
     return err;
 }
 
-void wants_drop(struct wants *wants, enum stream_kind kind, enum category category,
+bool wants_drop(struct wants *wants, enum stream_kind kind, enum category category,
                 const char *symbol, int depth, int64_t now_ms)
 {
     struct want key;
     struct want *want;
+    bool last;
 
     if (make(&key, kind, category, symbol, depth))
-        return;
+        return false;
     pthread_mutex_lock(&wants->lock);
     want = find(wants, &key);
-    if (want && want->readers > 0 && --want->readers == 0 &&
-        want->linger_until_ms < now_ms + wants->linger_ms)
+    last = want && want->readers > 0 && --want->readers == 0;
+    if (last && want->linger_until_ms < now_ms + wants->linger_ms)
         want->linger_until_ms = now_ms + wants->linger_ms;
     pthread_mutex_unlock(&wants->lock);
+    return last;
 }
 
 size_t wants_list(struct wants *wants, struct want *out, int64_t now_ms, int64_t *next_ms)

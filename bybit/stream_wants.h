@@ -28,14 +28,15 @@ struct wants *wants_create(int linger_ms);
 void wants_destroy(struct wants *wants);
 
 enum want_how { WANT_READER, WANT_TOUCH };
-/* A reader takes the place of what only lingers, if it must. `*is_new`: the topic was not wanted
+/* A reader takes the places of what only lingers, if it must. `*is_new`: the topic was not wanted
  * before. ERR_INVALID: no symbol or depth of this category.
  * ERR_BUSY: too many topics, or too long all together (PROTOCOL section 14: 21,000 characters on a
  * connection). */
 MUST_CHECK enum err wants_add(struct wants *wants, enum want_how how, enum stream_kind kind,
                               enum category category, const char *symbol, int depth, int64_t now_ms,
                               bool *is_new);
-void wants_drop(struct wants *wants, enum stream_kind kind, enum category category,
+/* True: that was its last reader. */
+bool wants_drop(struct wants *wants, enum stream_kind kind, enum category category,
                 const char *symbol, int depth, int64_t now_ms);
 /* Removes what nobody wants any more and copies the rest to `out` (MARKET_SYMBOLS_MAX places).
  * `*next_ms`: when the next one may end, INT64_MAX for never. */

@@ -2,6 +2,8 @@
 
 #include "bybit/message.h"
 
+#define TIME_MAX INT64_C(253402300799999) /* the end of year 9999: later is no time */
+
 enum trade_member { T_ID, T_SYMBOL, T_SIDE, T_PRICE, T_QTY, T_TIME, T_BLOCK, T_SEQ, T_COUNT };
 
 static const struct member_name row_names[T_COUNT] = {
@@ -49,7 +51,7 @@ static enum err read_trade(struct public_trade *out, const struct json *item,
         return error_set(error, ERR_INVALID, "trade: the price is no positive decimal");
     if (read_amount(&found[T_QTY], &read.qty))
         return error_set(error, ERR_INVALID, "trade: the size is no positive decimal");
-    if (json_int(&found[T_TIME], &read.ts_ms) || read.ts_ms < 0)
+    if (json_int(&found[T_TIME], &read.ts_ms) || read.ts_ms < 0 || read.ts_ms > TIME_MAX)
         return error_set(error, ERR_INVALID, "trade: the time is no time");
     if (json_int(&found[T_SEQ], &read.seq)) /* absent, or none that counts */
         read.seq = 0;

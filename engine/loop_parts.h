@@ -3,6 +3,7 @@
  *   loop.c       inboxes, the thread, start and stop, calls from other threads
  *   loop_act.c   one event into the engine, and its actions: rows, replies, and the sends below
  *   loop_send.c  creates, cancels, reads and finds: asked, and their answers as events
+ *   loop_trace.c where the time of a command goes
  *
  * Threads: the loop's, unless said.
  */

@@ -36,6 +36,7 @@
 #define OTHER_CONNECTIONS 2096 /* local ones that are no streams */
 #define HISTORY_WORKERS   2
 #define URL_MAX           128
+#define DELAY_MAX_MS      INT64_C(3600000)
 #define KEY_WAIT_MS       5000 /* for what the key may do, at the start */
 #define EXIT_BAD_CONFIG   78
 
@@ -115,15 +116,19 @@ static void on_private_down(int64_t whole_until_ms, void *userdata)
     hub_publish_account_gap(&app->stream_writer, whole_until_ms);
 }
 
-/* From the exchange's time stamp to here, by its clock. */
+/* From the exchange's time stamp to here, by its clock. A stamp that is absurdly far away is no
+ * delay. */
 static void observe_delay(const struct app *app, enum stream_link link, int64_t ts_ms,
                           int64_t recv_ms)
 {
     _Static_assert(STREAM_LINK_COUNT <= METRICS_LINKS_MAX, "a place for each link");
+    int64_t here_ms;
 
-    if (ts_ms > 0 && clock_sync_ready(app->clock))
-        metrics_observe(&app->metrics->stream.delays[link],
-                        (recv_ms + clock_sync_offset_ms(app->clock) - ts_ms) * 1000);
+    if (ts_ms <= 0 || !clock_sync_ready(app->clock))
+        return;
+    here_ms = recv_ms + clock_sync_offset_ms(app->clock);
+    if (ts_ms > here_ms - DELAY_MAX_MS && ts_ms < here_ms + DELAY_MAX_MS)
+        metrics_observe(&app->metrics->stream.delays[link], (here_ms - ts_ms) * 1000);
 }
 
 /* A full inbox is not an error here: the loop notes that evidence was lost and asks for it over
@@ -284,12 +289,12 @@ static uint64_t feed_last(void *userdata)
     return http_feed_last(app->http);
 }
 
-static enum err feed_wait(uint64_t after, int64_t until_ms, void (*on_ready)(void *waiter),
-                          void *waiter, void *userdata)
+static enum err feed_wait(uint64_t after, int64_t until_ms, const atomic_bool *gone,
+                          void (*on_ready)(void *waiter), void *waiter, void *userdata)
 {
     struct app *app = userdata;
 
-    return http_feed_wait(app->http, after, until_ms, on_ready, waiter);
+    return http_feed_wait(app->http, after, until_ms, gone, on_ready, waiter);
 }
 
 /* --- start --- */
@@ -688,11 +693,12 @@ void app_print_welcome(const struct app *app)
     if (app->has_keys) {
         printf("  curl %s/orders -d symbol=BTCUSDT -d side=buy -d qty=0.01 -d type=market\n",
                address);
-        printf("  curl -N '%s/stream?topics=orders,fills,ticker:BTCUSDT'\n\n", address);
+        printf("  curl -N '%s/stream?topics=orders,fills,ticker:BTCUSDT'\n", address);
     } else {
-        printf("  curl %s/book/BTCUSDT\n  curl -N '%s/stream?topics=ticker:BTCUSDT'\n\n", address,
+        printf("  curl %s/book/BTCUSDT\n  curl -N '%s/stream?topics=ticker:BTCUSDT'\n", address,
                address);
     }
+    printf("or open http://%s/ in a browser\n\n", address);
     (void)fflush(stdout);
 }
 

@@ -17,14 +17,13 @@ struct digest {
 
 struct session {
     struct digest id;
-    enum api_access role;
     int64_t ends_ms; /* 0: free */
 };
 
 struct auth {
     struct digest tokens[ACCESS_ADMIN + 1];
     bool has_token[ACCESS_ADMIN + 1];
-    struct session sessions[AUTH_SESSIONS_MAX];
+    struct session sessions[ACCESS_ADMIN + 1][AUTH_SESSIONS_MAX];
     int64_t failures_ms[AUTH_FAILURES_MAX]; /* of the last ones, round and round */
     size_t failures_next;
     bool failures_full;
@@ -97,25 +96,29 @@ bool auth_check_session(const struct auth *auth, const char *id, size_t bytes, i
     const struct digest digest = digest_of(id, bytes);
     bool found = false;
 
-    for (size_t i = 0; i < AUTH_SESSIONS_MAX; i++) {
-        const struct session *session = &auth->sessions[i];
+    for (int i = ACCESS_READ; i <= ACCESS_ADMIN; i++) {
+        for (size_t j = 0; j < AUTH_SESSIONS_MAX; j++) {
+            const struct session *session = &auth->sessions[i][j];
 
-        if (is_same(&digest, &session->id) && now_ms < session->ends_ms) {
-            *role = session->role;
-            found = true;
+            if (is_same(&digest, &session->id) && now_ms < session->ends_ms) {
+                *role = (enum api_access)i;
+                found = true;
+            }
         }
     }
     return found;
 }
 
-/* A free one, one that has ended, or the one that ends first. */
-static struct session *oldest(struct auth *auth)
+/* A free one, one that has ended, or the one that ends first: of the role, so that who may only
+ * read logs nobody out who may do more. */
+static struct session *oldest(struct auth *auth, enum api_access role)
 {
-    struct session *found = &auth->sessions[0];
+    struct session *sessions = auth->sessions[role];
+    struct session *found = &sessions[0];
 
     for (size_t i = 1; i < AUTH_SESSIONS_MAX; i++) {
-        if (auth->sessions[i].ends_ms < found->ends_ms)
-            found = &auth->sessions[i];
+        if (sessions[i].ends_ms < found->ends_ms)
+            found = &sessions[i];
     }
     return found;
 }
@@ -134,9 +137,8 @@ enum err auth_login(struct auth *auth, enum api_access role, int64_t now_ms,
     }
     id[ID_BYTES * 2] = '\0';
     OPENSSL_cleanse(random, sizeof(random));
-    *oldest(auth) = (struct session){ .id = digest_of(id, ID_BYTES * 2),
-                                      .role = role,
-                                      .ends_ms = now_ms + AUTH_SESSION_MS };
+    *oldest(auth, role) =
+        (struct session){ .id = digest_of(id, ID_BYTES * 2), .ends_ms = now_ms + AUTH_SESSION_MS };
     return ERR_NONE;
 }
 
@@ -144,9 +146,11 @@ void auth_logout(struct auth *auth, const char *id, size_t bytes)
 {
     const struct digest digest = digest_of(id, bytes);
 
-    for (size_t i = 0; i < AUTH_SESSIONS_MAX; i++) {
-        if (is_same(&digest, &auth->sessions[i].id))
-            auth->sessions[i] = (struct session){ .ends_ms = 0 };
+    for (int i = ACCESS_READ; i <= ACCESS_ADMIN; i++) {
+        for (size_t j = 0; j < AUTH_SESSIONS_MAX; j++) {
+            if (is_same(&digest, &auth->sessions[i][j].id))
+                auth->sessions[i][j] = (struct session){ .ends_ms = 0 };
+        }
     }
 }
 

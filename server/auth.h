@@ -17,11 +17,10 @@
 #define AUTH_COOKIE       "bridge_session"
 #define AUTH_SESSION_MS   ((int64_t)12 * 3600 * 1000)
 #define AUTH_SESSION_TEXT 65 /* 64 hex digits */
-#define AUTH_SESSIONS_MAX 64 /* at one more the oldest ends */
+#define AUTH_SESSIONS_MAX 64 /* of each role; at one more its oldest ends */
 #define AUTH_FAILURES_MAX 10 /* in AUTH_FAILURES_MS, then further ones are slow */
 #define AUTH_FAILURES_MS  10000
 #define AUTH_SLOW_MS      1000
-#define AUTH_DELAYED_MAX  64 /* answers held back at once */
 
 struct auth;
 

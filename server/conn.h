@@ -148,8 +148,9 @@ struct http {
     int64_t quiet_by_ms;      /* then streams that are left are aborted */
     bool quiet;               /* no streams any more */
     sem_t became_quiet;
-    int64_t stop_by_ms; /* 0: not asked for */
-    size_t waiting;     /* handlers at work */
+    int64_t stop_by_ms;   /* 0: not asked for */
+    size_t waiting;       /* handlers at work: all */
+    size_t waiting_reads; /* and those that change nothing */
     uint32_t id_prefix;
     uint64_t id_count;
     atomic_size_t connections_now;
@@ -190,8 +191,8 @@ enum MHD_Result admit_refuse(struct conn *conn);
 
 /* --- delay.c: refusals that are held back --- */
 
-/* Suspends the connection for a second; its handler is called again then. False: too many are. */
-bool delay_start(struct conn *conn);
+/* Suspends the connection for a second; its handler is called again then. */
+void delay_start(struct conn *conn);
 /* Lets go of those that are due; returns when the next one is. */
 int64_t delay_tick(struct http *http);
 /* Lets go of all. */

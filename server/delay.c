@@ -1,20 +1,18 @@
 /* G13: after many wrong tokens each further one is answered a second late. Right ones never are:
- * only refusals come here. */
+ * only refusals come here. All of them wait, however many: a quick end would tell as much as a
+ * quick answer, and what waits holds no more than its connection. */
 #include "base/clock.h"
 #include "server/conn.h"
 
-bool delay_start(struct conn *conn)
+void delay_start(struct conn *conn)
 {
     struct http *http = conn->listener->http;
 
-    if (http->delayed == AUTH_DELAYED_MAX)
-        return false;
     http->delayed++;
     conn_set_state(conn, CONN_DELAYED);
     conn->delayed_until_ms = http->now_ms + AUTH_SLOW_MS;
     conn->request->phase = PHASE_DELAYED;
     conn_suspend(conn);
-    return true;
 }
 
 void delay_forget(struct conn *conn)

@@ -6,6 +6,7 @@
 struct waiter {
     uint64_t after;
     int64_t until_ms;
+    const atomic_bool *gone;
     void (*on_ready)(void *waiter);
     void *userdata;
 };
@@ -13,12 +14,18 @@ struct waiter {
 struct feed_waits {
     struct waiter list[FEED_WAITS_MAX];
     size_t count;
+    uint64_t seen_seq; /* who is left waits for this one or more */
+    int64_t due_ms;    /* not before the first one's time is over */
     bool ended;
 };
 
 struct feed_waits *feed_waits_create(void)
 {
-    return calloc(1, sizeof(struct feed_waits));
+    struct feed_waits *waits = calloc(1, sizeof(*waits));
+
+    if (waits)
+        waits->due_ms = INT64_MAX;
+    return waits;
 }
 
 void feed_waits_destroy(struct feed_waits *waits)
@@ -27,12 +34,21 @@ void feed_waits_destroy(struct feed_waits *waits)
 }
 
 enum err feed_waits_add(struct feed_waits *waits, uint64_t after, int64_t until_ms,
-                        void (*on_ready)(void *waiter), void *waiter)
+                        const atomic_bool *gone, void (*on_ready)(void *waiter), void *waiter)
 {
     if (waits->ended || waits->count == FEED_WAITS_MAX)
         return ERR_BUSY;
-    waits->list[waits->count++] = (struct waiter){ after, until_ms, on_ready, waiter };
+    waits->list[waits->count++] = (struct waiter){ after, until_ms, gone, on_ready, waiter };
+    if (after < waits->seen_seq)
+        waits->due_ms = 0; /* what it waits for has been there already */
+    else if (until_ms < waits->due_ms)
+        waits->due_ms = until_ms;
     return ERR_NONE;
+}
+
+void feed_waits_look(struct feed_waits *waits)
+{
+    waits->due_ms = 0;
 }
 
 /* Takes it out before it is called: it may add another one. */
@@ -49,10 +65,13 @@ int64_t feed_waits_run(struct feed_waits *waits, uint64_t last_seq, int64_t now_
     int64_t due_ms = INT64_MAX;
     size_t i = 0;
 
+    if (last_seq == waits->seen_seq && now_ms < waits->due_ms)
+        return waits->due_ms;
+    waits->seen_seq = last_seq;
     while (i < waits->count) {
         const struct waiter *waiter = &waits->list[i];
 
-        if (waiter->after < last_seq || waiter->until_ms <= now_ms) {
+        if (waiter->after < last_seq || waiter->until_ms <= now_ms || atomic_load(waiter->gone)) {
             call(waits, i);
             continue;
         }
@@ -60,6 +79,7 @@ int64_t feed_waits_run(struct feed_waits *waits, uint64_t last_seq, int64_t now_
             due_ms = waiter->until_ms;
         i++;
     }
+    waits->due_ms = due_ms;
     return due_ms;
 }
 

@@ -12,6 +12,7 @@
 
 #define CLIENT_NAME_MAX     64
 #define IDEMPOTENCY_KEY_MAX 128
+#define OPEN_BODY_MAX       4096 /* where no token is needed: a stranger costs little memory */
 
 static const struct {
     const char *name;
@@ -196,8 +197,8 @@ static bool check_length(const struct gate_head *head, const struct found *found
         if (out->body_bytes > GATE_BATCH_BODY_MAX)
             return gate_refuse(out, 413, "body_too_large", "the body is larger than 256 KiB");
     }
-    if (out->body_bytes &&
-        (strcmp(head->method, "GET") == 0 || out->is_head || strcmp(head->method, "DELETE") == 0))
+    if (out->body_bytes && (strcmp(head->method, "GET") == 0 || out->is_head || out->preflight ||
+                            strcmp(head->method, "DELETE") == 0))
         return gate_refuse(out, 400, "bad_request", "%s takes no body", head->method);
     return true;
 }
@@ -249,6 +250,9 @@ static bool check_body_type(const struct found *found, struct gate_verdict *out)
         return true;
     if (!(out->endpoint->flags & TAKES_BODY))
         return gate_refuse(out, 400, "bad_request", "%.60s takes no body", out->path);
+    if (out->endpoint->flags & NO_TOKEN && out->body_bytes > OPEN_BODY_MAX)
+        return gate_refuse(out, 413, "body_too_large", "the body is larger than %d KiB",
+                           OPEN_BODY_MAX / 1024);
     if (type && is_media_type(type->value, "application/json"))
         return true;
     out->body_is_form = type && is_media_type(type->value, "application/x-www-form-urlencoded");

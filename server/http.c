@@ -275,9 +275,9 @@ uint64_t http_feed_last(const struct http *http)
 }
 
 enum err http_feed_wait(struct http *http, uint64_t after, int64_t until_ms,
-                        void (*on_ready)(void *waiter), void *waiter)
+                        const atomic_bool *gone, void (*on_ready)(void *waiter), void *waiter)
 {
-    return feed_waits_add(http->feed_waits, after, until_ms, on_ready, waiter);
+    return feed_waits_add(http->feed_waits, after, until_ms, gone, on_ready, waiter);
 }
 
 /* --- start and stop --- */

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -74,7 +75,8 @@ void http_add_listen(struct buffer *out, const struct http *http);
  */
 uint64_t http_feed_last(const struct http *http);
 MUST_CHECK enum err http_feed_wait(struct http *http, uint64_t after, int64_t until_ms,
-                                   void (*on_ready)(void *waiter), void *waiter);
+                                   const atomic_bool *gone, void (*on_ready)(void *waiter),
+                                   void *waiter);
 /* Refuses new requests from now on and ends the streams with `bye`. When it returns (within a
  * second), nothing here touches api->stream and api->history any more; answers under way still go
  * out. Before http_stop, any thread. NULL is fine. */

@@ -208,7 +208,7 @@ static void publish(struct hub *hub, const char *name, struct frame *frame, bool
         if (overwrite || topic->inbox.bytes > HUB_TOPIC_RING_BYTES)
             inbox_clear(&topic->inbox);
         if (frame) {
-            frame->number = topic->published;
+            frame->shown.number = topic->published;
             inbox_add(&topic->inbox, frame);
             frame = NULL;
         }
@@ -232,6 +232,11 @@ void hub_publish_frame(struct hub *hub, const char *topic, const char *event, co
     if (frame)
         frame->shown.is_snapshot = is_snapshot;
     publish(hub, topic, frame, false);
+}
+
+void hub_publish_hole(struct hub *hub, const char *topic)
+{
+    publish(hub, topic, NULL, false);
 }
 
 void hub_publish_gap(struct hub *hub, const char *topic, const char *json, size_t json_bytes)
@@ -271,8 +276,8 @@ static void take_sequence(struct hub *hub, struct topic *topic, struct frame *fr
     struct ring *ring = &topic->ring;
 
     hub->market_bytes -= ring->bytes;
-    if (frame->number != ring->end || hub->market_bytes + ring->bytes > HUB_MARKET_BYTES)
-        ring_clear(ring, frame->number);
+    if (frame->shown.number != ring->end || hub->market_bytes + ring->bytes > HUB_MARKET_BYTES)
+        ring_clear(ring, frame->shown.number);
     if (!ring_push(ring, frame))
         frame_destroy(frame);
     while (ring->bytes > HUB_TOPIC_RING_BYTES && ring->end - ring->first > 1)
@@ -294,8 +299,10 @@ static void take_topic(struct hub *hub, struct topic *topic)
             topic->latest = frame;
         }
     }
-    for (struct subscription *at = topic->subscriptions; at; at = at->next)
-        hub_reader_wake(at->reader);
+    for (struct subscription *at = topic->subscriptions; at; at = at->next) {
+        if (!at->held)
+            hub_reader_wake(at->reader);
+    }
 }
 
 static void offer_status(struct hub *hub, struct topic *topic)

@@ -44,6 +44,9 @@ void hub_publish_state(struct hub *hub, const char *topic, const char *event, co
  * fell behind the topic's ring (256 KiB). A snapshot frame starts the sequence anew. */
 void hub_publish_frame(struct hub *hub, const char *topic, const char *event, const char *json,
                        size_t json_bytes, bool is_snapshot);
+/* A frame of a sequence is missing: it could not be made. Readers learn it by the next one, as if
+ * they had been overtaken. */
+void hub_publish_hole(struct hub *hub, const char *topic);
 /* The sequence broke: readers get `gap` and then wait for the next snapshot frame. */
 void hub_publish_gap(struct hub *hub, const char *topic, const char *json, size_t json_bytes);
 
@@ -62,7 +65,8 @@ uint64_t hub_first_seq(const struct hub *hub);
 /* One published text; lives while someone holds it (hub_frame_hold), else until the next hub_pump.
  */
 struct hub_frame {
-    uint64_t seq; /* journaled events; 0: none */
+    uint64_t seq;    /* journaled events; 0: none */
+    uint64_t number; /* of its topic: 1, 2, ... */
     const char *event;
     const char *json;
     size_t json_bytes;
@@ -98,16 +102,24 @@ void hub_reader_want_status(struct hub_reader *reader);
 /* The topic has no base: a sequence skips to the newest snapshot frame in the ring, or to the next
  * one that comes; a state is given as it is. */
 void hub_reader_await(struct hub_reader *reader, size_t index);
+struct hub_place {
+    uint64_t next_number;
+    bool awaits_snapshot;
+};
 /* The topic gets a fresh base: goes on with what is published from now on. To be called before the
- * base is read from memory, so that nothing between the two is missed. */
-void hub_reader_restart(struct hub_reader *reader, size_t index);
+ * base is read from memory, so that nothing between the two is missed. Returns where it was, for
+ * hub_reader_go_back when there turns out to be no base. */
+struct hub_place hub_reader_restart(struct hub_reader *reader, size_t index);
+void hub_reader_go_back(struct hub_reader *reader, size_t index, const struct hub_place *place);
+/* The number of the topic's newest frame, pumped or not; 0: none yet. */
+uint64_t hub_reader_published(const struct hub_reader *reader, size_t index);
 /* Nothing was published since the restart: a base that was read in between lacks nothing. */
 bool hub_reader_is_fresh(const struct hub_reader *reader, size_t index);
 /* A sequence without a base was overtaken: goes on with the newer half of the ring, so that the
  * next frames do not overtake it again at once. Returns how many frames were passed over, those
  * that had left the ring too. */
 uint64_t hub_reader_skip(struct hub_reader *reader, size_t index);
-/* Holds a topic back: hub_reader_next passes over it. */
+/* Holds a topic back: hub_reader_next passes over it, and what comes in it wakes nobody. */
 void hub_reader_hold(struct hub_reader *reader, size_t index, bool held);
 
 enum hub_owed {
@@ -117,12 +129,14 @@ enum hub_owed {
                  */
     HUB_STATE,  /* the latest value */
     HUB_FRAME,  /* a frame or a gap of a sequence */
-    HUB_LOST,   /* sequence `topic` was overtaken: hub_reader_restart and a snapshot, or
-                   hub_reader_await, or hub_reader_skip */
+    HUB_BASELESS, /* sequence `topic` awaits a snapshot, and deltas passed: memory has the base now,
+                     or soon */
+    HUB_LOST,     /* sequence `topic` was overtaken: hub_reader_restart and a snapshot, or
+                     hub_reader_await, or hub_reader_skip */
 };
 struct hub_item {
-    const struct hub_frame *frame; /* not with NOTHING, BEHIND, LOST */
-    size_t topic;                  /* STATE (but status), FRAME, LOST: the index */
+    const struct hub_frame *frame; /* not with NOTHING, BEHIND, BASELESS, LOST */
+    size_t topic;                  /* STATE (but status), FRAME, BASELESS, LOST: the index */
     uint64_t dropped; /* STATE: values that were overwritten since the last one given */
 };
 /* The next thing that the reader is owed; it counts as given. */

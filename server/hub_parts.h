@@ -13,7 +13,6 @@
 struct frame {
     struct hub_frame shown;
     struct frame *next; /* in an inbox */
-    uint64_t number;    /* of its topic: 1, 2, ... */
     size_t bytes;
 };
 

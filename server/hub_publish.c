@@ -59,6 +59,8 @@ static void end_frame(struct hub_writer *writer, const char *topic, const char *
     if (buffer_check(&writer->text) == ERR_NONE)
         hub_publish_frame(writer->hub, topic, event, writer->text.data, writer->text.bytes,
                           is_snapshot);
+    else
+        hub_publish_hole(writer->hub, topic);
 }
 
 void hub_publish_link(struct hub_writer *writer, enum stream_link link, enum link_state state,

@@ -137,7 +137,7 @@ enum err hub_reader_want(struct hub_reader *reader, const char *name, enum hub_k
         return ERR_NO_MEMORY;
     }
     added->next_number = kind == HUB_SEQUENCE ? topic->ring.end
-                         : topic->latest      ? topic->latest->number + 1
+                         : topic->latest      ? topic->latest->shown.number + 1
                                               : 0;
     *index = added->index;
     return ERR_NONE;
@@ -192,8 +192,7 @@ void hub_reader_await(struct hub_reader *reader, size_t index)
     }
 }
 
-/* The number of the newest frame, of the inbox too. */
-static uint64_t published(const struct hub_reader *reader, size_t index)
+uint64_t hub_reader_published(const struct hub_reader *reader, size_t index)
 {
     uint64_t number;
 
@@ -203,17 +202,25 @@ static uint64_t published(const struct hub_reader *reader, size_t index)
     return number;
 }
 
-void hub_reader_restart(struct hub_reader *reader, size_t index)
+struct hub_place hub_reader_restart(struct hub_reader *reader, size_t index)
 {
     struct subscription *at = reader->subscriptions[index];
+    const struct hub_place place = { at->next_number, at->awaits_snapshot };
 
     at->awaits_snapshot = false;
-    at->next_number = published(reader, index) + 1;
+    at->next_number = hub_reader_published(reader, index) + 1;
+    return place;
+}
+
+void hub_reader_go_back(struct hub_reader *reader, size_t index, const struct hub_place *place)
+{
+    reader->subscriptions[index]->next_number = place->next_number;
+    reader->subscriptions[index]->awaits_snapshot = place->awaits_snapshot;
 }
 
 bool hub_reader_is_fresh(const struct hub_reader *reader, size_t index)
 {
-    return reader->subscriptions[index]->next_number == published(reader, index) + 1;
+    return reader->subscriptions[index]->next_number == hub_reader_published(reader, index) + 1;
 }
 
 uint64_t hub_reader_skip(struct hub_reader *reader, size_t index)
@@ -239,30 +246,33 @@ static enum hub_owed next_state(struct subscription *at, struct hub_item *out)
 {
     const struct frame *latest = at->topic->latest;
 
-    if (!latest || latest->number < at->next_number)
+    if (!latest || latest->shown.number < at->next_number)
         return HUB_NOTHING;
-    out->dropped = at->next_number ? latest->number - at->next_number : 0;
+    out->dropped = at->next_number ? latest->shown.number - at->next_number : 0;
     out->frame = &latest->shown;
-    at->next_number = latest->number + 1;
+    at->next_number = latest->shown.number + 1;
     return HUB_STATE;
 }
 
 static enum hub_owed next_frame(struct subscription *at, struct hub_item *out)
 {
     const struct ring *ring = &at->topic->ring;
+    bool baseless = false;
 
     if (at->next_number < ring->first)
         return HUB_LOST;
     while (at->next_number < ring->end) {
         const struct frame *frame = ring_at(ring, at->next_number++);
 
-        if (at->awaits_snapshot && !frame->shown.is_snapshot)
+        if (at->awaits_snapshot && !frame->shown.is_snapshot) {
+            baseless = !frame->shown.is_gap;
             continue;
+        }
         at->awaits_snapshot = frame->shown.is_gap;
         out->frame = &frame->shown;
         return HUB_FRAME;
     }
-    return HUB_NOTHING;
+    return baseless ? HUB_BASELESS : HUB_NOTHING;
 }
 
 static enum hub_owed next_of(struct subscription *at, struct hub_item *out)

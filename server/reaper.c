@@ -7,6 +7,7 @@
 #include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -14,6 +15,7 @@
 
 #include "base/log.h"
 #include "server/conn.h"
+#include "server/feed_wait.h"
 #include "server/sse.h"
 
 #define PERIOD_MIN_MS 10
@@ -117,6 +119,34 @@ static bool is_taking(struct conn *conn)
     return has_moved(conn, unread) || unread == 0 || had_room;
 }
 
+/* --- who has left while its handler works --- */
+
+/* A connection that is closed looks like one half closed, whose other end still reads: over TCP
+ * only the kernel of the same machine tells whether anybody holds it. */
+static bool has_left(const struct conn *conn)
+{
+    struct http *http = conn->listener->http;
+    struct pollfd at = { .fd = conn->fd, .events = POLLRDHUP };
+    uint32_t uid;
+
+    if (poll(&at, 1, 0) <= 0)
+        return false;
+    if (at.revents & (POLLHUP | POLLERR))
+        return true;
+    return !conn->listener->is_unix && http->checks_tcp_peers &&
+           peer_uid_tcp(&http->peer, conn->fd, &uid) == ERR_NOT_FOUND;
+}
+
+static void note_left(struct conn *conn)
+{
+    struct request *request = conn->suspended ? conn->request : NULL;
+
+    if (!request || atomic_load(&request->call.gone) || !has_left(conn))
+        return;
+    atomic_store(&request->call.gone, true);
+    feed_waits_look(conn->listener->http->feed_waits);
+}
+
 /* --- who is too slow --- */
 
 static bool is_overdue(struct conn *conn, const struct http_times *times, int64_t now_ms)
@@ -135,6 +165,8 @@ static bool is_overdue(struct conn *conn, const struct http_times *times, int64_
     case CONN_BODY:
         return age_ms > times->body_ms;
     case CONN_WORKING:
+        note_left(conn);
+        return false;
     case CONN_DELAYED:
         return false;
     case CONN_REPLYING:

@@ -13,6 +13,7 @@
 #include <strings.h>
 
 #include "api/errors.h"
+#include "api/form.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -50,7 +51,8 @@ static bool add_changing(struct conn *conn, struct MHD_Response *response)
 {
     return add(response, "X-Request-Id", conn->request->call.request_id) &&
            add_cors(conn, response) &&
-           (!conn->listener->http->stopping || add(response, "Connection", "close"));
+           (!(conn->listener->http->stopping || conn->request->verdict.status) ||
+            add(response, "Connection", "close"));
 }
 
 static bool add_common(struct conn *conn, struct MHD_Response *response, const char *content_type)
@@ -219,6 +221,13 @@ static bool fits_kept(const struct conn *conn, const struct api_call *call)
            conn->kept_bytes == call->reply.bytes && conn->kept_type == call->content_type;
 }
 
+/* An empty body has a type only where it is one of that type: no line of NDJSON is a list too. */
+static bool has_type(const struct api_call *call)
+{
+    return call->reply.bytes ||
+           (call->content_type && strcmp(call->content_type, FORM_NDJSON_TYPE) == 0);
+}
+
 /* A response with the constant headers; `keep`: for the next reply too. NULL: out of memory. */
 static struct MHD_Response *make_response(struct conn *conn, const struct api_call *call, bool keep)
 {
@@ -226,7 +235,7 @@ static struct MHD_Response *make_response(struct conn *conn, const struct api_ca
         call->reply.bytes, call->reply.data, MHD_RESPMEM_PERSISTENT);
 
     reply_forget(conn);
-    if (response && !add_constant(conn, response, call->reply.bytes ? call->content_type : NULL,
+    if (response && !add_constant(conn, response, has_type(call) ? call->content_type : NULL,
                                   !names_header(call, "Cache-Control"))) {
         MHD_destroy_response(response);
         return NULL;

@@ -15,8 +15,7 @@
 #include "server/conn.h"
 #include "server/sse.h"
 
-#define EXTRA_READS       64 /* above max_in_flight */
-#define EXTRA_CANCELS     128
+#define EXTRA_CANCELS     128 /* above max_in_flight */
 #define TARGET_KEPT_BYTES 512
 #define REPLY_KEPT_BYTES  ((size_t)64 * 1024)
 
@@ -233,10 +232,11 @@ enum MHD_Result request_refuse(struct conn *conn)
     struct http *http = conn->listener->http;
 
     /* At a stop nothing may be suspended any more. */
-    if (conn->request->verdict.wrong_token && auth_note_failure(http->auth, http->now_ms) &&
-        !http->stopping)
-        return delay_start(conn) ? MHD_YES : MHD_NO;
-    return say_refusal(conn);
+    if (!conn->request->verdict.wrong_token || !auth_note_failure(http->auth, http->now_ms) ||
+        http->stopping)
+        return say_refusal(conn);
+    delay_start(conn);
+    return MHD_YES;
 }
 
 static enum MHD_Result first_call(struct conn *conn, const char *method, const char *version)
@@ -286,6 +286,8 @@ static void count_waiting(struct conn *conn, bool waits)
         return;
     conn->counted = waits;
     http->waiting = waits ? http->waiting + 1 : http->waiting - 1;
+    if (conn->request->verdict.endpoint->access == ACCESS_READ)
+        http->waiting_reads = waits ? http->waiting_reads + 1 : http->waiting_reads - 1;
     atomic_store_explicit(&http->waiting_now, http->waiting, memory_order_relaxed);
 }
 
@@ -325,9 +327,9 @@ void request_orphan(struct conn *conn)
 {
     if (conn->state != CONN_WORKING || !conn->suspended)
         return;
+    count_waiting(conn, false);
     conn->request->conn = NULL;
     conn->request = NULL;
-    count_waiting(conn, false);
     conn_resume(conn);
 }
 
@@ -352,6 +354,7 @@ static void fill_call(struct request *request)
     call->accept = verdict->accept;
     call->form = verdict->form;
     call->received_us = clock_mono_us();
+    atomic_store(&call->gone, false);
     call->status = 0;
     call->content_type = NULL;
     call->headers_count = 0;
@@ -360,16 +363,30 @@ static void fill_call(struct request *request)
     call->owner = request;
 }
 
-/* Creates leave room for reads, and both for cancels. */
-static bool is_full(const struct http *http, const struct api_endpoint *endpoint)
+/* Whether it is a read that takes its time on purpose. */
+static bool is_long_wait(const struct gate_verdict *verdict)
+{
+    for (size_t i = 0; i < verdict->query_count; i++) {
+        if (strcmp(verdict->query[i].name, "wait") == 0)
+            return verdict->endpoint->access == ACCESS_READ;
+    }
+    return false;
+}
+
+/* Who may only read stops no order by waiting for much: reads are counted apart, and those that
+ * wait long leave the half to other reads, and to the engine for orders. Creates leave room for
+ * cancels. */
+static bool is_full(const struct http *http, const struct gate_verdict *verdict)
 {
     size_t max = http->config.max_in_flight;
 
-    if (strcmp(endpoint->method, "DELETE") == 0)
+    if (is_long_wait(verdict))
+        max -= max / 2;
+    if (verdict->endpoint->access == ACCESS_READ)
+        return http->waiting_reads >= max;
+    if (strcmp(verdict->endpoint->method, "DELETE") == 0)
         max += EXTRA_CANCELS;
-    else if (endpoint->access == ACCESS_READ)
-        max += EXTRA_READS;
-    return http->waiting >= max;
+    return http->waiting - http->waiting_reads >= max;
 }
 
 static enum MHD_Result work(struct conn *conn)
@@ -383,7 +400,7 @@ static enum MHD_Result work(struct conn *conn)
         return reply_preflight(conn);
     if (http->stopping)
         return reply_problem(conn, 503, "stopping", "the bridge is stopping");
-    if (is_full(http, endpoint))
+    if (is_full(http, &request->verdict))
         return reply_problem(conn, 503, "busy", "too many requests are waiting for their answers");
     fill_call(request);
     if (endpoint->flags & IS_STREAM)

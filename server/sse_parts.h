@@ -20,9 +20,10 @@ enum sse_state {
 /* A topic of a reader, with its number in the hub's reader. */
 struct sse_watched {
     struct sse_topic topic;
-    bool upstream; /* counted in bybit/stream */
-    int64_t
-        skip_below; /* what came before the snapshot that was sent: u (books) or ts; 0: nothing */
+    bool upstream;       /* counted in bybit/stream */
+    int64_t skip_below;  /* what came before the snapshot that was sent: u (books) or ts; 0: nothing
+                          */
+    uint64_t skip_until; /* the last frame's number that may have come before it */
     int64_t held_until_ms; /* conflated; 0: not held */
 };
 
@@ -92,7 +93,7 @@ void sse_reset(struct sse_reader *reader, const char *reason);
 
 /* Sends the state as it is in memory, or makes the topic wait for its first frame. */
 void sse_say_snapshot(struct sse_reader *reader, size_t index);
-/* False: there is none; the topic goes on with what comes. */
+/* False: there is none, and nothing has changed. */
 bool sse_say_from_memory(struct sse_reader *reader, size_t index);
 /* Whether the frame tells only what the snapshot told already. */
 bool sse_is_in_snapshot(struct sse_watched *watched, const struct hub_frame *frame);

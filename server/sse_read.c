@@ -203,6 +203,10 @@ static bool take_from_hub(struct sse_reader *reader, struct pass *pass)
     case HUB_BEHIND:
         fall_behind(reader);
         return true;
+    case HUB_BASELESS:
+        if (sse_say_from_memory(reader, item.topic))
+            sse_hold(reader, item.topic);
+        return true;
     case HUB_LOST:
         sse_say_lost(reader, item.topic);
         return true;

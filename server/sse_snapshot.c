@@ -7,6 +7,7 @@
 #include "server/sse_parts.h"
 
 #define POSITION_TRIES 3
+#define AHEAD_MAX      4 /* what memory may have that is not published yet, in frames */
 
 static bool book_from_memory(struct sse_reader *reader, struct sse_watched *watched,
                              struct buffer *json)
@@ -137,20 +138,31 @@ static void say_positions(struct sse_reader *reader, size_t index)
     buffer_deinit(&json);
 }
 
-bool sse_say_from_memory(struct sse_reader *reader, size_t index)
+/* The event's name, and in `json` its text. NULL: there is none, the topic is where it was. */
+static const char *read_memory(struct sse_reader *reader, size_t index, struct buffer *json)
 {
     struct sse_watched *watched = &reader->watched[index];
-    struct buffer json = buffer_of(API_REPLY_MAX);
+    const struct hub_place place = hub_reader_restart(reader->hub, index);
     const char *event = "";
-    bool found;
 
     watched->skip_below = 0;
-    hub_reader_restart(reader->hub, index);
-    found = topic_from_memory(reader, watched, &json, &event);
-    if (found)
+    if (!topic_from_memory(reader, watched, json, &event)) {
+        hub_reader_go_back(reader->hub, index, &place);
+        return NULL;
+    }
+    watched->skip_until = hub_reader_published(reader->hub, index) + AHEAD_MAX;
+    return event;
+}
+
+bool sse_say_from_memory(struct sse_reader *reader, size_t index)
+{
+    struct buffer json = buffer_of(API_REPLY_MAX);
+    const char *event = read_memory(reader, index, &json);
+
+    if (event)
         sse_say(reader, event, SSE_NO_ID, &json);
     buffer_deinit(&json);
-    return found;
+    return event != NULL;
 }
 
 void sse_say_snapshot(struct sse_reader *reader, size_t index)
@@ -183,7 +195,8 @@ bool sse_is_in_snapshot(struct sse_watched *watched, const struct hub_frame *fra
 
     if (watched->skip_below == 0)
         return false;
-    if (!(is_book && (frame->is_snapshot || frame->is_gap)) &&
+    if (frame->number <= watched->skip_until &&
+        !(is_book && (frame->is_snapshot || frame->is_gap)) &&
         json_open_trusted(&json, frame->json, frame->json_bytes, NULL) == ERR_NONE &&
         json_member_int(&json, is_book ? "u" : "ts", &value) == ERR_NONE &&
         value < watched->skip_below)
@@ -219,6 +232,22 @@ static void say_gap(struct sse_reader *reader, size_t index, bool repaired, uint
     buffer_deinit(&json);
 }
 
+/* The gap comes first, and says whether what follows makes it good. */
+static void say_gap_and_base(struct sse_reader *reader, size_t index, bool repairs)
+{
+    struct buffer json = buffer_of(API_REPLY_MAX);
+    const char *event = read_memory(reader, index, &json);
+
+    say_gap(reader, index, repairs && event, 0);
+    if (event) {
+        sse_say(reader, event, SSE_NO_ID, &json);
+        sse_hold(reader, index);
+    } else {
+        hub_reader_await(reader->hub, index);
+    }
+    buffer_deinit(&json);
+}
+
 void sse_say_lost(struct sse_reader *reader, size_t index)
 {
     uint64_t dropped;
@@ -229,18 +258,18 @@ void sse_say_lost(struct sse_reader *reader, size_t index)
             sse_hold(reader, index); /* it wants no more than the latest */
             break;
         }
-        say_gap(reader, index, true, 0);
-        sse_say_snapshot(reader, index);
+        say_gap_and_base(reader, index, true);
         break;
     case SSE_TICKER:
     case SSE_BALANCE:
+        say_gap_and_base(reader, index, true);
+        break;
     case SSE_POSITIONS:
         say_gap(reader, index, true, 0);
-        sse_say_snapshot(reader, index);
+        say_positions(reader, index);
         break;
     case SSE_CANDLES: /* one that closed meanwhile may be missing */
-        say_gap(reader, index, false, 0);
-        sse_say_snapshot(reader, index);
+        say_gap_and_base(reader, index, false);
         break;
     case SSE_TRADES:
     case SSE_LIQUIDATIONS:
@@ -294,26 +323,39 @@ void sse_release(struct sse_reader *reader, int64_t now_ms)
 
 /* --- reset --- */
 
-static bool watches(const struct sse_reader *reader, enum sse_kind kind)
+static bool watches(const struct sse_reader *reader, enum sse_kind kind, size_t *index)
 {
     for (size_t i = 0; i < reader->watched_count; i++) {
+        *index = i;
         if (reader->watched[i].topic.kind == kind)
             return true;
     }
     return false;
 }
 
+static bool read_balance(struct sse_reader *reader, size_t index)
+{
+    const struct hub_place place = hub_reader_restart(reader->hub, index);
+
+    if (account_balance(reader->sse->api->account, &reader->sse->balance))
+        return true;
+    hub_reader_go_back(reader->hub, index, &place);
+    return false;
+}
+
+/* What is told here is a base: changes that are in it do not come once more behind it. */
 void sse_add_account(struct sse_reader *reader, struct buffer *json)
 {
     struct sse *sse = reader->sse;
     struct account *account = sse->api->account;
     struct account_state state = { .loaded = false };
+    size_t index;
 
     if (account)
         account_get_state(account, ACCOUNT_POSITIONS, &state);
     json_add_key(json, "positions");
-    if (state.loaded && watches(reader, SSE_POSITIONS)) {
-        size_t count = account_positions(account, sse->positions, ARRAY_LEN(sse->positions));
+    if (state.loaded && watches(reader, SSE_POSITIONS, &index)) {
+        size_t count = read_positions(reader, index);
 
         json_add_open(json, '[');
         for (size_t i = 0; i < count; i++)
@@ -323,7 +365,7 @@ void sse_add_account(struct sse_reader *reader, struct buffer *json)
         json_add_null(json);
     }
     json_add_key(json, "balance");
-    if (account && watches(reader, SSE_BALANCE) && account_balance(account, &sse->balance))
+    if (account && watches(reader, SSE_BALANCE, &index) && read_balance(reader, index))
         api_add_balance(json, &sse->balance, 0, NULL);
     else
         json_add_null(json);

@@ -80,13 +80,13 @@ static bool parse_book(struct sse_topic *topic, char *text, enum category defaul
                        struct sse_refusal *refusal)
 {
     if (!cut_depth(text, &topic->depth))
-        return refuse(refusal, "invalid_value", "a book's depth is one of " DEPTHS);
+        return refuse(refusal, "invalid_topic", "a book's depth is one of " DEPTHS);
     if (!parse_symbol(topic, text, default_category, refusal))
         return false;
     if (topic->depth == 0)
         topic->depth = topic->category == CATEGORY_OPTION ? DEPTH_DEFAULT_OPTION : DEPTH_DEFAULT;
     if (!is_depth(topic->category, topic->depth))
-        return refuse(refusal, "invalid_value", "a book's depth is one of " DEPTHS);
+        return refuse(refusal, "invalid_topic", "a book's depth is one of " DEPTHS);
     return true;
 }
 
@@ -116,13 +116,13 @@ static bool parse_candles(struct sse_topic *topic, char *text, enum category def
 
         *colon = '\0';
         if (candle_interval_parse(colon + 1, &interval))
-            return refuse(refusal, "invalid_value", "a candle's interval is one of " INTERVALS);
+            return refuse(refusal, "invalid_topic", "a candle's interval is one of " INTERVALS);
     }
     topic->depth = (int)interval;
     if (!parse_symbol(topic, text, default_category, refusal))
         return false;
     if (topic->category == CATEGORY_OPTION)
-        return refuse(refusal, "invalid_value", "the exchange has no candles of options");
+        return refuse(refusal, "invalid_topic", "the exchange has no candles of options");
     return true;
 }
 
@@ -133,7 +133,7 @@ static bool parse_liquidations(struct sse_topic *topic, char *text, enum categor
         return false;
     if (topic->category == CATEGORY_LINEAR || topic->category == CATEGORY_INVERSE)
         return true;
-    return refuse(refusal, "invalid_value",
+    return refuse(refusal, "invalid_topic",
                   "liquidations are of linear and inverse symbols only, %s has none",
                   category_word(topic->category));
 }
@@ -152,7 +152,7 @@ static bool add_topic(struct sse_wish *out, const struct sse_topic *topic,
             return true;
     }
     if (out->topics_count == HUB_TOPICS_MAX)
-        return refuse(refusal, "invalid_value", "more than %d topics", HUB_TOPICS_MAX);
+        return refuse(refusal, "invalid_topic", "more than %d topics", HUB_TOPICS_MAX);
     out->topics[out->topics_count++] = *topic;
     return true;
 }
@@ -188,9 +188,9 @@ static bool refuse_unknown(const char *word, const char *rest, struct sse_refusa
         return refuse(refusal, "not_yet", "topic 'guard' is not served yet; there are " TOPIC_LIST);
     nearest = text_nearest(word, known, ARRAY_LEN(known));
     if (nearest && rest && strcmp(nearest, word) == 0)
-        return refuse(refusal, "invalid_value",
+        return refuse(refusal, "invalid_topic",
                       "topic '%s' takes nothing behind a colon; there are " TOPIC_LIST, word);
-    return refuse(refusal, "invalid_value", "unknown topic '%.60s'%s%s%s; there are " TOPIC_LIST,
+    return refuse(refusal, "invalid_topic", "unknown topic '%.60s'%s%s%s; there are " TOPIC_LIST,
                   word, nearest ? ", did you mean '" : "", nearest ? nearest : "",
                   nearest ? "'" : "");
 }
@@ -245,7 +245,7 @@ bool sse_parse_topics(struct sse_wish *out, const char *text, enum category defa
         char word[PIECE_MAX];
 
         if (text_copy_n(word, sizeof(word), text, bytes))
-            return refuse(refusal, "invalid_value", "a topic is longer than any can be");
+            return refuse(refusal, "invalid_topic", "a topic is longer than any can be");
         if (word[0] && !parse_one(out, word, default_category, refusal))
             return false;
         text += bytes;
@@ -253,7 +253,7 @@ bool sse_parse_topics(struct sse_wish *out, const char *text, enum category defa
     }
     if (out->events || out->status || out->topics_count)
         return true;
-    return refuse(refusal, "invalid_value", "say what to stream: " TOPIC_LIST);
+    return refuse(refusal, "invalid_topic", "say what to stream: " TOPIC_LIST);
 }
 
 static const char *read_number(const char *text, uint64_t *out)

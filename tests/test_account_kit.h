@@ -32,6 +32,7 @@ static struct {
     size_t asked; /* all so far */
     enum err err; /* what reads_get says */
     enum err want_err;
+    int wait_ms; /* 0: the default */
     int wants;
     int drops;
     char wanted[SYMBOL_MAX];
@@ -276,7 +277,8 @@ static void kit_start(int settle_ms, int audit_every_ms)
 {
     const struct account_config config = { .callbacks = &kit_callbacks,
                                            .settle_ms = settle_ms,
-                                           .audit_every_ms = audit_every_ms };
+                                           .audit_every_ms = audit_every_ms,
+                                           .wait_ms = kit.wait_ms };
 
     kit.asks_count = kit.asked = kit.told_count = kit.balances_told = kit.loaded = kit.failed = 0;
     kit.err = kit.want_err = ERR_NONE;

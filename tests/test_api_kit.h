@@ -291,9 +291,10 @@ static inline uint64_t kit_feed_last(void *userdata)
     return kit.last_event;
 }
 
-static inline enum err kit_feed_wait(uint64_t after, int64_t until_ms,
+static inline enum err kit_feed_wait(uint64_t after, int64_t until_ms, const atomic_bool *gone,
                                      void (*on_ready)(void *waiter), void *waiter, void *userdata)
 {
+    ck_assert(gone && !atomic_load(gone));
     (void)userdata;
     if (kit.wait_err)
         return kit.wait_err;

@@ -59,6 +59,22 @@ START_TEST(a_ticker_that_is_not_streamed_is_read_and_then_streamed)
 }
 END_TEST
 
+START_TEST(another_symbols_price_is_never_shown)
+{
+    set_answer(ENVELOPE("{\"list\":[" TICKER "]}"));
+    ck_assert_int_eq(kit_get("/ticker/ETHUSDT"), 502);
+    ck_assert(kit_says("another symbol"));
+    ck_assert_int_eq(kit_get("/price/ETHUSDT"), 502);
+    set_answer(ENVELOPE("{\"s\":\"BTCUSDT\",\"b\":[[\"1\",\"2\"]],\"a\":[],\"u\":1,\"ts\":5}"));
+    ck_assert_int_eq(kit_get("/book/ETHUSDT"), 502);
+    ck_assert_int_eq(kit_get("/book/BTCUSDT"), 200);
+    set_answer(ENVELOPE("{\"symbol\":\"BTCUSDT\",\"list\":[]}"));
+    ck_assert_int_eq(kit_get("/candles/ETHUSDT"), 502);
+    ck_assert_int_eq(kit_get("/open_interest/ETHUSDT"), 502);
+    ck_assert_int_eq(kit_get("/candles/BTCUSDT"), 200);
+}
+END_TEST
+
 START_TEST(too_old_is_said_with_the_age)
 {
     struct timespec pause = { 0, 30 * 1000000 };
@@ -68,7 +84,7 @@ START_TEST(too_old_is_said_with_the_age)
     ck_assert_int_eq(kit_get("/ticker/BTCUSDT?max_age=5ms"), 503);
     ck_assert(kit_says("too_old") && kit_says("max_age is 5 ms"));
     ck_assert_uint_eq(kit.reads, 0);
-    ck_assert_int_eq(kit_get("/price/BTCUSDT?max_age=5"), 503);
+    ck_assert_int_eq(kit_get("/price/BTCUSDT?max_age=5ms"), 503);
     ck_assert_int_eq(kit_get("/ticker/BTCUSDT?max_age=1h"), 200);
     set_answer(ENVELOPE("{\"list\":[" TICKER "]}"));
     kit.answer_age_ms = 200;
@@ -367,7 +383,7 @@ START_TEST(a_newcomer_gets_text_and_a_browser_a_page)
     ck_assert_int_eq(kit_get("/version"), 200);
     ck_assert(kit_says("\"version\":\"0.1.0\""));
     ck_assert_int_eq(kit_get("/openapi.yaml"), 200);
-    ck_assert(kit_says("openapi: 3.1.0"));
+    ck_assert(kit_says("openapi: \"3.1.0\""));
 }
 END_TEST
 
@@ -404,6 +420,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, kit_open, kit_close);
     tcase_add_test(tcase, a_streamed_ticker_never_reads_rest);
     tcase_add_test(tcase, a_ticker_that_is_not_streamed_is_read_and_then_streamed);
+    tcase_add_test(tcase, another_symbols_price_is_never_shown);
     tcase_add_test(tcase, too_old_is_said_with_the_age);
     tcase_add_loop_test(tcase, a_price_is_one_number, 0, (int)ARRAY_LEN(prices));
     tcase_add_test(tcase, a_price_that_is_not_there_is_no_number);

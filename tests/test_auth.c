@@ -121,6 +121,21 @@ START_TEST(g13_one_session_too_many_ends_the_oldest)
 }
 END_TEST
 
+START_TEST(g13_who_may_only_read_logs_nobody_else_out)
+{
+    char trade[AUTH_SESSION_TEXT];
+    char admin[AUTH_SESSION_TEXT];
+    char id[AUTH_SESSION_TEXT];
+
+    ck_assert_int_eq(auth_login(auth, ACCESS_TRADE, 1, trade), ERR_NONE);
+    ck_assert_int_eq(auth_login(auth, ACCESS_ADMIN, 2, admin), ERR_NONE);
+    for (int i = 0; i < 3 * AUTH_SESSIONS_MAX; i++)
+        ck_assert_int_eq(auth_login(auth, ACCESS_READ, 10 + i, id), ERR_NONE);
+    ck_assert_int_eq(session_role(trade, 1000), ACCESS_TRADE);
+    ck_assert_int_eq(session_role(admin, 1000), ACCESS_ADMIN);
+}
+END_TEST
+
 START_TEST(g13_the_eleventh_failure_in_ten_seconds_is_slow)
 {
     for (int i = 0; i < AUTH_FAILURES_MAX; i++)
@@ -153,6 +168,7 @@ int main(void)
     tcase_add_test(tcase, g13_no_token_is_needed_where_there_is_none);
     tcase_add_test(tcase, g13_a_session_has_its_tokens_role_until_it_ends);
     tcase_add_test(tcase, g13_one_session_too_many_ends_the_oldest);
+    tcase_add_test(tcase, g13_who_may_only_read_logs_nobody_else_out);
     tcase_add_test(tcase, g13_the_eleventh_failure_in_ten_seconds_is_slow);
     tcase_add_test(tcase, roles_have_words);
     suite_add_tcase(suite, tcase);

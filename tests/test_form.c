@@ -143,11 +143,33 @@ START_TEST(next_is_the_same_request_with_another_after)
     call.query[1] = (struct api_pair){ "from", "2026-01-01T00:00:00+02:00" };
     call.query[2] = (struct api_pair){ "limit", "10" };
     call.query_count = 3;
-    form_next(&call, "17", next, sizeof(next));
+    form_next(&call, "17", NULL, next, sizeof(next));
     ck_assert_str_eq(next, "/candles/spot:BTCUSDT.csv?after=17&from=2026-01-01T00%3A00%3A00%2B02%3A"
                            "00&limit=10");
-    form_next(&call, "17", next, 20);
+    form_next(&call, "17", NULL, next, 20);
     ck_assert_str_eq(next, "");
+}
+END_TEST
+
+START_TEST(the_pages_of_a_span_do_not_move_with_the_clock)
+{
+    const struct form_span span = { 1700000000123, 1700006400000 };
+    char next[160];
+
+    open_form(FORM_JSON);
+    call.path = "/fills";
+    call.query[0] = (struct api_pair){ "from", "-30d" };
+    call.query[1] = (struct api_pair){ "to", "today" };
+    call.query[2] = (struct api_pair){ "tag", "-30d" };
+    call.query_count = 3;
+    form_next(&call, "17", &span, next, sizeof(next));
+    ck_assert_str_eq(next, "/fills?after=17&from=2023-11-14T22%3A13%3A20.123Z"
+                           "&to=2023-11-15T00%3A00%3A00.000Z&tag=-30d");
+    /* What does not move stays as it was written. */
+    call.query[0].value = "1700000000";
+    call.query[1].value = "2026-01-01";
+    form_next(&call, "17", &span, next, sizeof(next));
+    ck_assert_str_eq(next, "/fills?after=17&from=1700000000&to=2026-01-01&tag=-30d");
 }
 END_TEST
 
@@ -178,6 +200,7 @@ int main(void)
     tcase_add_test(tcase, a_long_text_is_not_lost);
     tcase_add_test(tcase, an_abandoned_list_leaves_no_trace);
     tcase_add_test(tcase, next_is_the_same_request_with_another_after);
+    tcase_add_test(tcase, the_pages_of_a_span_do_not_move_with_the_clock);
     tcase_add_test(tcase, the_last_page_has_no_next);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);

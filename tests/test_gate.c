@@ -124,6 +124,9 @@ static const struct ask g06_methods_rows[] = {
     { "OPTIONS", "/orders", H "Origin: http://localhost:3000\n", 405, "method_not_allowed" },
     { "OPTIONS", "/orders", H "Origin: http://localhost:3000\nAccess-Control-Request-Method: GET\n",
       0, NULL },
+    { "OPTIONS", "/orders",
+      H "Origin: http://localhost:3000\nAccess-Control-Request-Method: GET\nContent-Length: 1\n",
+      400, "bad_request" },
     { "PUT", "/orders", H, 405, "method_not_allowed" },
     { "POST", "/livez", H, 405, "method_not_allowed" },
 };

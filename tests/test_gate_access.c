@@ -11,6 +11,8 @@
 #define TRADE       H "Authorization: Bearer " TRADE_TOKEN "\n"
 #define ADMIN       H "Authorization: Bearer " ADMIN_TOKEN "\n"
 
+#define LONG_JSON "Content-Type: application/json\nContent-Length: "
+
 static struct auth *auth;
 
 static void with_tokens(void)
@@ -70,6 +72,9 @@ static const struct ask g13_tokens_rows[] = {
     { "GET", "/assets/app.js", H, 0, NULL },
     { "POST", "/login", H JSON, 0, NULL },
     { "POST", "/logout", H, 0, NULL },
+    { "POST", "/login", H LONG_JSON "4096\n", 0, NULL },
+    { "POST", "/login", H LONG_JSON "4097\n", 413, "body_too_large" },
+    { "POST", "/logout", H LONG_JSON "65536\n", 413, "body_too_large" },
     { "GET", "/login", H, 401, "token_required" },
     /* The gate's other rules hold for who has a token too. */
     { "GET", "/orders", "Host: evil.example\nX-Api-Key: " ADMIN_TOKEN "\n", 421, "misdirected" },

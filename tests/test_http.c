@@ -59,6 +59,7 @@ static int ask(const char *text)
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: localhost\r\n\r\n"
 #define POST_HEAD "POST /orders HTTP/1.1\r\nHost: localhost\r\n"
 #define POST_JSON POST_HEAD "Content-Type: application/json\r\n"
+#define POST_HELD "POST /held HTTP/1.1\r\nHost: localhost\r\n\r\n"
 #define AFTER     GET("/livez")
 
 /* Each is one request, then a second in the same packet; a refusal closes, so that the second is
@@ -449,9 +450,10 @@ START_TEST(g16_above_max_in_flight_creates_are_503_and_cancels_still_go)
     start_with(&http_times_default, 2);
     first = client_connect(port);
     second = client_connect(port);
-    client_send(first, GET("/held"));
-    client_send(second, GET("/held"));
+    client_send(first, POST_HELD);
+    client_send(second, POST_HELD);
     wait_held(2);
+    ck_assert_int_eq(ask(GET("/livez")), 200);
     ck_assert_int_eq(ask(POST_JSON "Content-Length: 2\r\n\r\n{}"), 503);
     ck_assert_ptr_nonnull(strstr(reply, "\"code\":\"busy\""));
     ck_assert_ptr_nonnull(strstr(reply, "Retry-After: 1\r\n"));
@@ -469,19 +471,20 @@ START_TEST(g16_above_max_in_flight_creates_are_503_and_cancels_still_go)
 }
 END_TEST
 
-#define EXTRA_READS 64
-
-START_TEST(g16_reads_that_wait_leave_room_for_cancels)
+START_TEST(g16_reads_that_wait_stop_neither_creates_nor_cancels)
 {
-    static int fds[EXTRA_READS + 1];
+    int fds[20];
 
-    start_with(&http_times_default, 1);
+    start_with(&http_times_default, ARRAY_LEN(fds));
     for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
         fds[i] = client_connect(port);
-        client_send(fds[i], GET("/held"));
+        client_send(fds[i], i < ARRAY_LEN(fds) / 2 ? GET("/held?wait=final") : GET("/held"));
+        wait_held((int)i + 1);
+        if (i + 1 == ARRAY_LEN(fds) / 2)
+            ck_assert_int_eq(ask(GET("/held?wait=final")), 503); /* these leave the half */
     }
-    wait_held((int)ARRAY_LEN(fds));
     ck_assert_int_eq(ask(GET("/held")), 503);
+    ck_assert_int_eq(ask(POST_JSON "Content-Length: 2\r\n\r\n{}"), 201);
     ck_assert_int_eq(ask("DELETE /orders HTTP/1.1\r\nHost: localhost\r\n\r\n"), 201);
     release_held(0);
     for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
@@ -564,6 +567,33 @@ START_TEST(g17_a_reader_that_takes_no_byte_is_closed_and_a_handler_has_time)
     buffer_deinit(&status);
     (void)close(stalled);
     (void)close(working);
+    stop();
+}
+END_TEST
+
+/* A call whose client closed its connection is told so; one half closed may still be read. */
+START_TEST(a_long_work_learns_that_its_client_has_gone)
+{
+    int leaves;
+    int listens;
+
+    start_with(&fast, 1024);
+    leaves = client_connect(port);
+    client_send(leaves, GET("/held"));
+    wait_held(1);
+    listens = client_connect(port);
+    client_send(listens, GET("/held"));
+    wait_held(2);
+    ck_assert_int_eq(shutdown(listens, SHUT_WR), 0);
+    (void)usleep(100000);
+    ck_assert(!atomic_load(&atomic_load(&held[0])->gone));
+    (void)close(leaves);
+    for (int i = 0; i < 250 && !atomic_load(&atomic_load(&held[0])->gone); i++)
+        (void)usleep(20000);
+    ck_assert(atomic_load(&atomic_load(&held[0])->gone));
+    ck_assert(!atomic_load(&atomic_load(&held[1])->gone));
+    release_held(0);
+    (void)close(listens);
     stop();
 }
 END_TEST
@@ -669,10 +699,11 @@ static TCase *own_case(void)
 
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, g16_above_max_in_flight_creates_are_503_and_cancels_still_go);
-    tcase_add_test(tcase, g16_reads_that_wait_leave_room_for_cancels);
+    tcase_add_test(tcase, g16_reads_that_wait_stop_neither_creates_nor_cancels);
     tcase_add_loop_test(tcase, g17_a_head_or_body_that_drips_is_cut_off, 0, 3);
     tcase_add_test(tcase, g17_an_idle_connection_is_closed_later_than_a_slow_one);
     tcase_add_test(tcase, g17_a_reader_that_takes_no_byte_is_closed_and_a_handler_has_time);
+    tcase_add_test(tcase, a_long_work_learns_that_its_client_has_gone);
     tcase_add_test(tcase, stop_waits_for_handlers_within_its_grace);
     tcase_add_test(tcase, stop_with_suspended_requests_neither_aborts_nor_leaks);
     tcase_add_test(tcase, after_quiesce_answers_go_out_and_requests_do_not_come_in);

@@ -250,6 +250,26 @@ START_TEST(options_are_replaced_coin_by_coin)
 }
 END_TEST
 
+START_TEST(a_symbol_of_two_pages_is_there_once)
+{
+    static const char *const symbols[] = { "B", "A", "B", "C", "A", "B" };
+    struct instrument list[ARRAY_LEN(symbols)];
+    struct instruments *all;
+
+    for (size_t i = 0; i < ARRAY_LEN(symbols); i++) {
+        list[i] = (struct instrument){ .category = CATEGORY_LINEAR };
+        (void)snprintf(list[i].symbol, sizeof(list[i].symbol), "%s", symbols[i]);
+    }
+    list[5].category = CATEGORY_SPOT; /* another one */
+    all = instruments_create(list, ARRAY_LEN(symbols), 1);
+    ck_assert_uint_eq(instruments_count(all), 4);
+    ck_assert_ptr_nonnull(instruments_find(all, CATEGORY_SPOT, "B"));
+    for (size_t i = 0; i < 4; i++)
+        ck_assert_ptr_nonnull(instruments_find(all, CATEGORY_LINEAR, symbols[i]));
+    instruments_unref(all);
+}
+END_TEST
+
 START_TEST(the_coin_loaded_longest_ago_makes_room)
 {
     struct instruments *all = instruments_create(NULL, 0, 1);
@@ -284,6 +304,7 @@ int main(void)
     tcase_add_loop_test(tcase, an_unreadable_instrument_is_refused_by_name, 0, ARRAY_LEN(bad));
     tcase_add_test(tcase, a_snapshot_finds_by_category_and_symbol);
     tcase_add_test(tcase, options_are_replaced_coin_by_coin);
+    tcase_add_test(tcase, a_symbol_of_two_pages_is_there_once);
     tcase_add_test(tcase, the_coin_loaded_longest_ago_makes_room);
     tcase_add_test(tcase, readers_keep_their_snapshot_while_new_ones_are_published);
     suite_add_tcase(suite, tcase);

@@ -2,6 +2,7 @@
  * here: paging, bounds, forms, and all that can be wrong with its answers. */
 #include <inttypes.h>
 #include <stdarg.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "test_api_run.h"
@@ -21,7 +22,8 @@ enum trouble {
     UNREADABLE,  /* the second page */
     REFUSES,     /* the second page */
     SHORT_PAGES, /* three rows at most */
-    SLOW_CLOCK   /* its clock is at the start of its newest row */
+    SLOW_CLOCK,  /* its clock is at the start of its newest row */
+    SLOW         /* 30 ms a page */
 };
 
 static struct exchange {
@@ -96,6 +98,8 @@ static void exchange_read(enum bybit_route route, const char *query)
 
     ck_assert_int_lt(exchange.pages, (int)ARRAY_LEN(exchange.ends));
     ck_assert_ptr_null(strstr(query, "start"));
+    if (exchange.trouble == SLOW)
+        (void)usleep(30000);
     exchange.limits[exchange.pages] = (int)limit;
     exchange.ends[exchange.pages++] = number_after(query, end_name, -1);
     if ((exchange.trouble == REPEATS && exchange.pages > 1) || exchange.trouble == IGNORES_END)
@@ -358,7 +362,10 @@ START_TEST(an_export_is_one_call)
     int lines = 0;
 
     set_exchange(MINUTE, 30000);
-    ck_assert_int_eq(get("/candles/BTCUSDT.csv?from=2020-01-01"), 200);
+    ck_assert_int_eq(get("/candles/BTCUSDT.csv?from=2020-01-01"), 422);
+    ck_assert(kit_says("too_many_rows") && kit_says("20000"));
+    exchange.pages = 0;
+    ck_assert_int_eq(get("/candles/BTCUSDT.csv?from=2020-01-01&limit=20000"), 200);
     for (const char *at = kit.call.reply.data; (at = strchr(at, '\n')); at++)
         lines++;
     ck_assert_int_eq(lines, 20001);
@@ -411,7 +418,7 @@ static const struct {
     { "/candles/BTCUSDT?interval=2d", 400, "did you mean 1d?" },
     { "/candles/BTCUSDT?interval=minute", 400, "none of 1m, 3m, 5m" },
     { "/candles/BTCUSDT?interval=", 400, "1w, 1M" },
-    { "/candles/BTCUSDT?max_age=1", 200, "items" },
+    { "/candles/BTCUSDT?max_age=1ms", 200, "items" },
     { "/candles/BTCUSD", 404, "did you mean BTCUSDT?" },
     { "/candles/BTCEUR", 404, "there is spot:BTCEUR" },
     { "/candles/option:BTC-27MAR26-70000-C", 422, "no candles of option" },
@@ -444,6 +451,37 @@ START_TEST(too_old_candles_are_refused)
     ck_assert(kit_says("too_old"));
     ck_assert_int_eq(get("/candles/BTCUSDT?max_age=10s"), 200);
     ck_assert_int_eq(get("/trades/BTCUSDT?max_age=100ms"), 503);
+}
+END_TEST
+
+/* The answer is as old as its newest rows when the last page is in. */
+START_TEST(pages_that_take_too_long_make_it_too_old)
+{
+    exchange.trouble = SLOW;
+    ck_assert_int_eq(get("/candles/BTCUSDT.csv?limit=4000&max_age=70ms"), 503);
+    ck_assert(kit_says("too_old"));
+    ck_assert_int_gt(exchange.pages, 1);
+    ck_assert_int_eq(kit.dones, 1);
+    ck_assert_int_eq(get("/candles/BTCUSDT.csv?limit=4000&max_age=10s"), 200);
+}
+END_TEST
+
+START_TEST(the_next_page_begins_where_this_one_did)
+{
+    char from[CLOCK_TEXT_MAX];
+    const char *at;
+
+    exchange.last_ms = clock_wall_ms() / MINUTE * MINUTE;
+    exchange.first_ms = exchange.last_ms - 5000 * MINUTE;
+    ck_assert_int_eq(get("/candles/BTCUSDT?limit=10&from=-1d&to=-1m"), 200);
+    at = strstr(next_of(), "&from=");
+    ck_assert_ptr_nonnull(at);
+    (void)snprintf(from, sizeof(from), "%.14s", shown(clock_wall_ms() - DAY));
+    ck_assert_int_eq(strncmp(at + 6, from, 11), 0); /* the date */
+    ck_assert_ptr_nonnull(strstr(at, "Z&to=2"));
+    ck_assert_ptr_null(strstr(at, "-1m"));
+    ck_assert_int_eq(get("/candles/BTCUSDT?limit=10&from=2020-01-01"), 200);
+    ck_assert_ptr_nonnull(strstr(next_of(), "&from=2020-01-01"));
 }
 END_TEST
 
@@ -658,6 +696,8 @@ int main(void)
                         (int)ARRAY_LEN(troubles));
     tcase_add_loop_test(tcase, what_can_not_be_asked_is_refused, 0, (int)ARRAY_LEN(refusals));
     tcase_add_test(tcase, too_old_candles_are_refused);
+    tcase_add_test(tcase, pages_that_take_too_long_make_it_too_old);
+    tcase_add_test(tcase, the_next_page_begins_where_this_one_did);
     tcase_add_test(tcase, months_end_when_the_next_begins);
     tcase_add_test(tcase, who_asks_in_the_same_minute_asks_the_same);
     tcase_add_test(tcase, a_full_queue_is_busy);

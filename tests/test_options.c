@@ -155,6 +155,68 @@ START_TEST(old_symbols_are_loaded_anew_and_kept_when_that_fails)
 }
 END_TEST
 
+/* As if the coin had been loaded long ago, but not too long. */
+static void let_time_pass(const char *base)
+{
+    const struct instruments *all = instruments_newest(kit.api.instruments);
+    struct option_coin coin = *instruments_option_coin(all, base);
+    struct instrument options[8];
+    size_t count = 0;
+
+    for (size_t i = 0; i < instruments_count(all); i++) {
+        if (instruments_at(all, i)->category == CATEGORY_OPTION)
+            options[count++] = *instruments_at(all, i);
+    }
+    coin.tried_ms -= 61000;
+    instruments_publish(kit.api.instruments, instruments_with_options(all, &coin, options, count));
+    instruments_unref(all);
+}
+
+START_TEST(an_expiry_that_was_added_since_is_found)
+{
+    ck_assert_int_eq(kit_get("/symbols/option:" CALL), 200);
+    ck_assert_int_eq(loads, 2);
+    btc_second = ANSWER(OPTION("BTC-28MAR26-1-C-USDT", "BTC"), "");
+    ck_assert_int_eq(kit_get("/ticker/option:BTC-28MAR26-1-C-USDT"), 404);
+    ck_assert_int_eq(loads, 2); /* they have just been loaded */
+    let_time_pass("BTC");
+    ck_assert_int_eq(kit_get("/symbols/option:" CALL), 200);
+    ck_assert_int_eq(kit_get("/symbols?category=option&base=BTC"), 200);
+    ck_assert_int_eq(loads, 2); /* nothing is missed */
+    ck_assert_int_eq(kit_get("/symbols/option:BTC-28MAR26-1-C-USDT"), 200);
+    ck_assert_int_eq(loads, 4);
+    let_time_pass("BTC");
+    ck_assert_int_eq(kit_get("/symbols/option:BTC-29MAR26-1-C-USDT"), 404);
+    ck_assert_int_eq(kit_get("/symbols/option:BTC-29MAR26-1-C-USDT"), 404);
+    ck_assert_int_eq(loads, 6);
+    let_time_pass("BTC");
+    no_answer = true;
+    ck_assert_int_eq(kit_get("/symbols/option:BTC-29MAR26-1-C-USDT"), 404);
+    ck_assert_int_eq(kit_get("/symbols/option:BTC-29MAR26-1-C-USDT"), 404);
+    ck_assert_int_eq(loads, 7);
+    ck_assert_int_eq(kit_get("/symbols/option:" CALL), 200);
+}
+END_TEST
+
+/* The caller's thread is not the one that may. */
+START_TEST(a_read_that_is_not_taken_publishes_nothing)
+{
+    const struct instruments *before;
+    const struct instruments *after;
+
+    ck_assert_int_eq(kit_get("/symbols/option:" CALL), 200);
+    let_it_grow_old("BTC");
+    before = instruments_newest(kit.api.instruments);
+    kit.reads_err = ERR_BUSY;
+    ck_assert_int_eq(kit_get("/symbols/option:" CALL), 200);
+    ck_assert_int_eq(kit.dones, 1);
+    after = instruments_newest(kit.api.instruments);
+    ck_assert_ptr_eq(before, after);
+    instruments_unref(before);
+    instruments_unref(after);
+}
+END_TEST
+
 static int items_count(void)
 {
     cJSON *json = kit_json();
@@ -274,6 +336,8 @@ int main(void)
     tcase_add_test(tcase, an_option_that_is_none_is_said_so);
     tcase_add_test(tcase, a_coin_that_can_not_be_loaded_is_a_502);
     tcase_add_test(tcase, old_symbols_are_loaded_anew_and_kept_when_that_fails);
+    tcase_add_test(tcase, an_expiry_that_was_added_since_is_found);
+    tcase_add_test(tcase, a_read_that_is_not_taken_publishes_nothing);
     tcase_add_test(tcase, options_are_listed_when_asked_for);
     tcase_add_test(tcase, a_hundred_coins_do_not_fill_the_memory);
     tcase_add_loop_test(tcase, an_option_has_the_prices_that_it_has, 0, (int)ARRAY_LEN(prices));

@@ -263,6 +263,7 @@ struct result {
 static struct signer *signer;
 static struct budget *budget;
 static struct clock_sync *sync_clock;
+static struct metrics *metrics;
 static struct rest *rest;
 static int write_grace_ms; /* 0: as ever */
 
@@ -319,8 +320,10 @@ static void rest_open_at(const char *url, const char *ca_file, int connections,
     budget = budget_create(0);
     sync_clock = clock_sync_create();
     clock_in_step();
+    metrics = metrics_create();
     config.budget = budget;
     config.clock = sync_clock;
+    config.metrics = metrics;
     ck_assert_msg(rest_create(&rest, &config, &error) == ERR_NONE, "%s", error.text);
 }
 
@@ -338,6 +341,7 @@ static void rest_shut(void)
     rest = NULL;
     budget_destroy(budget);
     clock_sync_destroy(sync_clock);
+    metrics_destroy(metrics);
 }
 
 static void step(int most_ms)
@@ -862,12 +866,9 @@ START_TEST(silence_ends_in_doubt)
     ck_assert(!read.answer.answered);
     ck_assert_int_eq(read.answer.sent, REST_MAYBE_SENT);
     ck_assert_int_eq(result.done, 0); /* a write gets its time to be answered ... */
-    rest_destroy(rest);               /* ... 10 s, which we do not wait for */
-    rest = NULL;
+    rest_shut();                      /* ... 10 s, which we do not wait for */
     ck_assert_int_eq(result.done, 1);
     assert_in_doubt(&result);
-    budget_destroy(budget);
-    clock_sync_destroy(sync_clock);
     ck_assert_int_eq(server.requests, 2);
     server_stop();
 }
@@ -1039,6 +1040,160 @@ START_TEST(a_write_is_never_tried_again_after_503)
     ck_assert(result.answer.answered);
     ck_assert_int_eq(result.answer.http_status, 503);
     ck_assert_int_eq(server.requests, 1);
+    rest_shut();
+    server_stop();
+}
+END_TEST
+
+/* --- what is counted, and where the time went --- */
+
+static bool serve_429(struct connection *connection, const struct seen *seen, int index)
+{
+    (void)seen;
+    (void)index;
+    reply(connection, 429, "", "slower");
+    return true;
+}
+
+static bool serve_10006(struct connection *connection, const struct seen *seen, int index)
+{
+    (void)seen;
+    (void)index;
+    reply(connection, 200, "", "{\"retCode\":10006,\"retMsg\":\"too many\"}");
+    return true;
+}
+
+static bool serve_10001(struct connection *connection, const struct seen *seen, int index)
+{
+    (void)seen;
+    (void)index;
+    reply(connection, 200, "", "{\"retCode\":10001,\"retMsg\":\"wrong\"}");
+    return true;
+}
+
+static bool serve_page(struct connection *connection, const struct seen *seen, int index)
+{
+    (void)seen;
+    (void)index;
+    reply(connection, 200, "", "<html>be right back</html>");
+    return true;
+}
+
+static uint64_t tries(enum bybit_route route, enum metrics_outcome outcome)
+{
+    return metrics_observations(&metrics->upstream.tries[route][outcome]);
+}
+
+static const struct {
+    bool (*serve)(struct connection *, const struct seen *, int); /* NULL: nobody listens */
+    enum bybit_route route;
+    enum metrics_outcome outcome;
+    uint64_t tries;
+} outcomes[] = {
+    { serve_ok, ROUTE_ORDER_CREATE, METRICS_OK, 1 },
+    { serve_10001, ROUTE_ORDER_CREATE, METRICS_REFUSED, 1 },
+    { serve_10006, ROUTE_ORDER_CREATE, METRICS_LIMITED, 1 },
+    { serve_429, ROUTE_ORDER_CREATE, METRICS_LIMITED, 1 },
+    { serve_redirect, ROUTE_ORDER_CREATE, METRICS_ERROR, 1 },
+    { serve_page, ROUTE_ORDER_CREATE, METRICS_ERROR, 1 },
+    { serve_page, ROUTE_TICKERS, METRICS_ERROR, 1 },
+    { serve_503, ROUTE_TICKERS, METRICS_ERROR, 3 },
+    { serve_half_answer, ROUTE_ORDER_CREATE, METRICS_LOST, 1 },
+    { serve_half_answer, ROUTE_TICKERS, METRICS_LOST, 1 },
+    { NULL, ROUTE_ORDER_CREATE, METRICS_NOT_SENT, 1 },
+    { NULL, ROUTE_TICKERS, METRICS_NOT_SENT, 3 },
+};
+
+START_TEST(each_try_is_counted_by_how_it_ended)
+{
+    bool post = outcomes[_i].route == ROUTE_ORDER_CREATE;
+    struct result result;
+
+    server_start(outcomes[_i].serve ? outcomes[_i].serve : serve_ok, NULL);
+    rest_open(4);
+    if (!outcomes[_i].serve)
+        server_stop();
+    call(&result, outcomes[_i].route, post ? ORDER : NULL, 3000);
+    for (int outcome = 0; outcome < METRICS_OUTCOMES; outcome++)
+        ck_assert_uint_eq(tries(outcomes[_i].route, (enum metrics_outcome)outcome),
+                          outcome == (int)outcomes[_i].outcome ? outcomes[_i].tries : 0);
+    ck_assert_uint_eq(metrics_value(&metrics->upstream.retries[outcomes[_i].route]),
+                      outcomes[_i].tries - 1);
+    rest_shut();
+    if (outcomes[_i].serve)
+        server_stop();
+}
+END_TEST
+
+/* The parts of a call's time do not overlap, so what is left of it is the bridge's own. */
+static void assert_parts(const struct result *result, int64_t began_us)
+{
+    const struct rest_answer *answer = &result->answer;
+    int64_t upstream_us = answer->left_us ? answer->finished_us - answer->left_us : 0;
+
+    ck_assert_int_ge(answer->turn_us, 0);
+    ck_assert_int_ge(answer->sign_us, 0);
+    ck_assert_int_le(answer->turn_us + answer->sign_us + upstream_us,
+                     answer->finished_us - began_us);
+}
+
+START_TEST(connecting_is_part_of_the_turn)
+{
+    struct result result;
+    int64_t began_us = clock_mono_us();
+
+    server_start(serve_ok, NULL);
+    rest_open(4);
+    call(&result, ROUTE_ORDER_CREATE, ORDER, 2000);
+    ck_assert_int_gt(result.answer.turn_us, 0);
+    assert_parts(&result, began_us);
+    began_us = clock_mono_us();
+    call(&result, ROUTE_ORDER_CREATE, ORDER, 2000);
+    ck_assert_int_eq(result.answer.turn_us, 0);
+    ck_assert_int_gt(result.answer.sign_us, 0);
+    assert_parts(&result, began_us);
+    rest_shut();
+    server_stop();
+}
+END_TEST
+
+START_TEST(earlier_tries_are_part_of_the_turn)
+{
+    struct result result;
+    int64_t began_us = clock_mono_us();
+
+    server_start(serve_503_first, NULL);
+    rest_open(4);
+    call(&result, ROUTE_TICKERS, NULL, 2000);
+    ck_assert_int_eq(result.answer.http_status, 200);
+    ck_assert_int_ge(result.answer.turn_us, 99000); /* until the second try */
+    assert_parts(&result, began_us);
+    rest_shut();
+    server_stop();
+}
+END_TEST
+
+static bool serve_503_and_go(struct connection *connection, const struct seen *seen, int index)
+{
+    shutdown(server.listener, SHUT_RDWR);
+    (void)serve_503(connection, seen, index);
+    return false;
+}
+
+START_TEST(a_try_that_did_not_leave_has_no_time_at_the_exchange)
+{
+    struct result result;
+    int64_t began_us = clock_mono_us();
+
+    server_start(serve_503_and_go, NULL);
+    rest_open(4);
+    call(&result, ROUTE_ORDER_REALTIME, NULL, 2000);
+    ck_assert(!result.answer.answered);
+    ck_assert_int_eq(server.requests, 1);
+    ck_assert_int_eq(result.answer.left_us, 0);
+    ck_assert_int_eq(result.answer.sign_us, 0);
+    ck_assert_int_ge(result.answer.turn_us, 99000);
+    assert_parts(&result, began_us);
     rest_shut();
     server_stop();
 }
@@ -1225,6 +1380,8 @@ START_TEST(busy_connections_are_waited_for_until_the_deadline)
     wait_for(&results[1].done, 1);
     assert_not_sent(&results[1]);
     ck_assert(results[1].answer.throttled);
+    ck_assert_int_ge(results[1].answer.turn_us, 79000);
+    ck_assert_uint_eq(metrics_value(&metrics->upstream.throttled[ROUTE_ORDER_CREATE]), 1);
     ck_assert_int_eq(results[0].done, 0);
     rest_shut();
     assert_in_doubt(&results[0]);
@@ -1596,6 +1753,10 @@ int main(void)
     tcase_add_test(tcase, a_read_is_tried_again_after_503);
     tcase_add_test(tcase, a_read_is_tried_three_times_at_most);
     tcase_add_test(tcase, a_write_is_never_tried_again_after_503);
+    tcase_add_loop_test(tcase, each_try_is_counted_by_how_it_ended, 0, ARRAY_LEN(outcomes));
+    tcase_add_test(tcase, connecting_is_part_of_the_turn);
+    tcase_add_test(tcase, earlier_tries_are_part_of_the_turn);
+    tcase_add_test(tcase, a_try_that_did_not_leave_has_no_time_at_the_exchange);
     tcase_add_test(tcase, a_read_refused_for_its_time_waits_for_the_clock);
     tcase_add_test(tcase, a_write_refused_for_its_time_is_answered_and_the_clock_set);
     tcase_add_test(tcase, a_read_over_the_limit_waits_for_the_reset);

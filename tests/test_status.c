@@ -123,6 +123,13 @@ START_TEST(metrics_say_what_was_counted)
 }
 END_TEST
 
+START_TEST(all_that_is_counted_has_a_place)
+{
+    ck_assert_uint_lt(api_endpoints_count(), METRICS_ENDPOINTS_MAX);
+    ck_assert_uint_le(api_problems_count(), METRICS_CODES_MAX);
+}
+END_TEST
+
 START_TEST(metrics_of_an_ill_bridge_say_so)
 {
     static const char *const lines[] = {
@@ -327,6 +334,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, metrics_say_what_the_parts_say);
     tcase_add_test(tcase, metrics_say_what_was_counted);
+    tcase_add_test(tcase, all_that_is_counted_has_a_place);
     tcase_add_test(tcase, metrics_of_an_ill_bridge_say_so);
     tcase_add_test(tcase, metrics_without_keys_leave_out_what_is_not_there);
     tcase_add_test(tcase, status_tells_the_journal_and_the_ban);

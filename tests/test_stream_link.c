@@ -258,10 +258,13 @@ START_TEST(mute_is_stale_then_rebuilt_and_ever_more_patient)
     for (int i = 0; i < 5; i++) {
         open_and_join();
         link_.ping_at_ms = INT64_MAX;
-        ck_assert_int_eq(link_tick(&link_, now_ms + after_ms - 1), LINK_DO_NOTHING);
+        ck_assert_int_eq(link_tick(&link_, now_ms + 9999), LINK_DO_NOTHING);
         ck_assert_int_eq(link_state(&link_), LINK_CONNECTED);
-        ck_assert_int_eq(link_tick(&link_, now_ms + after_ms), LINK_DO_NOTHING);
-        ck_assert_int_eq(link_state(&link_), LINK_STALE);
+        ck_assert_int_eq(link_next_ms(&link_, now_ms + 9999), now_ms + 10000);
+        ck_assert_int_eq(link_tick(&link_, now_ms + 10000), LINK_DO_NOTHING);
+        ck_assert_int_eq(link_state(&link_), LINK_STALE); /* however patient */
+        ck_assert_int_eq(link_tick(&link_, now_ms + 2 * after_ms - 1), LINK_DO_NOTHING);
+        ck_assert_int_eq(link_next_ms(&link_, now_ms + 2 * after_ms - 1), now_ms + 2 * after_ms);
         ck_assert_int_eq(link_tick(&link_, now_ms + 2 * after_ms), LINK_DO_CLOSE);
         ck_assert_str_eq(link_.why, "mute");
         now_ms = link_.try_at_ms;

@@ -111,6 +111,8 @@ static const struct {
     { "{\"i\":\"1\",\"s\":\"X\",\"S\":\"Buy\",\"p\":\"1\",\"v\":\"-1\"}", "size" },
     { "{\"i\":\"1\",\"s\":\"X\",\"S\":\"Buy\",\"p\":\"1\",\"v\":\"1\"}", "time" },
     { "{\"i\":\"1\",\"s\":\"X\",\"S\":\"Buy\",\"p\":\"1\",\"v\":\"1\",\"T\":\"-1\"}", "time" },
+    { "{\"i\":\"1\",\"s\":\"X\",\"S\":\"Buy\",\"p\":\"1\",\"v\":\"1\",\"T\":\"253402300800000\"}",
+      "time" },
 };
 
 START_TEST(a_trade_that_is_none_is_refused)
@@ -142,6 +144,9 @@ START_TEST(funding_rates_are_read)
     ck_assert_int_eq(funding_from_row(&funding, &row, CATEGORY_LINEAR, NULL), ERR_INVALID);
     row = open_text("{\"symbol\":\"X\",\"fundingRateTimestamp\":\"1\"}");
     ck_assert_int_eq(funding_from_row(&funding, &row, CATEGORY_LINEAR, NULL), ERR_INVALID);
+    row = open_text("{\"symbol\":\"X\",\"fundingRate\":\"1\","
+                    "\"fundingRateTimestamp\":\"253402300800000\"}");
+    ck_assert_int_eq(funding_from_row(&funding, &row, CATEGORY_LINEAR, NULL), ERR_INVALID);
     row = open_text("{\"symbol\":\"X\",\"fundingRate\":\"1\"}");
     ck_assert_int_eq(funding_from_row(&funding, &row, CATEGORY_LINEAR, NULL), ERR_INVALID);
     ck_assert_int_eq(funding.at_ms, 1672041600000);
@@ -159,6 +164,8 @@ START_TEST(open_interest_is_read)
     ck_assert_int_eq(interest.at_ms, 5);
     ck_assert_int_eq(interest.interval, OI_4H);
     row = open_text("{\"openInterest\":\"\",\"timestamp\":\"5\"}");
+    ck_assert_int_eq(open_interest_from_row(&interest, &row, NULL), ERR_INVALID);
+    row = open_text("{\"openInterest\":\"1\",\"timestamp\":\"253402300800000\"}");
     ck_assert_int_eq(open_interest_from_row(&interest, &row, NULL), ERR_INVALID);
     row = open_text("{\"openInterest\":\"1\",\"timestamp\":\"\"}");
     ck_assert_int_eq(open_interest_from_row(&interest, &row, NULL), ERR_INVALID);

@@ -87,7 +87,7 @@ function media(document_, content) {
 function responses(document_, operation) {
   const parts = Object.entries(operation.responses ?? {}).map(([status, one]) => {
     const response = resolve(document_, one);
-    return el('li', {}, el('strong', {}, status === 'default' ? 'else' : status), ' ', response.description ?? '', ...media(document_, response.content));
+    return el('li', {}, el('strong', {}, status === 'default' ? 'else' : status), ' ', one.description ?? response.description ?? '', ...media(document_, response.content));
   });
   return el('ul', { class: 'answers' }, ...parts);
 }

@@ -126,8 +126,7 @@ class Answers(Case):
             by_suffix = self.get(path + suffix + query)
             by_accept = self.get(path + query, {"Accept": kind})
             for answer in (by_suffix, by_accept):
-                if answer.body:  # NDJSON without rows is nothing at all
-                    self.assertEqual(answer.headers["content-type"].split(";")[0], kind, target)
+                self.assertEqual(answer.headers["content-type"].split(";")[0], kind, target)
             if rows and suffix == ".ndjson":
                 self.assertEqual(list(json.loads(by_suffix.body.splitlines()[0])), list(rows[0]))
 
@@ -164,6 +163,31 @@ class Answers(Case):
         until(lambda: request(self.bridge.port, "GET", "/book/BTCUSDT?max_age=0").status == 503)
         answer = request(self.bridge.port, "GET", "/version", headers={"Bridge-Expect-Env": "mainnet"})
         self.assertEqual(answer.status, 409, answer)
+
+    def test_codes_stand_under_their_status(self):
+        statuses = {e["code"]: str(e["status"]) for e in self.get("/errors").json["items"]}
+        named = set()
+        for path, method, operation in operations():
+            for status, response in operation["responses"].items():
+                if status[0] in "45" and "`" in (words := response.get("description", resolve(response)["description"])):
+                    codes = set(words.split("`")[1::2]) & set(statuses)
+                    named |= codes
+                    self.assertLessEqual({statuses[code] for code in codes}, {status}, (method, path, status))
+        self.assertGreater(len(named), 40)
+
+    def test_without_an_exchange(self):
+        """Nothing is loaded, and no key is known: what there is to say then has its members too."""
+        self.bridge.stop()
+        nowhere = "127.0.0.1:%d" % self.bridge.port
+        self.bridge = Process(["--env", "sim", "--rest-url", "http://" + nowhere, "--ws-url", "ws://" + nowhere,
+                               "--listen", "127.0.0.1:0", "--journal", self.journal])
+        self.addCleanup(self._stop, self.bridge)
+        status = self.get("/status").json
+        self.assertEqual((status["keys"], status["journal"], status["engine"]), (False, None, None))
+        for expected, target in ((503, "/health"), (503, "/readyz"), (503, "/ticker/BTCUSDT"), (503, "/symbols"),
+                                 (502, "/tickers"), (401, "/orders"), (401, "/positions"), (401, "/events"), (401, "/account")):
+            answer = request(self.bridge.port, "GET", target)
+            self.assertEqual(answer.status, expected, (target, answer))
 
     def test_a_session(self):
         answer = request(self.bridge.port, "POST", "/login", {"token": TOKEN})

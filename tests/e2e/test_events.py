@@ -2,6 +2,7 @@
 import csv
 import io
 import json
+import socket
 import threading
 import time
 import unittest
@@ -95,6 +96,29 @@ class Events(Case):
         for waiter in waiters:
             waiter.join(10)
         self.assertEqual(len(statuses), 20)
+
+    def test_those_who_wait_leave_room_for_orders_and_those_who_left_for_others(self):
+        bridge = self.start()
+        wait = b"GET /events?wait=100s HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        waiting = []
+        for _ in range(520):
+            waiting.append(socket.create_connection(("127.0.0.1", bridge.port)))
+            self.addCleanup(waiting[-1].close)
+            waiting[-1].sendall(wait)
+        full = until(lambda: [a for a in [request(bridge.port, "GET", "/events?wait=1ms")] if a.status == 503])
+        self.assertEqual(full[0].json["code"], "busy")
+        for connection in waiting:
+            connection.close()
+        until(lambda: request(bridge.port, "GET", "/status").json["http"]["in_flight"] <= 1)
+        waiting = [socket.create_connection(("127.0.0.1", bridge.port)) for _ in range(512)]
+        for connection in waiting:
+            self.addCleanup(connection.close)
+            connection.sendall(wait)
+        until(lambda: request(bridge.port, "GET", "/events?wait=1ms").status == 503)
+        self.order(bridge, "in-between")
+        for connection in waiting:
+            connection.settimeout(20)
+            self.assertEqual(connection.recv(12), b"HTTP/1.1 200")
 
     def test_ids_of_another_journal_are_refused(self):
         bridge = self.start()

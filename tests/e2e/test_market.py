@@ -26,6 +26,16 @@ class Market(Case):
 
 
 class Lists(Market):
+    def test_a_file_without_a_limit_is_whole_or_refused(self):
+        answer = self.get("/candles/BTCUSDT.csv?from=-30d", 422)  # 43,200 minutes
+        self.assertEqual(answer.json["code"], "too_many_rows")
+        self.assertIn("limit", answer.json["hint"])
+        rows = self.get("/candles/BTCUSDT.csv?from=-2d", 200).body.splitlines()
+        self.assertIn(len(rows), (2881, 2882))
+        cut = self.get("/candles/BTCUSDT.csv?from=-30d&limit=1500", 200)
+        self.assertEqual(len(cut.body.splitlines()), 1501)
+        self.assertIn("after=", cut.headers["link"])
+
     def test_candles_are_the_exchanges_own(self):
         end = int(time.time()) // 60 * 60000
         start = end - 2500 * 60000

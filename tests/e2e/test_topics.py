@@ -196,9 +196,9 @@ class Topics(Case):
     def test_wishes_that_cannot_be_met(self):
         bridge = self.start()
         option = request(bridge.port, "GET", OPTIONS).json["items"][0]["symbol"]
-        cases = [("candles:option:" + option, 400, "invalid_value"), ("trades:NOPE", 404, "unknown_symbol"),
-                 ("candles:BTCUSDT:2m", 400, "invalid_value"), ("liquidations:spot:BTCUSDT", 400, "invalid_value"),
-                 ("guard", 422, "not_yet"), ("positions:BTCUSDT", 400, "invalid_value"),
+        cases = [("candles:option:" + option, 400, "invalid_topic"), ("trades:NOPE", 404, "unknown_symbol"),
+                 ("candles:BTCUSDT:2m", 400, "invalid_topic"), ("liquidations:spot:BTCUSDT", 400, "invalid_topic"),
+                 ("guard", 422, "not_yet"), ("positions:BTCUSDT", 400, "invalid_topic"),
                  ("trades:BTCUSDT&conflate=1", 400, "invalid_value")]
         for topics, status, code in cases:
             with self.subTest(topics=topics):

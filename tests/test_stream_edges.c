@@ -1,0 +1,168 @@
+/* Topics at the edges of their lives: left and wanted again, after a break, without room; and what
+ * the exchange should not send. */
+#include "tests/test_stream_kit.h"
+
+#define TRADE                                                                                      \
+    "{\"topic\":\"publicTrade.BTCUSDT\",\"ts\":1,\"data\":[{\"T\":1,\"s\":\"BTCUSDT\",\"S\":"      \
+    "\"Buy\",\"v\":\"1\",\"p\":\"5\",\"i\":\"a\"}]}"
+
+static int wanted_topics(enum stream_link link)
+{
+    struct link_status status;
+
+    stream_link_status(stream, link, &status);
+    return status.topics;
+}
+
+/* No request can be sent while one is in flight, so its subscription outlives its last reader and
+ * serves the next one: what came in between is in it. */
+START_TEST(a_ticker_that_is_wanted_again_has_what_came_meanwhile)
+{
+    struct market_ticker ticker;
+
+    times.login_timeout_ms = 60000;
+    times.linger_ms = 20;
+    begin_plain(false);
+    ck_assert_int_eq(stream_want(stream, STREAM_TICKER, CATEGORY_LINEAR, "BTCUSDT", 0), ERR_NONE);
+    WAIT(state_of(LINK_PUBLIC_LINEAR) == LINK_CONNECTED);
+    send_fixture("linear", "ws_ticker_linear");
+    WAIT(seen.tickers == 1);
+    atomic_store(&server.no_answer, true);
+    ck_assert_int_eq(stream_want(stream, STREAM_TRADES, CATEGORY_LINEAR, "ETHUSDT", 0), ERR_NONE);
+    WAIT(ws_server_count(&server, "linear", "publicTrade.ETHUSDT") == 1);
+    stream_drop(stream, STREAM_TICKER, CATEGORY_LINEAR, "BTCUSDT", 0);
+    WAIT(wanted_topics(LINK_PUBLIC_LINEAR) == 1);
+    ck_assert(ws_server_send(&server, "linear",
+                             "{\"topic\":\"tickers.BTCUSDT\",\"type\":\"delta\",\"data\":{"
+                             "\"symbol\":\"BTCUSDT\",\"lastPrice\":\"77\"}}"));
+    WAIT(market_ticker(market, CATEGORY_LINEAR, "BTCUSDT", &ticker) &&
+         (int)ticker.ticker.last.mantissa == 77);
+    ck_assert_int_eq(stream_want(stream, STREAM_TICKER, CATEGORY_LINEAR, "BTCUSDT", 0), ERR_NONE);
+    ck_assert_int_eq(ws_server_count(&server, "linear", "\"unsubscribe\""), 0);
+    end();
+}
+END_TEST
+
+/* The exchange has been told to stop: between what it still sends and the next subscription there
+ * is a hole that nobody would be told of. */
+START_TEST(what_comes_while_a_topic_is_left_is_not_told)
+{
+    times.login_timeout_ms = 60000;
+    times.linger_ms = 20;
+    begin_plain(false);
+    ck_assert_int_eq(stream_want(stream, STREAM_TRADES, CATEGORY_LINEAR, "ETHUSDT", 0), ERR_NONE);
+    ck_assert_int_eq(stream_want(stream, STREAM_TRADES, CATEGORY_LINEAR, "BTCUSDT", 0), ERR_NONE);
+    WAIT(state_of(LINK_PUBLIC_LINEAR) == LINK_CONNECTED);
+    atomic_store(&server.no_answer, true);
+    stream_drop(stream, STREAM_TRADES, CATEGORY_LINEAR, "BTCUSDT", 0);
+    WAIT(ws_server_count(&server, "linear", "\"unsubscribe\"") == 1);
+    ck_assert_int_eq(stream_want(stream, STREAM_TRADES, CATEGORY_LINEAR, "BTCUSDT", 0), ERR_NONE);
+    WAIT(wanted_topics(LINK_PUBLIC_LINEAR) == 2);
+    ck_assert(ws_server_send(&server, "linear", TRADE));
+    ck_assert(ws_server_send(&server, "linear",
+                             "{\"topic\":\"publicTrade.ETHUSDT\",\"ts\":1,\"data\":[{\"T\":1,"
+                             "\"s\":\"ETHUSDT\",\"S\":\"Buy\",\"v\":\"1\",\"p\":\"5\",\"i\":"
+                             "\"b\"}]}"));
+    WAIT(seen.trades > 0);
+    HOLDS(seen.trades == 1 && strcmp(seen.trade.id, "b") == 0);
+    /* The answer to the unsubscription; then it is joined anew. */
+    atomic_store(&server.no_answer, false);
+    ck_assert(ws_server_send(&server, "linear",
+                             "{\"success\":true,\"ret_msg\":\"\",\"req_id\":\"\",\"op\":"
+                             "\"unsubscribe\"}"));
+    WAIT(ws_server_count(&server, "linear", "subscribe\",\"args\":[\"publicTrade.BTCUSDT\"]") == 2);
+    ck_assert(ws_server_send(&server, "linear", TRADE));
+    WAIT(seen.trades == 2);
+    end();
+}
+END_TEST
+
+/* Its last price would be from before the break. */
+START_TEST(a_spot_ticker_is_not_told_anew_by_its_book_alone)
+{
+    begin_plain(false);
+    ck_assert_int_eq(stream_want(stream, STREAM_TICKER, CATEGORY_SPOT, "BTCUSDT", 0), ERR_NONE);
+    WAIT(state_of(LINK_PUBLIC_SPOT) == LINK_CONNECTED);
+    send_fixture("spot", "ws_ticker_spot");
+    send_fixture("spot", "ws_book_1_repeat");
+    WAIT(seen.tickers == 2);
+    ws_server_cut(&server, "spot");
+    WAIT(seen.states[LINK_PUBLIC_SPOT][LINK_DOWN] == 1);
+    WAIT(state_of(LINK_PUBLIC_SPOT) == LINK_CONNECTED);
+    send_fixture("spot", "ws_book_1_repeat");
+    WAIT(seen.books == 2);
+    HOLDS(seen.tickers == 2);
+    send_fixture("spot", "ws_ticker_spot");
+    WAIT(seen.tickers == 3);
+    HOLDS((int)seen.ticker.bid.mantissa == 1649350);
+    end();
+}
+END_TEST
+
+/* All topics of a connection have 21,000 characters: with long names fewer than MARKET_SYMBOLS_MAX
+ * fit, and what only lingers makes room for a reader there too. */
+START_TEST(a_reader_takes_the_characters_of_what_only_lingers)
+{
+    char symbol[SYMBOL_MAX];
+    int count = 0;
+
+    times.linger_ms = 60000;
+    begin_plain(false);
+    for (;; count++) {
+        (void)snprintf(symbol, sizeof(symbol), "S%037d", count);
+        if (stream_touch(stream, STREAM_BOOK, CATEGORY_LINEAR, symbol, 1000))
+            break;
+    }
+    ck_assert_int_lt(count, MARKET_SYMBOLS_MAX);
+    ck_assert_int_eq(stream_want(stream, STREAM_BOOK, CATEGORY_LINEAR, symbol, 1000), ERR_NONE);
+    ck_assert_int_eq(stream_want(stream, STREAM_TRADES, CATEGORY_SPOT, "BTCUSDT", 0), ERR_NONE);
+    end();
+}
+END_TEST
+
+START_TEST(a_candle_from_the_future_is_not_kept)
+{
+    struct link_status status;
+    struct candle candle;
+    int64_t recv_ms;
+
+    begin_plain(false);
+    ck_assert_int_eq(stream_want(stream, STREAM_CANDLES, CATEGORY_LINEAR, "BTCUSDT", CANDLE_5M),
+                     ERR_NONE);
+    WAIT(state_of(LINK_PUBLIC_LINEAR) == LINK_CONNECTED);
+    ck_assert(ws_server_send(
+        &server, "linear",
+        "{\"topic\":\"kline.5.BTCUSDT\",\"ts\":1672324988882,\"data\":[{\"start\":"
+        "9999999999000,\"open\":\"1\",\"close\":\"1\",\"high\":\"1\",\"low\":\"1\",\"volume\":"
+        "\"1\",\"turnover\":\"1\",\"confirm\":false,\"timestamp\":1672324988882}]}"));
+    send_fixture("linear", "ws_kline");
+    WAIT(seen.candles == 1);
+    ck_assert(market_candle(market, CATEGORY_LINEAR, "BTCUSDT", CANDLE_5M, &candle, &recv_ms));
+    ck_assert_int_eq(candle.start_ms, 1672324800000);
+    WAIT((stream_link_status(stream, LINK_PUBLIC_LINEAR, &status), status.unreadable == 1));
+    end();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("stream edges");
+    TCase *tcase = tcase_create("all");
+    SRunner *runner = srunner_create(suite);
+    int failures;
+
+    log_set_level(getenv("STREAM_LOG") ? LOG_DEBUG : LOG_ERROR);
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, reset, NULL);
+    tcase_add_test(tcase, a_ticker_that_is_wanted_again_has_what_came_meanwhile);
+    tcase_add_test(tcase, what_comes_while_a_topic_is_left_is_not_told);
+    tcase_add_test(tcase, a_spot_ticker_is_not_told_anew_by_its_book_alone);
+    tcase_add_test(tcase, a_reader_takes_the_characters_of_what_only_lingers);
+    tcase_add_test(tcase, a_candle_from_the_future_is_not_kept);
+    suite_add_tcase(suite, tcase);
+    srunner_set_fork_status(runner, CK_NOFORK);
+    srunner_run_all(runner, CK_NORMAL);
+    failures = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failures ? 1 : 0;
+}
