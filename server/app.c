@@ -4,25 +4,18 @@
 #include "server/app.h"
 
 #include <inttypes.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <openssl/rand.h>
 
-#include "api/api.h"
 #include "api/events.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/metrics.h"
 #include "server/about.h"
-#include "server/http.h"
-#include "server/hub_publish.h"
-#include "sim/sim.h"
+#include "server/app_parts.h"
 
 #define HUB_RING_BYTES   ((size_t)8 * 1024 * 1024)
 #define LOOP_GRACE_MS    300
@@ -35,267 +28,7 @@
 #define LOCAL_MIN         16
 #define OTHER_CONNECTIONS 2096 /* local ones that are no streams */
 #define HISTORY_WORKERS   2
-#define URL_MAX           128
-#define DELAY_MAX_MS      INT64_C(3600000)
 #define KEY_WAIT_MS       5000 /* for what the key may do, at the start */
-#define EXIT_BAD_CONFIG   78
-
-struct app {
-    const struct config *config;
-    bool has_keys;
-    char rest_url[URL_MAX]; /* embedded exchange */
-    char ws_url[URL_MAX];
-    char link_prefix[32];
-    struct sim *sim;
-    char libraries[ABOUT_LIBRARIES_MAX];
-    struct metrics *metrics;
-    struct signer *signer;
-    struct clock_sync *clock;
-    struct budget *budget;
-    struct market *market;
-    struct instruments_slot *instruments;
-    struct journal *journal;
-    struct history *history;
-    struct loop *loop;
-    struct reads *reads;
-    struct stream *stream;
-    struct stream_times stream_times;
-    struct account *account; /* NULL without keys */
-    struct key_check *key;   /* NULL without keys, and where the exchange is embedded */
-    atomic_int exit_status;
-    struct hub *hub;
-    struct hub_writer stream_writer;  /* the stream's thread */
-    struct hub_writer account_writer; /* the account's callbacks, which come one at a time */
-    struct http *http;
-    struct api api;
-    const char *allow_hosts[CONFIG_LIST_MAX];
-    const char *allow_origins[CONFIG_LIST_MAX];
-    const char *trade_origins[CONFIG_LIST_MAX];
-    const char *allow_paths[CONFIG_LIST_MAX];
-};
-
-/* --- what the parts tell each other --- */
-
-static void on_journaled(uint64_t seq, const char *event, const char *json, size_t json_bytes,
-                         int64_t at_ms, void *userdata)
-{
-    struct app *app = userdata;
-
-    (void)at_ms;
-    hub_publish_event(app->hub, seq, event, json, json_bytes);
-}
-
-static void on_link(enum stream_link link, enum link_state state, int64_t since_ms, void *userdata)
-{
-    struct app *app = userdata;
-
-    if (link != LINK_PRIVATE &&
-        (state == LINK_DOWN || state == LINK_STALE || state == LINK_CONNECTING))
-        market_set_stale(app->market, (enum category)link);
-    hub_publish_link(&app->stream_writer, link, state, since_ms);
-}
-
-static void on_private_up(void *userdata)
-{
-    struct app *app = userdata;
-
-    if (app->loop)
-        loop_on_private(app->loop, true);
-    if (app->account)
-        account_on_private(app->account, true);
-}
-
-static void on_private_down(int64_t whole_until_ms, void *userdata)
-{
-    struct app *app = userdata;
-
-    if (app->loop)
-        loop_on_private(app->loop, false);
-    if (app->account)
-        account_on_private(app->account, false);
-    hub_publish_account_gap(&app->stream_writer, whole_until_ms);
-}
-
-/* From the exchange's time stamp to here, by its clock. A stamp that is absurdly far away is no
- * delay. */
-static void observe_delay(const struct app *app, enum stream_link link, int64_t ts_ms,
-                          int64_t recv_ms)
-{
-    _Static_assert(STREAM_LINK_COUNT <= METRICS_LINKS_MAX, "a place for each link");
-    int64_t here_ms;
-
-    if (ts_ms <= 0 || !clock_sync_ready(app->clock))
-        return;
-    here_ms = recv_ms + clock_sync_offset_ms(app->clock);
-    if (ts_ms > here_ms - DELAY_MAX_MS && ts_ms < here_ms + DELAY_MAX_MS)
-        metrics_observe(&app->metrics->stream.delays[link], (here_ms - ts_ms) * 1000);
-}
-
-/* A full inbox is not an error here: the loop notes that evidence was lost and asks for it over
- * REST. */
-static void on_order(const struct order_report *report, void *userdata)
-{
-    struct app *app = userdata;
-
-    observe_delay(app, LINK_PRIVATE, report->updated_ms, clock_wall_ms());
-    if (app->loop && loop_on_order(app->loop, report) != ERR_NONE)
-        log_warn("app: the engine's inbox is full");
-}
-
-static void on_fill(const struct fill *fill, void *userdata)
-{
-    struct app *app = userdata;
-
-    observe_delay(app, LINK_PRIVATE, fill->at_ms, clock_wall_ms());
-    if (app->loop && loop_on_fill(app->loop, fill) != ERR_NONE)
-        log_warn("app: the engine's inbox is full");
-}
-
-static void on_ticker(const struct ticker *ticker, int64_t recv_ms, void *userdata)
-{
-    struct app *app = userdata;
-
-    observe_delay(app, (enum stream_link)ticker->category, ticker->ts_ms, recv_ms);
-    hub_publish_ticker(&app->stream_writer, ticker, recv_ms);
-}
-
-static void on_book(enum category category, const char *symbol, int depth, bool is_snapshot,
-                    const struct json *data, int64_t ts_ms, int64_t cts_ms, int64_t recv_ms,
-                    void *userdata)
-{
-    struct app *app = userdata;
-
-    (void)cts_ms;
-    observe_delay(app, (enum stream_link)category, ts_ms, recv_ms);
-    hub_publish_book(&app->stream_writer, category, symbol, depth, is_snapshot, data, ts_ms,
-                     recv_ms);
-}
-
-static void on_trade(const struct public_trade *trade, int64_t recv_ms, void *userdata)
-{
-    struct app *app = userdata;
-
-    observe_delay(app, (enum stream_link)trade->category, trade->ts_ms, recv_ms);
-    hub_publish_trade(&app->stream_writer, trade, recv_ms);
-}
-
-static void on_candle(const struct candle *candle, int64_t recv_ms, void *userdata)
-{
-    struct app *app = userdata;
-
-    hub_publish_candle(&app->stream_writer, candle, recv_ms);
-}
-
-static void on_liquidation(const struct liquidation *liquidation, int64_t recv_ms, void *userdata)
-{
-    struct app *app = userdata;
-
-    hub_publish_liquidation(&app->stream_writer, liquidation, recv_ms);
-}
-
-static void on_gap(const struct stream_gap *gap, void *userdata)
-{
-    struct app *app = userdata;
-
-    hub_publish_stream_gap(&app->stream_writer, gap);
-}
-
-static void on_position(const struct position *position, void *userdata)
-{
-    struct app *app = userdata;
-
-    if (app->account)
-        account_on_position(app->account, position);
-}
-
-static void on_wallet(const struct json *item, void *userdata)
-{
-    struct app *app = userdata;
-
-    if (app->account)
-        account_on_wallet(app->account, item);
-}
-
-static const struct stream_callbacks stream_callbacks = {
-    .on_link = on_link,
-    .on_private_up = on_private_up,
-    .on_private_down = on_private_down,
-    .on_order = on_order,
-    .on_fill = on_fill,
-    .on_ticker = on_ticker,
-    .on_book = on_book,
-    .on_trade = on_trade,
-    .on_candle = on_candle,
-    .on_liquidation = on_liquidation,
-    .on_gap = on_gap,
-    .on_position = on_position,
-    .on_wallet = on_wallet,
-};
-
-static void on_account_position(const struct position *position, void *userdata)
-{
-    struct app *app = userdata;
-
-    hub_publish_position(&app->account_writer, position, clock_wall_ms());
-}
-
-static void on_account_balance(const struct balance *balance, int64_t as_of_ms, void *userdata)
-{
-    struct app *app = userdata;
-
-    hub_publish_balance(&app->account_writer, balance, as_of_ms, clock_wall_ms());
-}
-
-static const struct account_callbacks account_callbacks = {
-    .on_position = on_account_position,
-    .on_balance = on_account_balance,
-};
-
-/* On the reads' thread. */
-static void on_reads_tick(void *userdata)
-{
-    struct app *app = userdata;
-
-    if (app->account)
-        account_tick(app->account);
-    if (app->key)
-        key_check_tick(app->key);
-}
-
-/* Learnt late: ends the process as a signal would, with the status of a bad configuration. */
-static void on_key_refused(const char *reason, void *userdata)
-{
-    struct app *app = userdata;
-
-    log_error("key: stopping: %s", reason);
-    atomic_store(&app->exit_status, EXIT_BAD_CONFIG);
-    (void)kill(getpid(), SIGTERM);
-}
-
-static void add_server_status(struct buffer *out, void *userdata)
-{
-    struct app *app = userdata;
-
-    if (!app->http)
-        return;
-    http_add_status(out, app->http);
-    about_add_server(out, app->config, app->http);
-}
-
-static uint64_t feed_last(void *userdata)
-{
-    const struct app *app = userdata;
-
-    return http_feed_last(app->http);
-}
-
-static enum err feed_wait(uint64_t after, int64_t until_ms, const atomic_bool *gone,
-                          void (*on_ready)(void *waiter), void *waiter, void *userdata)
-{
-    struct app *app = userdata;
-
-    return http_feed_wait(app->http, after, until_ms, gone, on_ready, waiter);
-}
 
 /* --- start --- */
 
@@ -414,7 +147,7 @@ static enum err start_engine(struct app *app, const struct journal_start *start,
         .clock_every_ms = 60000,
         .format_order = api_event_order,
         .format_fill = api_event_fill,
-        .on_event = on_journaled,
+        .on_event = app_on_journaled,
         .userdata = app,
     };
 
@@ -431,7 +164,7 @@ static enum err start_reads(struct app *app, struct error *error)
         .rest = rest_config(app, READ_CONNECTIONS),
         .instruments = app->instruments,
         .instruments_every_ms = 3600000,
-        .on_tick = on_reads_tick,
+        .on_tick = app_on_reads_tick,
         .userdata = app,
     };
     enum err err = reads_start(&app->reads, &config, error);
@@ -458,7 +191,7 @@ static enum err start_stream(struct app *app, struct error *error)
         .clock = app->clock,
         .market = app->market,
         .times = &app->stream_times,
-        .callbacks = &stream_callbacks,
+        .callbacks = &app_stream_callbacks,
         .userdata = app,
     };
     enum err err;
@@ -501,9 +234,9 @@ static void fill_api(struct app *app, uint64_t epoch)
         .budget = app->budget,
         .metrics = app->metrics,
         .order_deadline_ms = scaled(engine_times_default.order_deadline_ms, app->config->speed),
-        .feed_last = feed_last,
-        .feed_wait = feed_wait,
-        .add_server_status = add_server_status,
+        .feed_last = app_feed_last,
+        .feed_wait = app_feed_wait,
+        .add_server_status = app_add_server_status,
         .userdata = app,
     };
 }
@@ -598,14 +331,14 @@ static enum err make_shared(struct app *app, struct error *error)
 static enum err make_account(struct app *app, struct error *error)
 {
     const int speed = app->config->speed;
-    const struct account_config config = { .callbacks = &account_callbacks,
+    const struct account_config config = { .callbacks = &app_account_callbacks,
                                            .userdata = app,
                                            .audit_every_ms = scaled(60000, speed),
                                            .settle_ms = scaled(5000, speed) };
     const struct key_check_config key = { .allow_withdraw = app->config->allow_withdraw_key,
                                           .again_ms = scaled(5000, speed),
                                           .every_ms = scaled(3600000, speed),
-                                          .on_refused = on_key_refused,
+                                          .on_refused = app_on_key_refused,
                                           .userdata = app };
 
     app->account = account_create(&config);
