@@ -6,7 +6,7 @@
 
 #define LOGIN_TRIES        5 /* then only each login_retry_ms */
 #define LOGIN_RETRY_MS     300000
-#define REJOINS_MAX        4 /* without a snapshot: then the link is rebuilt */
+#define REJOINS_MAX        4 /* without a snapshot: then the link is rebuilt, once */
 #define MUTE_DOUBLINGS_MAX 3
 
 void link_init(struct link *link, enum stream_link which, const struct stream_times *times,
@@ -141,8 +141,10 @@ static enum link_action watch_pictures(struct link *link, int64_t now_ms)
 
         if (topic->picture_due_ms == 0 || now_ms < topic->picture_due_ms)
             continue;
-        if (topic->rejoins > REJOINS_MAX)
+        if (topic->rejoins > REJOINS_MAX && !topic->rebuilt) {
+            topic->rebuilt = true;
             return give_up(link, "no snapshot", now_ms);
+        }
         link_rejoin(topic, false, now_ms);
     }
     return LINK_DO_NOTHING;

@@ -46,6 +46,8 @@ struct link_topic {
     bool rejoin;        /* its book lost a frame: leave and join */
     bool needs_picture; /* no snapshot since it was joined */
     int rejoins;        /* since the last snapshot */
+    bool rebuilt;       /* the link was rebuilt for it, and no snapshot came since: not again, the
+                           others lose by it */
     int64_t not_before_ms;
     int64_t picture_due_ms; /* 0: none is awaited */
     int jumps;              /* in the minute that began then */

@@ -98,6 +98,7 @@ void link_has_picture(struct link_topic *topic)
     topic->needs_picture = false;
     topic->picture_due_ms = 0;
     topic->rejoins = 0;
+    topic->rebuilt = false;
 }
 
 static bool is_steady(enum stream_kind kind)

@@ -74,11 +74,29 @@ static bool read_token(const struct found *found, struct token *token, struct ga
     return true;
 }
 
-/* A cookie counts where only our own pages can have sent it from. */
-static bool check_session(const struct gate_config *config, const struct gate_head *head,
-                          struct gate_verdict *out)
+/* Over plain http to another machine browsers send no Sec-Fetch-Site, and no Origin with a GET; an
+ * address that was typed says "none". Such a GET may come from anywhere, but whoever sent it cannot
+ * read the answer (no CORS header, CORP same-origin), the cookie is SameSite=Strict, and it changes
+ * nothing. */
+static bool is_unmarked_read(const struct gate_head *head, const struct found *found)
 {
-    if (out->session && out->own_page) {
+    const struct gate_header *site = found->at[HEADER_SEC_FETCH_SITE];
+
+    return !found->at[HEADER_ORIGIN] &&
+           (!site || gate_same("none", site->value, site->value_bytes)) &&
+           (strcmp(head->method, "GET") == 0 || strcmp(head->method, "HEAD") == 0);
+}
+
+/* A cookie counts where only our own pages can have sent it from; for reading, also where it does
+ * no harm. */
+static bool check_session(const struct gate_config *config, const struct gate_head *head,
+                          const struct found *found, struct gate_verdict *out)
+{
+    bool unmarked = is_unmarked_read(head, found);
+
+    if (out->session && unmarked)
+        out->ceiling = ACCESS_READ;
+    if (out->session && (out->own_page || unmarked)) {
         if (auth_check_session(config->auth, out->session, out->session_bytes, head->now_ms,
                                &out->role))
             return true;
@@ -102,7 +120,7 @@ bool gate_check_token(const struct gate_config *config, const struct gate_head *
     if (!read_token(found, &token, out))
         return false;
     if (!token.text)
-        return check_session(config, head, out);
+        return check_session(config, head, found, out);
     if (auth_check_token(config->auth, token.text, token.bytes, &out->role))
         return true;
     out->wrong_token = true;

@@ -77,6 +77,14 @@ static void on_mhd_panic(void *cls, const char *file, unsigned int line, const c
     abort();
 }
 
+/* Of connections of one address; 0: any number. On this machine users are told apart otherwise. */
+static unsigned address_limit(const struct listener *listener)
+{
+    size_t max = listener->http->config.max_connections;
+
+    return listener->is_unix || listen_is_loopback(listener->http) ? 0 : (unsigned)(max - max / 4);
+}
+
 static struct MHD_Daemon *start_daemon(struct listener *listener)
 {
     const struct http_config *config = &listener->http->config;
@@ -90,7 +98,8 @@ static struct MHD_Daemon *start_daemon(struct listener *listener)
         MHD_OPTION_UNESCAPE_CALLBACK, keep_as_sent, NULL, MHD_OPTION_URI_LOG_CALLBACK, request_uri,
         listener, MHD_OPTION_NOTIFY_CONNECTION, request_notify_connection, listener,
         MHD_OPTION_NOTIFY_COMPLETED, request_completed, listener, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)config->max_connections, MHD_OPTION_CONNECTION_TIMEOUT, 0U,
+        (unsigned)config->max_connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        address_limit(listener), MHD_OPTION_CONNECTION_TIMEOUT, 0U,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_BYTES, MHD_OPTION_END);
 }
 

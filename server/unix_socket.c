@@ -32,7 +32,7 @@ static enum err split(const char *path, struct place *place, struct unix_socket 
 
     place->path = path;
     place->address = (struct sockaddr_un){ .sun_family = AF_UNIX };
-    if (path[0] != '/' || !slash[1] ||
+    if (path[0] != '/' || !slash[1] || strstr(path, "//") || strstr(path, "/./") ||
         text_copy(place->address.sun_path, sizeof(place->address.sun_path), path) ||
         text_copy(file->name, sizeof(file->name), slash + 1) ||
         text_copy_n(place->folder, sizeof(place->folder), path,
@@ -64,6 +64,24 @@ static enum err check_folder(int fd, const struct place *place, struct error *er
     return ERR_NONE;
 }
 
+/* The folder above: whoever may put another folder in the place of ours gets our clients' calls. */
+static enum err check_above(int fd, const struct place *place, struct error *error)
+{
+    struct stat info;
+    bool others;
+
+    if (fstatat(fd, "..", &info, 0) != 0)
+        return error_set(error, ERR_INVALID, "--unix-socket: the folder above %s: %s",
+                         place->folder, strerror(errno));
+    others = (info.st_mode & 02) && !(info.st_mode & S_ISVTX);
+    if (!others && (info.st_uid == geteuid() || info.st_uid == 0))
+        return ERR_NONE;
+    return error_set(error, ERR_INVALID,
+                     "--unix-socket: other users can replace folder %s, for the folder above it is "
+                     "theirs to change (user %u, mode %04o): name one elsewhere",
+                     place->folder, (unsigned)info.st_uid, (unsigned)(info.st_mode & 07777));
+}
+
 static enum err open_folder(struct unix_socket *file, const struct place *place,
                             struct error *error)
 {
@@ -76,7 +94,9 @@ static enum err open_folder(struct unix_socket *file, const struct place *place,
                          "--unix-socket: %s is not a folder that can be used: %s (a symbolic link "
                          "is not followed)",
                          place->folder, strerror(errno));
-    return check_folder(file->folder_fd, place, error);
+    if (check_folder(file->folder_fd, place, error))
+        return error->code;
+    return check_above(file->folder_fd, place, error);
 }
 
 /* Two bridges that start at once do not remove each other's file. */

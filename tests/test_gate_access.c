@@ -107,8 +107,8 @@ static const struct {
     { OWN, 0 },
     { OWN SITE "same-origin\n", 0 },
     { SITE "same-origin\n", 0 },
-    { "", 401 },
-    { SITE "none\n", 401 },
+    { "", 0 },
+    { SITE "none\n", 0 },
     { "Origin: http://localhost:3000\n", 401 },
     { "Origin: http://localhost:3000\n" SITE "same-site\n", 401 },
     { "Origin: http://localhost:3000\n" SITE "same-origin\n", 401 },
@@ -116,7 +116,26 @@ static const struct {
     { EVIL SITE "same-origin\n", 403 },
 };
 
-START_TEST(g13_a_cookie_counts_from_our_own_pages_alone)
+START_TEST(g13_a_cookie_without_a_browser_mark_only_reads)
+{
+    char id[AUTH_SESSION_TEXT];
+    char headers[512];
+    struct ask ask = { "GET", "/orders", headers, 0, NULL };
+    struct gate_verdict verdict;
+
+    ck_assert_int_eq(auth_login(auth, ACCESS_ADMIN, 1000, id), ERR_NONE);
+    (void)snprintf(headers, sizeof(headers), "%sCookie: bridge_session=%s\n", H, id);
+    judge(&ask, &verdict);
+    ck_assert_int_eq(verdict.status, 0);
+    ck_assert_int_eq(verdict.ceiling, ACCESS_READ);
+    ask.method = "DELETE";
+    ask.target = "/orders?all=true";
+    ask.status = 401;
+    expect(&ask);
+}
+END_TEST
+
+START_TEST(g13_a_cookie_counts_from_our_own_pages_and_for_unmarked_reads)
 {
     static const struct {
         const char *before, *behind;
@@ -399,7 +418,8 @@ int main(void)
     tcase_add_checked_fixture(tokens, with_tokens, without_tokens);
     tcase_add_loop_test(tokens, g13_tokens, 0, ARRAY_LEN(g13_tokens_rows));
     tcase_add_test(tokens, g13_only_a_wrong_token_is_a_failure);
-    tcase_add_loop_test(tokens, g13_a_cookie_counts_from_our_own_pages_alone, 0,
+    tcase_add_test(tokens, g13_a_cookie_without_a_browser_mark_only_reads);
+    tcase_add_loop_test(tokens, g13_a_cookie_counts_from_our_own_pages_and_for_unmarked_reads, 0,
                         ARRAY_LEN(cookies));
     tcase_add_test(tokens, g12_g13_the_role_is_the_least_of_all);
     tcase_add_test(tokens, g13_of_pages_only_our_own_may_log_in);

@@ -495,6 +495,44 @@ START_TEST(g16_reads_that_wait_stop_neither_creates_nor_cancels)
 }
 END_TEST
 
+#define OTHER_ADDRESS 0x7f000002
+
+static int connect_from(uint32_t source)
+{
+    const struct sockaddr_in from = { .sin_family = AF_INET, .sin_addr = { htonl(source) } };
+    const struct sockaddr_in to = { .sin_family = AF_INET,
+                                    .sin_port = htons((uint16_t)port),
+                                    .sin_addr = { htonl(INADDR_LOOPBACK) } };
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    ck_assert_int_eq(bind(fd, (const struct sockaddr *)&from, sizeof(from)), 0);
+    ck_assert_int_eq(connect(fd, (const struct sockaddr *)&to, sizeof(to)), 0);
+    return fd;
+}
+
+START_TEST(g16_one_address_of_the_network_does_not_take_all_connections)
+{
+    const struct http_config config = { .host = "0.0.0.0",
+                                        .read_token = "read-token-0123456789",
+                                        .max_connections = 8,
+                                        .max_in_flight = 8,
+                                        .times = http_times_default,
+                                        .api = &api };
+    struct error error = { .code = ERR_NONE };
+    int fds[20];
+
+    ck_assert_int_eq(http_start(&http, &config, &error), ERR_NONE);
+    port = http_port(http);
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+        fds[i] = connect_from(OTHER_ADDRESS);
+    ck_assert(client_sees_close(fds[ARRAY_LEN(fds) - 1], 5000));
+    ck_assert_int_eq(ask(GET("/livez")), 401);
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+        (void)close(fds[i]);
+    stop();
+}
+END_TEST
+
 /* --- times (G17) --- */
 
 START_TEST(g17_a_head_or_body_that_drips_is_cut_off)
@@ -699,6 +737,7 @@ static TCase *own_case(void)
 
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, g16_above_max_in_flight_creates_are_503_and_cancels_still_go);
+    tcase_add_test(tcase, g16_one_address_of_the_network_does_not_take_all_connections);
     tcase_add_test(tcase, g16_reads_that_wait_stop_neither_creates_nor_cancels);
     tcase_add_loop_test(tcase, g17_a_head_or_body_that_drips_is_cut_off, 0, 3);
     tcase_add_test(tcase, g17_an_idle_connection_is_closed_later_than_a_slow_one);

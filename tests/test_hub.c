@@ -409,6 +409,7 @@ START_TEST(a_topic_that_is_held_back_waits)
     struct hub_reader *reader = hub_reader_open(hub, on_ready, NULL);
     size_t ticker;
     size_t book;
+    int readies;
 
     ck_assert_int_eq(hub_reader_want(reader, "ticker:linear:A", HUB_LATEST, &ticker), ERR_NONE);
     ck_assert_int_eq(hub_reader_want(reader, BOOK, HUB_SEQUENCE, &book), ERR_NONE);
@@ -419,8 +420,16 @@ START_TEST(a_topic_that_is_held_back_waits)
     hub_pump(hub);
     expect(reader, HUB_FRAME, "{\"s\":1}", 0);
     expect(reader, HUB_NOTHING, NULL, 0);
+    readies = ready;
+    state(hub, "ticker:linear:A", "{\"v\":3}");
+    hub_pump(hub);
+    ck_assert_int_eq(ready, readies); /* it sleeps on: there is nothing to do yet */
+    frame(hub, BOOK, "{\"d\":2}", false);
+    hub_pump(hub);
+    ck_assert_int_eq(ready, readies + 1);
+    expect(reader, HUB_FRAME, "{\"d\":2}", 0);
     hub_reader_hold(reader, ticker, false);
-    expect(reader, HUB_STATE, "{\"v\":2}", 0);
+    expect(reader, HUB_STATE, "{\"v\":3}", 0);
     expect(reader, HUB_NOTHING, NULL, 0);
     hub_destroy(hub);
 }

@@ -358,6 +358,8 @@ START_TEST(g02_unsafe_folders_and_what_is_no_socket_are_refused)
         "mkdir -m 0700 %s/d && mkfifo %s/d/s",
         "touch %s/d",
         "mkdir -m 0700 %s/d && chown 65534 %s/d",
+        "mkdir -m 0700 %s/d && chmod 0777 %s",
+        "mkdir -m 0700 %s/d && chown 65534 %s",
     };
     struct unix_socket file;
     char command[512];
@@ -386,6 +388,8 @@ START_TEST(g02_paths_that_cannot_be_are_refused)
         "/tmp/",
         "/s",
         "/no/such/folder/s",
+        "/tmp/test-peer-none//s",
+        "/tmp/test-peer-none/./s",
         "/tmp/"
         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
         "a"
@@ -415,8 +419,8 @@ int main(void)
     tcase_add_loop_test(tcase, g02_the_folder_is_made_the_socket_is_ours_alone_and_goes_away, 0, 2);
     tcase_add_test(tcase, g02_a_dead_ones_file_is_replaced_and_a_live_one_refused);
     tcase_add_test(tcase, g02_the_file_of_another_is_not_removed);
-    tcase_add_loop_test(tcase, g02_unsafe_folders_and_what_is_no_socket_are_refused, 0, 10);
-    tcase_add_loop_test(tcase, g02_paths_that_cannot_be_are_refused, 0, 7);
+    tcase_add_loop_test(tcase, g02_unsafe_folders_and_what_is_no_socket_are_refused, 0, 12);
+    tcase_add_loop_test(tcase, g02_paths_that_cannot_be_are_refused, 0, 9);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_set_fork_status(runner, CK_NOFORK);
