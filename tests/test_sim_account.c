@@ -90,8 +90,9 @@ START_TEST(a_position_follows_its_fills)
     const struct position *position = &account.positions[btc->index];
 
     for (size_t i = 0; i < 4 && moves[_i].fills[i].lots > 0; i++)
-        (void)account_contract_fill(&account, btc, moves[_i].fills[i].side, moves[_i].fills[i].ticks,
-                                  moves[_i].fills[i].lots, DECIMAL_ZERO, 2);
+        (void)account_contract_fill(&account, btc, moves[_i].fills[i].side,
+                                    moves[_i].fills[i].ticks, moves[_i].fills[i].lots, DECIMAL_ZERO,
+                                    2);
     ck_assert_msg(position->lots == moves[_i].lots, "%s", moves[_i].name);
     ck_assert_msg(strcmp(show(position->cost), moves[_i].cost) == 0, "%s: %s", moves[_i].name,
                   show(position->cost));
