@@ -170,12 +170,13 @@ static EVP_MD_CTX *hmac_start(const unsigned char key[HMAC_BLOCK_BYTES], unsigne
 static bool hmac_init(struct signer_context *context)
 {
     const char *secret = context->signer->secret;
+    size_t bytes = strlen(secret);
     unsigned char key[HMAC_BLOCK_BYTES] = { 0 };
 
-    if (strlen(secret) > sizeof(key))
-        (void)SHA256((const unsigned char *)secret, strlen(secret), key);
-    else
-        memcpy(key, secret, strlen(secret));
+    for (size_t i = 0; i < bytes && bytes <= sizeof(key); i++)
+        key[i] = (unsigned char)secret[i];
+    if (bytes > sizeof(key))
+        (void)SHA256((const unsigned char *)secret, bytes, key);
     context->keyed = hmac_start(key, 0x36);
     context->outer = hmac_start(key, 0x5c);
     context->work = EVP_MD_CTX_new();
