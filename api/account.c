@@ -7,6 +7,7 @@
 #include "api/handlers.h"
 #include "api/lookup.h"
 #include "api/market.h"
+#include "api/members.h"
 #include "api/options.h"
 #include "base/clock.h"
 #include "base/text.h"
@@ -16,19 +17,6 @@
 #define FEES_CACHE_MS                                                                              \
     300000 /* rates change with the monthly volume; five reads a second at most                    \
             */
-
-static void add_text(struct buffer *out, const char *key, const char *text)
-{
-    json_add_key(out, key);
-    json_add_text(out, text && text[0] ? text : NULL);
-}
-
-static void add_time(struct buffer *out, const char *key, int64_t ms)
-{
-    char text[CLOCK_TEXT_MAX];
-
-    add_text(out, key, ms > 0 ? clock_format(ms, text) : NULL);
-}
 
 /* --- the account --- */
 
@@ -58,13 +46,13 @@ static void add_word(struct buffer *out, const char *key, const struct json *res
         word[0] = '\0';
     for (size_t i = 0; i < count; i++) {
         if (strcmp(word, pairs[i].theirs) == 0) {
-            add_text(out, key, pairs[i].ours);
+            member_text(out, key, pairs[i].ours);
             return;
         }
     }
     for (char *letter = word; *letter; letter++)
         *letter = (char)tolower((unsigned char)*letter);
-    add_text(out, key, word);
+    member_text(out, key, word);
 }
 
 static void add_spot_hedging(struct buffer *out, const struct json *result)
@@ -111,8 +99,8 @@ static void add_key(struct buffer *out, const struct key_info *info)
     json_add_key(out, "ip_bound");
     json_add_bool(out, info->ip_bound);
     account_add_permissions(out, info->rights);
-    add_time(out, "expires_at", info->expires_ms);
-    add_time(out, "as_of", info->as_of_ms);
+    member_time(out, "expires_at", info->expires_ms);
+    member_time(out, "as_of", info->as_of_ms);
     json_add_close(out, '}');
 }
 
@@ -131,8 +119,8 @@ static void answer_account(const struct account_read *read, const struct json *r
              ARRAY_LEN(account_types));
     add_word(out, "margin_mode", result, "marginMode", margin_modes, ARRAY_LEN(margin_modes));
     add_spot_hedging(out, result);
-    add_time(out, "updated_at", updated_ms);
-    add_text(out, "user_id", known ? info.user_id : NULL);
+    member_time(out, "updated_at", updated_ms);
+    member_text(out, "user_id", known ? info.user_id : NULL);
     add_key(out, known ? &info : NULL);
     api_add_age(out, as_of_ms, "rest");
     json_add_close(out, '}');
@@ -207,8 +195,8 @@ static void on_fees_answer(const struct rest_answer *answer, int64_t as_of_ms, v
     }
     out = api_reply_begin(read->call);
     json_add_open(out, '{');
-    add_text(out, "category", category_word(read->category));
-    add_text(out, "symbol", read->symbol);
+    member_text(out, "category", category_word(read->category));
+    member_text(out, "symbol", read->symbol);
     json_add_key(out, "maker");
     json_add_decimal(out, &rate.maker);
     json_add_key(out, "taker");

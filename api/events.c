@@ -4,60 +4,9 @@
 
 #include <string.h>
 
+#include "api/members.h"
 #include "api/reply.h"
 #include "base/clock.h"
-
-/* --- members --- */
-
-static void add_text(struct buffer *out, const char *key, const char *text)
-{
-    json_add_key(out, key);
-    json_add_text(out, text && text[0] ? text : NULL);
-}
-
-static void add_decimal(struct buffer *out, const char *key, const struct decimal *value)
-{
-    json_add_key(out, key);
-    json_add_decimal(out, value);
-}
-
-/* Prices: the exchange writes "0" for none. */
-static void add_price(struct buffer *out, const char *key, const struct decimal *value)
-{
-    json_add_key(out, key);
-    if (decimal_sign(value) == 0)
-        json_add_null(out);
-    else
-        json_add_decimal(out, value);
-}
-
-static void add_int(struct buffer *out, const char *key, int64_t value)
-{
-    json_add_key(out, key);
-    json_add_int(out, value);
-}
-
-static void add_int_or_null(struct buffer *out, const char *key, int64_t value)
-{
-    json_add_key(out, key);
-    if (value)
-        json_add_int(out, value);
-    else
-        json_add_null(out);
-}
-
-static void add_bool(struct buffer *out, const char *key, bool value)
-{
-    json_add_key(out, key);
-    json_add_bool(out, value);
-}
-
-static void add_time(struct buffer *out, const char *key, int64_t ms)
-{
-    char text[CLOCK_TEXT_MAX];
-
-    add_text(out, key, ms > 0 ? clock_format(ms, text) : NULL);
-}
 
 /* --- orders and fills --- */
 
@@ -67,8 +16,8 @@ static void add_fees(struct buffer *out, const struct order *order)
     json_add_open(out, '[');
     for (int i = 0; i < order->fees_count && i < FEES_MAX; i++) {
         json_add_open(out, '{');
-        add_text(out, "coin", order->fees[i].coin);
-        add_decimal(out, "amount", &order->fees[i].amount);
+        member_text(out, "coin", order->fees[i].coin);
+        member_decimal(out, "amount", &order->fees[i].amount);
         json_add_close(out, '}');
     }
     json_add_close(out, ']');
@@ -78,19 +27,19 @@ static void add_request(struct buffer *out, const struct order_request *request)
 {
     const struct decimal none = DECIMAL_NONE;
 
-    add_text(out, "client_id", request->client_id[0] ? request->client_id : request->link);
-    add_text(out, "link", request->link);
-    add_text(out, "category", category_word(request->category));
-    add_text(out, "symbol", request->symbol);
-    add_text(out, "side", side_word(request->side));
-    add_text(out, "type", order_type_word(request->type));
-    add_text(out, "tif", tif_word(request->tif));
-    add_decimal(out, "qty", request->qty_in_quote ? &none : &request->qty);
-    add_decimal(out, "quote_qty", request->qty_in_quote ? &request->qty : &none);
-    add_price(out, "price", &request->price);
-    add_price(out, "trigger_price", &request->trigger_price);
-    add_bool(out, "reduce_only", request->reduce_only);
-    add_int(out, "position_idx", request->position_idx);
+    member_text(out, "client_id", request->client_id[0] ? request->client_id : request->link);
+    member_text(out, "link", request->link);
+    member_text(out, "category", category_word(request->category));
+    member_text(out, "symbol", request->symbol);
+    member_text(out, "side", side_word(request->side));
+    member_text(out, "type", order_type_word(request->type));
+    member_text(out, "tif", tif_word(request->tif));
+    member_decimal(out, "qty", request->qty_in_quote ? &none : &request->qty);
+    member_decimal(out, "quote_qty", request->qty_in_quote ? &request->qty : &none);
+    member_price(out, "price", &request->price);
+    member_price(out, "trigger_price", &request->trigger_price);
+    member_bool(out, "reduce_only", request->reduce_only);
+    member_int(out, "position_idx", request->position_idx);
 }
 
 static const char *reject_reason(const struct order *order)
@@ -102,19 +51,19 @@ static const char *reject_reason(const struct order *order)
 
 static void add_order_members(struct buffer *out, const struct order *order)
 {
-    add_text(out, "id", order->order_id);
+    member_text(out, "id", order->order_id);
     add_request(out, &order->request);
-    add_text(out, "state", order_state_word(order));
-    add_decimal(out, "filled_qty", &order->filled_qty);
-    add_price(out, "avg_price", &order->avg_price);
+    member_text(out, "state", order_state_word(order));
+    member_decimal(out, "filled_qty", &order->filled_qty);
+    member_price(out, "avg_price", &order->avg_price);
     add_fees(out, order);
-    add_text(out, "reject_reason", reject_reason(order));
-    add_text(out, "cancel_reason", order->cancel_reason);
-    add_text(out, "tag", order->request.tag);
-    add_text(out, "client", order->request.client);
-    add_time(out, "created_at", order->created_ms);
-    add_time(out, "updated_at", order->updated_ms);
-    add_int_or_null(out, "seq", (int64_t)order->seq);
+    member_text(out, "reject_reason", reject_reason(order));
+    member_text(out, "cancel_reason", order->cancel_reason);
+    member_text(out, "tag", order->request.tag);
+    member_text(out, "client", order->request.client);
+    member_time(out, "created_at", order->created_ms);
+    member_time(out, "updated_at", order->updated_ms);
+    member_int_or_null(out, "seq", (int64_t)order->seq);
 }
 
 void api_add_order(struct buffer *out, const struct order *order, const char *cancel_in_flight)
@@ -124,7 +73,7 @@ void api_add_order(struct buffer *out, const struct order *order, const char *ca
     if (cancel_in_flight) {
         json_add_key(out, "in_flight");
         json_add_open(out, '{');
-        add_text(out, "cancel", cancel_in_flight);
+        member_text(out, "cancel", cancel_in_flight);
         json_add_close(out, '}');
     }
     json_add_close(out, '}');
@@ -134,8 +83,8 @@ void api_event_order(struct buffer *out, const struct order *order)
 {
     json_add_open(out, '{');
     add_order_members(out, order);
-    add_int_or_null(out, "ts", order->exchange_ms);
-    add_int_or_null(out, "recv_at", order->updated_ms);
+    member_int_or_null(out, "ts", order->exchange_ms);
+    member_int_or_null(out, "recv_at", order->updated_ms);
     json_add_close(out, '}');
 }
 
@@ -149,24 +98,24 @@ static const char *liquidity(const struct fill *fill)
 
 static void add_fill_members(struct buffer *out, const struct fill *fill)
 {
-    add_text(out, "id", fill->exec_id);
-    add_text(out, "order_id", fill->order_id);
-    add_text(out, "client_id", fill->client_id[0] ? fill->client_id : fill->link);
-    add_text(out, "category", category_word(fill->category));
-    add_text(out, "symbol", fill->symbol);
-    add_text(out, "side", side_word(fill->side));
-    add_decimal(out, "qty", &fill->qty);
-    add_decimal(out, "price", &fill->price);
-    add_decimal(out, "value", &fill->value);
-    add_decimal(out, "fee", &fill->fee);
-    add_text(out, "fee_coin", fill->fee_coin);
-    add_text(out, "liquidity", liquidity(fill));
-    add_text(out, "kind", fill_kind_word(fill->kind));
-    add_decimal(out, "closed_qty", &fill->closed_qty);
-    add_text(out, "tag", fill->tag);
-    add_text(out, "client", fill->client);
-    add_time(out, "at", fill->at_ms);
-    add_int_or_null(out, "seq", (int64_t)fill->seq);
+    member_text(out, "id", fill->exec_id);
+    member_text(out, "order_id", fill->order_id);
+    member_text(out, "client_id", fill->client_id[0] ? fill->client_id : fill->link);
+    member_text(out, "category", category_word(fill->category));
+    member_text(out, "symbol", fill->symbol);
+    member_text(out, "side", side_word(fill->side));
+    member_decimal(out, "qty", &fill->qty);
+    member_decimal(out, "price", &fill->price);
+    member_decimal(out, "value", &fill->value);
+    member_decimal(out, "fee", &fill->fee);
+    member_text(out, "fee_coin", fill->fee_coin);
+    member_text(out, "liquidity", liquidity(fill));
+    member_text(out, "kind", fill_kind_word(fill->kind));
+    member_decimal(out, "closed_qty", &fill->closed_qty);
+    member_text(out, "tag", fill->tag);
+    member_text(out, "client", fill->client);
+    member_time(out, "at", fill->at_ms);
+    member_int_or_null(out, "seq", (int64_t)fill->seq);
 }
 
 void api_add_fill(struct buffer *out, const struct fill *fill)
@@ -180,9 +129,9 @@ void api_event_fill(struct buffer *out, const struct fill *fill)
 {
     json_add_open(out, '{');
     add_fill_members(out, fill);
-    add_int_or_null(out, "ts", fill->at_ms);
+    member_int_or_null(out, "ts", fill->at_ms);
     /* A fill carries no time of its coming: it is formatted as it comes. */
-    add_int(out, "recv_at", clock_wall_ms());
+    member_int(out, "recv_at", clock_wall_ms());
     json_add_close(out, '}');
 }
 
@@ -191,57 +140,57 @@ void api_event_fill(struct buffer *out, const struct fill *fill)
 void api_add_symbol(struct buffer *out, const struct instrument *instrument)
 {
     json_add_open(out, '{');
-    add_text(out, "category", category_word(instrument->category));
-    add_text(out, "symbol", instrument->symbol);
-    add_text(out, "base", instrument->base);
-    add_text(out, "quote", instrument->quote);
-    add_text(out, "settle", instrument->settle);
-    add_text(out, "status", instrument->status);
-    add_decimal(out, "tick_size", &instrument->tick_size);
-    add_decimal(out, "qty_step", &instrument->qty_step);
-    add_decimal(out, "quote_step", &instrument->quote_step);
-    add_decimal(out, "min_qty", &instrument->min_qty);
-    add_decimal(out, "max_limit_qty", &instrument->max_limit_qty);
-    add_decimal(out, "max_market_qty", &instrument->max_market_qty);
-    add_decimal(out, "max_post_only_qty", &instrument->max_post_only_qty);
-    add_decimal(out, "min_notional", &instrument->min_notional);
-    add_decimal(out, "min_price", &instrument->min_price);
-    add_decimal(out, "max_price", &instrument->max_price);
-    add_decimal(out, "min_leverage", &instrument->min_leverage);
-    add_decimal(out, "max_leverage", &instrument->max_leverage);
-    add_decimal(out, "leverage_step", &instrument->leverage_step);
-    add_int_or_null(out, "funding_interval_min", instrument->funding_interval_min);
+    member_text(out, "category", category_word(instrument->category));
+    member_text(out, "symbol", instrument->symbol);
+    member_text(out, "base", instrument->base);
+    member_text(out, "quote", instrument->quote);
+    member_text(out, "settle", instrument->settle);
+    member_text(out, "status", instrument->status);
+    member_decimal(out, "tick_size", &instrument->tick_size);
+    member_decimal(out, "qty_step", &instrument->qty_step);
+    member_decimal(out, "quote_step", &instrument->quote_step);
+    member_decimal(out, "min_qty", &instrument->min_qty);
+    member_decimal(out, "max_limit_qty", &instrument->max_limit_qty);
+    member_decimal(out, "max_market_qty", &instrument->max_market_qty);
+    member_decimal(out, "max_post_only_qty", &instrument->max_post_only_qty);
+    member_decimal(out, "min_notional", &instrument->min_notional);
+    member_decimal(out, "min_price", &instrument->min_price);
+    member_decimal(out, "max_price", &instrument->max_price);
+    member_decimal(out, "min_leverage", &instrument->min_leverage);
+    member_decimal(out, "max_leverage", &instrument->max_leverage);
+    member_decimal(out, "leverage_step", &instrument->leverage_step);
+    member_int_or_null(out, "funding_interval_min", instrument->funding_interval_min);
     json_add_close(out, '}');
 }
 
 static void add_ticker_members(struct buffer *out, const struct ticker *ticker)
 {
-    add_text(out, "category", category_word(ticker->category));
-    add_text(out, "symbol", ticker->symbol);
-    add_decimal(out, "last", &ticker->last);
-    add_decimal(out, "mark", &ticker->mark);
-    add_decimal(out, "index", &ticker->index);
-    add_decimal(out, "bid", &ticker->bid);
-    add_decimal(out, "bid_qty", &ticker->bid_qty);
-    add_decimal(out, "ask", &ticker->ask);
-    add_decimal(out, "ask_qty", &ticker->ask_qty);
-    add_decimal(out, "open_24h", &ticker->open_24h);
-    add_decimal(out, "high_24h", &ticker->high_24h);
-    add_decimal(out, "low_24h", &ticker->low_24h);
-    add_decimal(out, "volume_24h", &ticker->volume_24h);
-    add_decimal(out, "turnover_24h", &ticker->turnover_24h);
-    add_decimal(out, "change_24h", &ticker->change_24h);
-    add_decimal(out, "funding_rate", &ticker->funding_rate);
-    add_time(out, "next_funding_at", ticker->next_funding_ms);
-    add_decimal(out, "open_interest", &ticker->open_interest);
-    add_decimal(out, "underlying", &ticker->underlying);
-    add_decimal(out, "bid_iv", &ticker->bid_iv);
-    add_decimal(out, "ask_iv", &ticker->ask_iv);
-    add_decimal(out, "mark_iv", &ticker->mark_iv);
-    add_decimal(out, "delta", &ticker->delta);
-    add_decimal(out, "gamma", &ticker->gamma);
-    add_decimal(out, "vega", &ticker->vega);
-    add_decimal(out, "theta", &ticker->theta);
+    member_text(out, "category", category_word(ticker->category));
+    member_text(out, "symbol", ticker->symbol);
+    member_decimal(out, "last", &ticker->last);
+    member_decimal(out, "mark", &ticker->mark);
+    member_decimal(out, "index", &ticker->index);
+    member_decimal(out, "bid", &ticker->bid);
+    member_decimal(out, "bid_qty", &ticker->bid_qty);
+    member_decimal(out, "ask", &ticker->ask);
+    member_decimal(out, "ask_qty", &ticker->ask_qty);
+    member_decimal(out, "open_24h", &ticker->open_24h);
+    member_decimal(out, "high_24h", &ticker->high_24h);
+    member_decimal(out, "low_24h", &ticker->low_24h);
+    member_decimal(out, "volume_24h", &ticker->volume_24h);
+    member_decimal(out, "turnover_24h", &ticker->turnover_24h);
+    member_decimal(out, "change_24h", &ticker->change_24h);
+    member_decimal(out, "funding_rate", &ticker->funding_rate);
+    member_time(out, "next_funding_at", ticker->next_funding_ms);
+    member_decimal(out, "open_interest", &ticker->open_interest);
+    member_decimal(out, "underlying", &ticker->underlying);
+    member_decimal(out, "bid_iv", &ticker->bid_iv);
+    member_decimal(out, "ask_iv", &ticker->ask_iv);
+    member_decimal(out, "mark_iv", &ticker->mark_iv);
+    member_decimal(out, "delta", &ticker->delta);
+    member_decimal(out, "gamma", &ticker->gamma);
+    member_decimal(out, "vega", &ticker->vega);
+    member_decimal(out, "theta", &ticker->theta);
 }
 
 void api_add_ticker(struct buffer *out, const struct ticker *ticker, int64_t as_of_ms,
@@ -257,8 +206,8 @@ void api_event_ticker(struct buffer *out, const struct ticker *ticker, int64_t r
 {
     json_add_open(out, '{');
     add_ticker_members(out, ticker);
-    add_int_or_null(out, "ts", ticker->ts_ms);
-    add_int(out, "recv_at", recv_ms);
+    member_int_or_null(out, "ts", ticker->ts_ms);
+    member_int(out, "recv_at", recv_ms);
     json_add_close(out, '}');
 }
 
@@ -279,9 +228,9 @@ static void add_levels(struct buffer *out, const char *key, const struct book_le
 static void add_book_place(struct buffer *out, enum category category, const char *symbol,
                            int depth)
 {
-    add_text(out, "category", category_word(category));
-    add_text(out, "symbol", symbol);
-    add_int(out, "depth", depth);
+    member_text(out, "category", category_word(category));
+    member_text(out, "symbol", symbol);
+    member_int(out, "depth", depth);
 }
 
 void api_add_book(struct buffer *out, enum category category, const char *symbol,
@@ -290,12 +239,12 @@ void api_add_book(struct buffer *out, enum category category, const char *symbol
 {
     json_add_open(out, '{');
     add_book_place(out, category, symbol, book->depth);
-    add_text(out, "state", book_state_word(book->state));
+    member_text(out, "state", book_state_word(book->state));
     add_levels(out, "bids", bids, book->bids_count);
     add_levels(out, "asks", asks, book->asks_count);
-    add_int_or_null(out, "u", book->u);
-    add_int_or_null(out, "seq", book->seq);
-    add_time(out, "exchange_at", book->ts_ms);
+    member_int_or_null(out, "u", book->u);
+    member_int_or_null(out, "seq", book->seq);
+    member_time(out, "exchange_at", book->ts_ms);
     api_add_age(out, book->recv_ms, source);
     json_add_close(out, '}');
 }
@@ -306,13 +255,13 @@ void api_event_book_snapshot(struct buffer *out, enum category category, const c
 {
     json_add_open(out, '{');
     add_book_place(out, category, symbol, book->depth);
-    add_text(out, "type", "snapshot");
+    member_text(out, "type", "snapshot");
     add_levels(out, "bids", bids, book->bids_count);
     add_levels(out, "asks", asks, book->asks_count);
-    add_int_or_null(out, "u", book->u);
-    add_int_or_null(out, "seq", book->seq);
-    add_int_or_null(out, "ts", book->ts_ms);
-    add_int(out, "recv_at", book->recv_ms);
+    member_int_or_null(out, "u", book->u);
+    member_int_or_null(out, "seq", book->seq);
+    member_int_or_null(out, "ts", book->ts_ms);
+    member_int(out, "recv_at", book->recv_ms);
     json_add_close(out, '}');
 }
 
@@ -333,7 +282,7 @@ static void add_raw_int(struct buffer *out, const char *key, const struct json *
 {
     int64_t value;
 
-    add_int_or_null(out, key, json_member_int(data, key, &value) ? 0 : value);
+    member_int_or_null(out, key, json_member_int(data, key, &value) ? 0 : value);
 }
 
 void api_event_book_frame(struct buffer *out, enum category category, const char *symbol, int depth,
@@ -341,13 +290,13 @@ void api_event_book_frame(struct buffer *out, enum category category, const char
 {
     json_add_open(out, '{');
     add_book_place(out, category, symbol, depth);
-    add_text(out, "type", is_snapshot ? "snapshot" : "delta");
+    member_text(out, "type", is_snapshot ? "snapshot" : "delta");
     add_raw_levels(out, "bids", data, "b");
     add_raw_levels(out, "asks", data, "a");
     add_raw_int(out, "u", data);
     add_raw_int(out, "seq", data);
-    add_int_or_null(out, "ts", ts_ms);
-    add_int(out, "recv_at", recv_ms);
+    member_int_or_null(out, "ts", ts_ms);
+    member_int(out, "recv_at", recv_ms);
     json_add_close(out, '}');
 }
 
@@ -355,8 +304,8 @@ void api_event_status(struct buffer *out, enum stream_link link, enum link_state
                       int64_t since_ms)
 {
     json_add_open(out, '{');
-    add_text(out, "link", stream_link_word(link));
-    add_text(out, "state", link_state_word(state));
-    add_int_or_null(out, "since", since_ms);
+    member_text(out, "link", stream_link_word(link));
+    member_text(out, "state", link_state_word(state));
+    member_int_or_null(out, "since", since_ms);
     json_add_close(out, '}');
 }

@@ -1,32 +1,8 @@
 /* api/market_objects.c - trades, candles, funding rates and open interest as users see them.
  * Members are always there, null when empty. */
 #include "api/events.h"
+#include "api/members.h"
 #include "base/clock.h"
-
-static void add_text(struct buffer *out, const char *key, const char *text)
-{
-    json_add_key(out, key);
-    json_add_text(out, text && text[0] ? text : NULL);
-}
-
-static void add_decimal(struct buffer *out, const char *key, const struct decimal *value)
-{
-    json_add_key(out, key);
-    json_add_decimal(out, value);
-}
-
-static void add_bool(struct buffer *out, const char *key, bool value)
-{
-    json_add_key(out, key);
-    json_add_bool(out, value);
-}
-
-static void add_time(struct buffer *out, const char *key, int64_t ms)
-{
-    char text[CLOCK_TEXT_MAX];
-
-    add_text(out, key, clock_format(ms, text));
-}
 
 /* ts and recv_at, as all events have them. */
 static void add_stamps(struct buffer *out, int64_t ts_ms, int64_t recv_ms)
@@ -42,25 +18,25 @@ static void add_stamps(struct buffer *out, int64_t ts_ms, int64_t recv_ms)
 
 static void add_place(struct buffer *out, enum category category, const char *symbol)
 {
-    add_text(out, "category", category_word(category));
-    add_text(out, "symbol", symbol);
+    member_text(out, "category", category_word(category));
+    member_text(out, "symbol", symbol);
 }
 
 static void add_trade_members(struct buffer *out, const struct public_trade *trade)
 {
-    add_text(out, "id", trade->id);
+    member_text(out, "id", trade->id);
     add_place(out, trade->category, trade->symbol);
-    add_text(out, "side", side_word(trade->side));
-    add_decimal(out, "price", &trade->price);
-    add_decimal(out, "qty", &trade->qty);
-    add_bool(out, "block", trade->block);
+    member_text(out, "side", side_word(trade->side));
+    member_decimal(out, "price", &trade->price);
+    member_decimal(out, "qty", &trade->qty);
+    member_bool(out, "block", trade->block);
 }
 
 void api_add_trade(struct buffer *out, const struct public_trade *trade)
 {
     json_add_open(out, '{');
     add_trade_members(out, trade);
-    add_time(out, "at", trade->ts_ms);
+    member_time(out, "at", trade->ts_ms);
     json_add_close(out, '}');
 }
 
@@ -75,15 +51,15 @@ void api_event_trade(struct buffer *out, const struct public_trade *trade, int64
 static void add_candle_members(struct buffer *out, const struct candle *candle)
 {
     add_place(out, candle->category, candle->symbol);
-    add_text(out, "interval", candle_interval_word(candle->interval));
-    add_time(out, "at", candle->start_ms);
-    add_decimal(out, "open", &candle->open);
-    add_decimal(out, "high", &candle->high);
-    add_decimal(out, "low", &candle->low);
-    add_decimal(out, "close", &candle->close);
-    add_decimal(out, "volume", &candle->volume);
-    add_decimal(out, "turnover", &candle->turnover);
-    add_bool(out, "closed", candle->closed);
+    member_text(out, "interval", candle_interval_word(candle->interval));
+    member_time(out, "at", candle->start_ms);
+    member_decimal(out, "open", &candle->open);
+    member_decimal(out, "high", &candle->high);
+    member_decimal(out, "low", &candle->low);
+    member_decimal(out, "close", &candle->close);
+    member_decimal(out, "volume", &candle->volume);
+    member_decimal(out, "turnover", &candle->turnover);
+    member_bool(out, "closed", candle->closed);
 }
 
 void api_add_candle(struct buffer *out, const struct candle *candle)
@@ -106,8 +82,8 @@ void api_add_funding(struct buffer *out, const struct funding_rate *funding)
 {
     json_add_open(out, '{');
     add_place(out, funding->category, funding->symbol);
-    add_decimal(out, "rate", &funding->rate);
-    add_time(out, "at", funding->at_ms);
+    member_decimal(out, "rate", &funding->rate);
+    member_time(out, "at", funding->at_ms);
     json_add_close(out, '}');
 }
 
@@ -115,8 +91,8 @@ void api_add_open_interest(struct buffer *out, const struct open_interest *inter
 {
     json_add_open(out, '{');
     add_place(out, interest->category, interest->symbol);
-    add_text(out, "interval", oi_interval_word(interest->interval));
-    add_decimal(out, "open_interest", &interest->value);
-    add_time(out, "at", interest->at_ms);
+    member_text(out, "interval", oi_interval_word(interest->interval));
+    member_decimal(out, "open_interest", &interest->value);
+    member_time(out, "at", interest->at_ms);
     json_add_close(out, '}');
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/handlers.h"
+#include "api/members.h"
 #include "api/reply.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -111,12 +112,6 @@ static const char *reasons(const struct status_check checks[STATUS_CHECKS], char
     return out;
 }
 
-static void add_bool(struct buffer *out, const char *key, bool value)
-{
-    json_add_key(out, key);
-    json_add_bool(out, value);
-}
-
 void status_add_reasons(struct buffer *out, const struct status_check checks[STATUS_CHECKS])
 {
     json_add_key(out, "reasons");
@@ -161,12 +156,12 @@ void handle_health(const struct api *api, struct api_call *call)
     struct buffer *out = api_reply_begin(call);
 
     json_add_open(out, '{');
-    add_bool(out, "ready", ready);
+    member_bool(out, "ready", ready);
     status_add_reasons(out, checks);
     json_add_key(out, "checks");
     json_add_open(out, '{');
     for (size_t i = 0; i < STATUS_CHECKS; i++)
-        add_bool(out, checks[i].name, checks[i].ok);
+        member_bool(out, checks[i].name, checks[i].ok);
     json_add_close(out, '}');
     json_add_close(out, '}');
     api_reply(call, ready ? 200 : 503, API_JSON);

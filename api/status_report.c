@@ -5,6 +5,7 @@
 
 #include "api/account_read.h"
 #include "api/handlers.h"
+#include "api/members.h"
 #include "api/reply.h"
 #include "api/status.h"
 #include "base/clock.h"
@@ -13,40 +14,6 @@
 #include "base/process.h"
 
 #define BOUND_MAX_MS INT64_C(86400000)
-
-static void add_text(struct buffer *out, const char *key, const char *text)
-{
-    json_add_key(out, key);
-    json_add_text(out, text && text[0] ? text : NULL);
-}
-
-static void add_int(struct buffer *out, const char *key, int64_t value)
-{
-    json_add_key(out, key);
-    json_add_int(out, value);
-}
-
-static void add_int_if(struct buffer *out, const char *key, bool known, int64_t value)
-{
-    json_add_key(out, key);
-    if (known)
-        json_add_int(out, value);
-    else
-        json_add_null(out);
-}
-
-static void add_bool(struct buffer *out, const char *key, bool value)
-{
-    json_add_key(out, key);
-    json_add_bool(out, value);
-}
-
-static void add_time(struct buffer *out, const char *key, int64_t ms)
-{
-    char text[CLOCK_TEXT_MAX];
-
-    add_text(out, key, ms > 0 ? clock_format(ms, text) : NULL);
-}
 
 /* What the exchange says that the key may do; null: it is not known. */
 static void add_key(struct buffer *out, const struct api *api)
@@ -59,12 +26,12 @@ static void add_key(struct buffer *out, const struct api *api)
         return;
     }
     json_add_open(out, '{');
-    add_bool(out, "read_only", key.read_only);
-    add_bool(out, "can_withdraw", key.can_withdraw);
-    add_bool(out, "ip_bound", key.ip_bound);
+    member_bool(out, "read_only", key.read_only);
+    member_bool(out, "can_withdraw", key.can_withdraw);
+    member_bool(out, "ip_bound", key.ip_bound);
     account_add_permissions(out, key.rights);
-    add_time(out, "expires_at", key.expires_ms);
-    add_time(out, "as_of", key.as_of_ms);
+    member_time(out, "expires_at", key.expires_ms);
+    member_time(out, "as_of", key.as_of_ms);
     json_add_close(out, '}');
 }
 
@@ -76,8 +43,8 @@ static void add_delay(struct buffer *out, const struct metrics_histogram *delays
     int64_t half_us = delays ? metrics_percentile_us(delays, 50) : -1;
     int64_t most_us = delays ? metrics_percentile_us(delays, 99) : -1;
 
-    add_int_if(out, "delay_p50_us", half_us >= 0, half_us);
-    add_int_if(out, "delay_p99_us", most_us >= 0, most_us);
+    member_int_if(out, "delay_p50_us", half_us >= 0, half_us);
+    member_int_if(out, "delay_p99_us", most_us >= 0, most_us);
 }
 
 static void add_link(struct buffer *out, const char *link, const char *state,
@@ -86,14 +53,14 @@ static void add_link(struct buffer *out, const char *link, const char *state,
     int64_t age_ms = clock_wall_ms() - status->last_data_ms;
 
     json_add_open(out, '{');
-    add_text(out, "link", link);
-    add_text(out, "state", state);
-    add_time(out, "since", status->since_ms);
-    add_int_if(out, "age_ms", status->last_data_ms > 0, age_ms > 0 ? age_ms : 0);
-    add_int(out, "reconnects", status->reconnects);
-    add_int(out, "topics", status->topics);
-    add_int(out, "lossy_books", status->lossy_books);
-    add_int(out, "unreadable", status->unreadable);
+    member_text(out, "link", link);
+    member_text(out, "state", state);
+    member_time(out, "since", status->since_ms);
+    member_int_if(out, "age_ms", status->last_data_ms > 0, age_ms > 0 ? age_ms : 0);
+    member_int(out, "reconnects", status->reconnects);
+    member_int(out, "topics", status->topics);
+    member_int(out, "lossy_books", status->lossy_books);
+    member_int(out, "unreadable", status->unreadable);
     add_delay(out, delays);
     json_add_close(out, '}');
 }
@@ -135,21 +102,22 @@ static void add_clock(struct buffer *out, const struct api *api)
 
     json_add_key(out, "clock");
     json_add_open(out, '{');
-    add_bool(out, "synced", synced);
-    add_int_if(out, "offset_ms", synced, clock_sync_offset_ms(api->clock)); /* theirs minus ours */
-    add_int_if(out, "bound_ms", synced && bound_ms < BOUND_MAX_MS, bound_ms);
-    add_int_if(out, "sample_age_ms", age_ms < INT64_MAX, age_ms);
+    member_bool(out, "synced", synced);
+    member_int_if(out, "offset_ms", synced,
+                  clock_sync_offset_ms(api->clock)); /* theirs minus ours */
+    member_int_if(out, "bound_ms", synced && bound_ms < BOUND_MAX_MS, bound_ms);
+    member_int_if(out, "sample_age_ms", age_ms < INT64_MAX, age_ms);
     json_add_close(out, '}');
 }
 
 static void add_window(struct buffer *out, const struct budget_window *window)
 {
     json_add_open(out, '{');
-    add_text(out, "route", bybit_route_info(window->route)->path);
-    add_text(out, "category", window->per_category ? category_word(window->category) : NULL);
-    add_int(out, "limit", window->limit);
-    add_int(out, "left", window->left);
-    add_int(out, "held_for_ms", window->held_for_ms);
+    member_text(out, "route", bybit_route_info(window->route)->path);
+    member_text(out, "category", window->per_category ? category_word(window->category) : NULL);
+    member_int(out, "limit", window->limit);
+    member_int(out, "left", window->left);
+    member_int(out, "held_for_ms", window->held_for_ms);
     json_add_close(out, '}');
 }
 
@@ -162,10 +130,10 @@ static void add_budget(struct buffer *out, const struct api *api)
 
     json_add_key(out, "budget");
     json_add_open(out, '{');
-    add_int(out, "ip_limit", budget_ip_limit(api->budget));
-    add_int(out, "ip_left", budget_ip_left(api->budget, now_ms));
-    add_int(out, "banned_for_ms", banned_ms > 0 ? banned_ms : 0);
-    add_time(out, "banned_until", banned_ms > 0 ? clock_wall_ms() + banned_ms : 0);
+    member_int(out, "ip_limit", budget_ip_limit(api->budget));
+    member_int(out, "ip_left", budget_ip_left(api->budget, now_ms));
+    member_int(out, "banned_for_ms", banned_ms > 0 ? banned_ms : 0);
+    member_time(out, "banned_until", banned_ms > 0 ? clock_wall_ms() + banned_ms : 0);
     json_add_key(out, "windows");
     json_add_open(out, '[');
     for (size_t i = 0; i < count; i++)
@@ -187,15 +155,15 @@ static void add_journal(struct buffer *out, const struct api *api)
     }
     journal_get_status(api->journal, &status);
     json_add_open(out, '{');
-    add_text(out, "path", status.path);
-    add_text(out, "state", status.down ? "down" : "open");
-    add_int(out, "committed", (int64_t)status.committed);
-    add_int(out, "waiting_rows", (int64_t)status.waiting_rows);
-    add_int(out, "lag_ms", status.lag_ms);
-    add_int(out, "last_commit_us", status.last_commit_us);
-    add_time(out, "last_commit_at", status.last_commit_ms);
-    add_int(out, "file_bytes", status.file_bytes);
-    add_int(out, "epoch", (int64_t)status.epoch);
+    member_text(out, "path", status.path);
+    member_text(out, "state", status.down ? "down" : "open");
+    member_int(out, "committed", (int64_t)status.committed);
+    member_int(out, "waiting_rows", (int64_t)status.waiting_rows);
+    member_int(out, "lag_ms", status.lag_ms);
+    member_int(out, "last_commit_us", status.last_commit_us);
+    member_time(out, "last_commit_at", status.last_commit_ms);
+    member_int(out, "file_bytes", status.file_bytes);
+    member_int(out, "epoch", (int64_t)status.epoch);
     json_add_close(out, '}');
 }
 
@@ -210,17 +178,17 @@ static void add_engine(struct buffer *out, const struct api *api)
     }
     loop_get_status(api->loop, &status);
     json_add_open(out, '{');
-    add_bool(out, "ready", status.ready);
-    add_text(out, "why", status.why);
-    add_bool(out, "recovering", status.recovering);
-    add_time(out, "watermark_at", status.watermark_ms);
-    add_int(out, "last_seq", (int64_t)status.last_seq);
-    add_int(out, "position", (int64_t)status.last_position);
-    add_int(out, "orders_in_memory", (int64_t)status.orders_in_memory);
-    add_int(out, "open", (int64_t)status.open);
-    add_int(out, "unknown", (int64_t)status.unknown);
-    add_int(out, "waiters", (int64_t)status.waiters);
-    add_int(out, "anomalies", (int64_t)status.anomalies);
+    member_bool(out, "ready", status.ready);
+    member_text(out, "why", status.why);
+    member_bool(out, "recovering", status.recovering);
+    member_time(out, "watermark_at", status.watermark_ms);
+    member_int(out, "last_seq", (int64_t)status.last_seq);
+    member_int(out, "position", (int64_t)status.last_position);
+    member_int(out, "orders_in_memory", (int64_t)status.orders_in_memory);
+    member_int(out, "open", (int64_t)status.open);
+    member_int(out, "unknown", (int64_t)status.unknown);
+    member_int(out, "waiters", (int64_t)status.waiters);
+    member_int(out, "anomalies", (int64_t)status.anomalies);
     json_add_close(out, '}');
 }
 
@@ -230,8 +198,8 @@ static void add_symbols(struct buffer *out, const struct api *api)
 
     json_add_key(out, "symbols");
     json_add_open(out, '{');
-    add_int(out, "count", all ? (int64_t)instruments_count(all) : 0);
-    add_time(out, "as_of", all ? instruments_as_of_ms(all) : 0);
+    member_int(out, "count", all ? (int64_t)instruments_count(all) : 0);
+    member_time(out, "as_of", all ? instruments_as_of_ms(all) : 0);
     json_add_close(out, '}');
     instruments_unref(all);
 }
@@ -243,11 +211,11 @@ static void add_process(struct buffer *out)
     process_read_usage(&usage);
     json_add_key(out, "process");
     json_add_open(out, '{');
-    add_int_if(out, "rss_bytes", usage.rss_bytes >= 0, usage.rss_bytes);
-    add_int_if(out, "open_files", usage.open_fds >= 0, usage.open_fds);
-    add_int_if(out, "max_files", usage.max_fds >= 0, usage.max_fds);
-    add_int_if(out, "cpu_ms", usage.cpu_us >= 0, usage.cpu_us / 1000);
-    add_int_if(out, "threads", usage.threads >= 0, usage.threads);
+    member_int_if(out, "rss_bytes", usage.rss_bytes >= 0, usage.rss_bytes);
+    member_int_if(out, "open_files", usage.open_fds >= 0, usage.open_fds);
+    member_int_if(out, "max_files", usage.max_fds >= 0, usage.max_fds);
+    member_int_if(out, "cpu_ms", usage.cpu_us >= 0, usage.cpu_us / 1000);
+    member_int_if(out, "threads", usage.threads >= 0, usage.threads);
     json_add_close(out, '}');
 }
 
@@ -260,16 +228,16 @@ void handle_status(const struct api *api, struct api_call *call)
     struct buffer *out = api_reply_begin(call);
 
     json_add_open(out, '{');
-    add_text(out, "version", api->version);
-    add_text(out, "env", api->env);
-    add_text(out, "site", api->site);
-    add_bool(out, "keys", api->has_keys);
+    member_text(out, "version", api->version);
+    member_text(out, "env", api->env);
+    member_text(out, "site", api->site);
+    member_bool(out, "keys", api->has_keys);
     add_key(out, api);
-    add_text(out, "default_category", category_word(api->default_category));
-    add_time(out, "started_at", api->started_ms);
-    add_int(out, "uptime_s", uptime_ms > 0 ? uptime_ms / 1000 : 0);
-    add_time(out, "as_of", now_ms);
-    add_bool(out, "ready", ready);
+    member_text(out, "default_category", category_word(api->default_category));
+    member_time(out, "started_at", api->started_ms);
+    member_int(out, "uptime_s", uptime_ms > 0 ? uptime_ms / 1000 : 0);
+    member_time(out, "as_of", now_ms);
+    member_bool(out, "ready", ready);
     status_add_reasons(out, checks);
     add_links(out, api);
     add_clock(out, api);

@@ -7,6 +7,7 @@
 #include "bybit/account_parts.h"
 #include "bybit/message.h"
 #include "bybit/reads.h"
+#include "bybit/requests.h"
 
 #define PAGES_MAX 16
 /* A scope that is refused is asked for again this late, later each time: an error page of something
@@ -115,26 +116,6 @@ static void take_page(struct load *load, const struct json *list)
     }
 }
 
-static bool has_escape(const char *text)
-{
-    for (const char *at = strchr(text, '%'); at; at = strchr(at + 1, '%')) {
-        if (strspn(at + 1, "0123456789abcdefABCDEF") >= 2)
-            return true;
-    }
-    return false;
-}
-
-/* Cursors that come percent-encoded go back as they are, others are encoded (PROTOCOL section 3).
- */
-static void add_cursor(struct text *query, const char *cursor)
-{
-    text_add(query, "&cursor=");
-    if (has_escape(cursor) && !strpbrk(cursor, "+&=# "))
-        text_add(query, cursor);
-    else
-        text_add_query_value(query, cursor);
-}
-
 static void on_page(const struct rest_answer *answer, int64_t as_of_ms, void *userdata);
 
 static void ask(struct load *load)
@@ -145,7 +126,7 @@ static void ask(struct load *load)
 
     text_add(&query, scopes[load->scope].query);
     if (load->cursor[0])
-        add_cursor(&query, load->cursor);
+        request_add_cursor(&query, load->cursor);
     if (!text_fits(&query) ||
         reads_get(load->account->reads, ROUTE_POSITIONS, scopes[load->scope].category, query_text,
                   ACCOUNT_TIMEOUT_MS, 0, on_page, load))
