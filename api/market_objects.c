@@ -4,6 +4,14 @@
 #include "api/members.h"
 #include "base/clock.h"
 
+/* A time that is always there: the epoch is one too. */
+static void add_at(struct buffer *out, const char *key, int64_t ms)
+{
+    char text[CLOCK_TEXT_MAX];
+
+    member_text(out, key, clock_format(ms, text));
+}
+
 /* ts and recv_at, as all events have them. */
 static void add_stamps(struct buffer *out, int64_t ts_ms, int64_t recv_ms)
 {
@@ -36,7 +44,7 @@ void api_add_trade(struct buffer *out, const struct public_trade *trade)
 {
     json_add_open(out, '{');
     add_trade_members(out, trade);
-    member_time(out, "at", trade->ts_ms);
+    add_at(out, "at", trade->ts_ms);
     json_add_close(out, '}');
 }
 
@@ -52,7 +60,7 @@ static void add_candle_members(struct buffer *out, const struct candle *candle)
 {
     add_place(out, candle->category, candle->symbol);
     member_text(out, "interval", candle_interval_word(candle->interval));
-    member_time(out, "at", candle->start_ms);
+    add_at(out, "at", candle->start_ms);
     member_decimal(out, "open", &candle->open);
     member_decimal(out, "high", &candle->high);
     member_decimal(out, "low", &candle->low);
@@ -83,7 +91,7 @@ void api_add_funding(struct buffer *out, const struct funding_rate *funding)
     json_add_open(out, '{');
     add_place(out, funding->category, funding->symbol);
     member_decimal(out, "rate", &funding->rate);
-    member_time(out, "at", funding->at_ms);
+    add_at(out, "at", funding->at_ms);
     json_add_close(out, '}');
 }
 
@@ -93,6 +101,6 @@ void api_add_open_interest(struct buffer *out, const struct open_interest *inter
     add_place(out, interest->category, interest->symbol);
     member_text(out, "interval", oi_interval_word(interest->interval));
     member_decimal(out, "open_interest", &interest->value);
-    member_time(out, "at", interest->at_ms);
+    add_at(out, "at", interest->at_ms);
     json_add_close(out, '}');
 }
