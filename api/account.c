@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/account_read.h"
+#include "api/events.h"
 #include "api/handlers.h"
 #include "api/lookup.h"
 #include "api/market.h"
@@ -67,22 +68,6 @@ static void add_spot_hedging(struct buffer *out, const struct json *result)
         json_add_null(out);
 }
 
-void account_add_permissions(struct buffer *out, const char *rights)
-{
-    char words[KEY_RIGHTS_MAX];
-    char *rest = words;
-    const char *word;
-
-    text_cut(words, sizeof(words), rights);
-    json_add_key(out, "permissions");
-    json_add_open(out, '[');
-    while ((word = strsep(&rest, " "))) {
-        if (*word)
-            json_add_text(out, word);
-    }
-    json_add_close(out, ']');
-}
-
 /* null while it is not known. */
 static void add_key(struct buffer *out, const struct key_info *info)
 {
@@ -98,7 +83,7 @@ static void add_key(struct buffer *out, const struct key_info *info)
     json_add_bool(out, info->can_withdraw);
     json_add_key(out, "ip_bound");
     json_add_bool(out, info->ip_bound);
-    account_add_permissions(out, info->rights);
+    api_add_permissions(out, info->rights);
     member_time(out, "expires_at", info->expires_ms);
     member_time(out, "as_of", info->as_of_ms);
     json_add_close(out, '}');

@@ -1,9 +1,13 @@
 /* api/account_objects.c - positions and balances as users see them. Members are always there, null
  * when empty. */
+#include <string.h>
+
 #include "api/events.h"
 #include "api/members.h"
 #include "api/reply.h"
 #include "base/clock.h"
+#include "base/text.h"
+#include "bybit/key_info.h"
 
 static void add_position_members(struct buffer *out, const struct position *position)
 {
@@ -101,4 +105,20 @@ void api_event_balance(struct buffer *out, const struct balance *balance, int64_
     member_int_or_null(out, "ts", ts_ms);
     member_int(out, "recv_at", recv_ms);
     json_add_close(out, '}');
+}
+
+void api_add_permissions(struct buffer *out, const char *rights)
+{
+    char words[KEY_RIGHTS_MAX];
+    char *rest = words;
+    const char *word;
+
+    text_cut(words, sizeof(words), rights);
+    json_add_key(out, "permissions");
+    json_add_open(out, '[');
+    while ((word = strsep(&rest, " "))) {
+        if (*word)
+            json_add_text(out, word);
+    }
+    json_add_close(out, ']');
 }

@@ -1,5 +1,7 @@
 /* api/account_read.h - what /positions and /balance share: from memory while the private stream
- * keeps it, else loaded over REST first. */
+ * keeps it, else loaded over REST first.
+ *
+ * Threads: a read is one thread's at a time: the http thread's, then the reads thread's. */
 #pragma once
 
 #include <stdbool.h>
@@ -30,9 +32,6 @@ struct account_read {
     int64_t begin_ms;        /* monotonic: when it was asked over REST */
     char coin[COIN_MAX];     /* "": all */
 };
-
-/* The member permissions of an open object: a list of what the key may do. */
-void account_add_permissions(struct buffer *out, const char *rights);
 
 /* Keys and max_age. False: answered already. */
 bool account_read_begin(struct account_read *read, const struct api *api, struct api_call *call);

@@ -1,6 +1,8 @@
 /* api/assets.h - the files of web/, built into the program (api/assets.cmake makes the table).
  *
  * Pages (.html) have paths of their own; all else is served under /assets/ by its name.
+ *
+ * Threads: any; the table is constant.
  */
 #pragma once
 

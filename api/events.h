@@ -54,6 +54,9 @@ void api_add_coin(struct buffer *out, const struct coin_balance *coin, int64_t a
 void api_add_balance(struct buffer *out, const struct balance *balance, int64_t as_of_ms,
                      const char *source);
 
+/* The member permissions of an open object: a list of the words in `rights`. */
+void api_add_permissions(struct buffer *out, const char *rights);
+
 /* --- the stream's data --- */
 
 /* The same with ts and recv_at: in place of `at`, which a candle keeps (its start). */

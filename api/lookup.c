@@ -96,17 +96,6 @@ enum err lookup_symbol(const struct api *api, const char *text, const char *cate
     return ERR_NONE;
 }
 
-enum err lookup_instrument(const struct api *api, const char *text, const char *category,
-                           struct instrument *out, struct api_refusal *refusal)
-{
-    enum category found;
-    char symbol[SYMBOL_MAX];
-
-    if (lookup_symbol(api, text, category, &found, symbol, refusal))
-        return ERR_INVALID;
-    return lookup_in_category(api, found, symbol, out, refusal);
-}
-
 /* --- queries --- */
 
 enum err lookup_int(const struct api_call *call, const char *name, int64_t min, int64_t max,

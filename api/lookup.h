@@ -16,10 +16,8 @@
 MUST_CHECK enum err lookup_symbol(const struct api *api, const char *text, const char *category,
                                   enum category *out_category, char symbol[SYMBOL_MAX],
                                   struct api_refusal *refusal);
-/* The symbol's rules, copied. invalid_symbol; not_ready (not loaded); unknown_symbol, with the
- * nearest. Options are there once options_wait has been through. */
-MUST_CHECK enum err lookup_instrument(const struct api *api, const char *text, const char *category,
-                                      struct instrument *out, struct api_refusal *refusal);
+/* The symbol's rules, copied. not_ready (not loaded); unknown_symbol, with the nearest. Options are
+ * there once options_wait has been through. */
 MUST_CHECK enum err lookup_in_category(const struct api *api, enum category category,
                                        const char *symbol, struct instrument *out,
                                        struct api_refusal *refusal);

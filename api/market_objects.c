@@ -15,13 +15,8 @@ static void add_at(struct buffer *out, const char *key, int64_t ms)
 /* ts and recv_at, as all events have them. */
 static void add_stamps(struct buffer *out, int64_t ts_ms, int64_t recv_ms)
 {
-    json_add_key(out, "ts");
-    if (ts_ms)
-        json_add_int(out, ts_ms);
-    else
-        json_add_null(out);
-    json_add_key(out, "recv_at");
-    json_add_int(out, recv_ms);
+    member_int_or_null(out, "ts", ts_ms);
+    member_int(out, "recv_at", recv_ms);
 }
 
 static void add_place(struct buffer *out, enum category category, const char *symbol)

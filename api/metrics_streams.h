@@ -1,4 +1,4 @@
-/* api/metrics_streams.h - the upstream links' part of GET /metrics. */
+/* api/metrics_streams.h - the upstream links' part of GET /metrics. Threads: any. */
 #pragma once
 
 #include "api/api.h"

@@ -2,6 +2,8 @@
  * rule G21).
  *
  * They have no rows in api/endpoints.c: the exchange's documentation describes them, not ours.
+ *
+ * Threads: any; the table is constant.
  */
 #pragma once
 

@@ -4,6 +4,8 @@
  * Bounds: `from` is included, `to` is not. `after` is the time of the last row already seen; a page
  * that is not the last has it in `next`. JSON pages have at most 1,000 rows; a CSV or NDJSON list
  * may be as long as SERIES_PAGES_MAX pages of the exchange, so that an export is one call.
+ *
+ * Threads: begun on the http thread, gone on with on the reads thread; no thread waits.
  */
 #pragma once
 

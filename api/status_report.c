@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/account_read.h"
+#include "api/events.h"
 #include "api/handlers.h"
 #include "api/members.h"
 #include "api/reply.h"
@@ -29,7 +29,7 @@ static void add_key(struct buffer *out, const struct api *api)
     member_bool(out, "read_only", key.read_only);
     member_bool(out, "can_withdraw", key.can_withdraw);
     member_bool(out, "ip_bound", key.ip_bound);
-    account_add_permissions(out, key.rights);
+    api_add_permissions(out, key.rights);
     member_time(out, "expires_at", key.expires_ms);
     member_time(out, "as_of", key.as_of_ms);
     json_add_close(out, '}');

@@ -93,7 +93,7 @@ static int64_t month_of(int64_t ms)
 int64_t candle_next_start(enum candle_interval interval, int64_t start_ms)
 {
     if (interval != CANDLE_1MONTH)
-        return start_ms + intervals[interval].ms;
+        return start_ms + candle_interval_ms(interval);
     return days_of_month_start(month_of(start_ms) + 1) * DAY_MS;
 }
 

@@ -1,4 +1,7 @@
-/* bybit/market_parts.h - the market's insides: shared by market.c and market_candles.c. */
+/* bybit/market_parts.h - the market's insides: shared by market.c and market_candles.c.
+ *
+ * Threads: any, under the market's lock.
+ */
 #pragma once
 
 #include <pthread.h>

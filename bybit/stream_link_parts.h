@@ -1,5 +1,5 @@
 /* bybit/stream_link_parts.h - the link's insides: shared by stream_link.c (phases, silence) and
- * stream_link_topics.c (topics, what to say). */
+ * stream_link_topics.c (topics, what to say). Threads: the stream's own. */
 #pragma once
 
 #include "bybit/stream_link.h"

@@ -23,9 +23,6 @@ static void on_link(enum stream_link link, enum link_state state, int64_t since_
 {
     struct app *app = userdata;
 
-    if (link != LINK_PRIVATE &&
-        (state == LINK_DOWN || state == LINK_STALE || state == LINK_CONNECTING))
-        market_set_stale(app->market, (enum category)link);
     hub_publish_link(&app->stream_writer, link, state, since_ms);
 }
 

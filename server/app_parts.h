@@ -1,4 +1,8 @@
-/* server/app_parts.h - the parts of the daemon, and what they tell each other (app_calls.c). */
+/* server/app_parts.h - the parts of the daemon, and what they tell each other (app_calls.c).
+ *
+ * Threads: filled by the starting thread before the others begin, then constant but for what is
+ * atomic; each callback says whose it is.
+ */
 #pragma once
 
 #include <stdatomic.h>

@@ -1,5 +1,5 @@
 /* server/gate_parts.h - what gate.c, gate_origin.c, gate_route.c and gate_token.c share. Each check
- * returns false with the refusal in the verdict.
+ * returns false with the refusal in the verdict. Pure.
  */
 #pragma once
 

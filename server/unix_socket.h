@@ -1,5 +1,7 @@
 /* server/unix_socket.h - the file of a listening unix socket (gate rule G2): in a folder that is
  * ours alone, mode 0600, in place of one that nobody listens on any more.
+ *
+ * Threads: opened and closed by whoever starts and stops the server.
  */
 #pragma once
 
