@@ -1,10 +1,9 @@
-#include "sim/control.h"
-
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "sim/check.h"
+#include "sim/control_parts.h"
 #include "sim/funding.h"
 #include "sim/market.h"
 #include "sim/messages.h"
@@ -271,7 +270,10 @@ static const char *show_stats(struct control *control, const cJSON *body, cJSON 
     const struct rest_stats *stats = &control->rest->stats;
 
     (void)body;
-    rest_stats_paths(control->rest, build_object(out, "requests"));
+    rest_show_counts(stats->requests, build_object(out, "requests"));
+    rest_show_counts(stats->limited, build_object(out, "limited"));
+    rest_show_counts(stats->forbidden, build_object(out, "forbidden"));
+    control_show_limits(control, build_object(out, "limits"));
     build_int(out, "creates_accepted", (int64_t)stats->creates_accepted);
     build_int(out, "duplicates_refused", (int64_t)stats->duplicates_refused);
     build_int(out, "signature_failures", (int64_t)stats->signature_failures);
@@ -326,15 +328,33 @@ static const struct {
     { "POST", "/sim/funding", settle_funding },
     { "POST", "/sim/book", set_book },
     { "POST", "/sim/liquidate", liquidate },
+    { "POST", "/sim/limits", control_set_limits },
+    { "POST", "/sim/ban", control_ban },
     { "GET", "/sim/stats", show_stats },
+    { "GET", "/sim/requests", control_show_requests },
     { "GET", "/sim/orders", show_orders },
     { "GET", "/sim/executions", show_executions },
 };
 
+/* The parameters of a GET, as texts. */
+static cJSON *query_object(const struct rest_request *request)
+{
+    struct rest_call call = { .body = NULL };
+    cJSON *out = cJSON_CreateObject();
+
+    call_read_query(&call, request->query);
+    for (size_t i = 0; i < call.params_count; i++)
+        build_text(out, call.params[i].name, call.params[i].value);
+    call_deinit(&call);
+    return out;
+}
+
 void control_handle(struct control *control, const struct rest_request *request,
                     struct rest_answer *answer)
 {
-    cJSON *body = cJSON_ParseWithLength(request->body, request->body_bytes);
+    bool get = strcmp(request->method, "GET") == 0;
+    cJSON *body =
+        get ? query_object(request) : cJSON_ParseWithLength(request->body, request->body_bytes);
     const char *wrong = "no such door";
     cJSON *out = cJSON_CreateObject();
 

@@ -7,6 +7,7 @@
 
 #include "sim/feeds.h"
 #include "sim/rest.h"
+#include "sim/seen.h"
 
 #define CONTROL_FAULTS_MAX 16
 
@@ -36,6 +37,7 @@ struct control {
     struct exchange *exchange;
     struct feeds *feeds;
     struct control_fault faults[CONTROL_FAULTS_MAX];
+    struct seen seen;
 };
 
 void control_deinit(struct control *control);

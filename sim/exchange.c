@@ -17,6 +17,7 @@ enum err exchange_init(struct exchange *exchange, int64_t now_ms, uint64_t id_se
     exchange->ids = id_seed;
     exchange->spot_ids = (uint64_t)now_ms * 1000000;
     exchange->seq = (uint64_t)now_ms * 10;
+    exchange->cancel_all_most = CANCEL_ALL_MOST;
     account_init(&exchange->account, now_ms);
     for (int i = 0; i < INSTRUMENT_COUNT; i++)
         book_init(&exchange->books[i]);

@@ -12,6 +12,8 @@
 #include "sim/history.h"
 #include "sim/tape.h"
 
+#define CANCEL_ALL_MOST 500 /* as documented */
+
 struct exchange_callbacks {
     void (*on_order)(const struct sim_order *order, void *userdata);
     void (*on_execution)(const struct sim_execution *execution, void *userdata);
@@ -41,6 +43,10 @@ struct exchange {
     uint64_t spot_ids; /* newest decimal id */
     bool wallet_owed;  /* a wallet message is owed at the end of the step */
     bool position_owed[INSTRUMENT_COUNT];
+    int cancel_all_most;         /* orders of contracts that one cancel-all cancels */
+    int64_t cancel_all_delay_ms; /* 0: before it is answered */
+    bool cancels_owed;           /* some order has its cancel_at_ms */
+    uint64_t cancel_random;      /* state of the choice */
     struct market *market;
     const struct exchange_callbacks *callbacks; /* borrowed; NULL: no one listens */
     void *userdata;

@@ -45,6 +45,7 @@ struct sim_order {
     int64_t created_ms;
     int64_t updated_ms;
     int64_t last_ticks_on_create;
+    int64_t cancel_at_ms;     /* when a cancel-all that was answered takes effect; 0: none */
     uint64_t last_execution;  /* number of its newest, 0: none */
     struct book_entry *entry; /* while it rests */
     struct sim_order *older;

@@ -110,20 +110,19 @@ static void hold(struct http *http, struct http_request *request, int64_t due_ms
 
 /* --- answers --- */
 
-static void add_limits(struct MHD_Response *response, const struct rest_answer *answer,
-                       int64_t now_ms)
+static void add_limits(struct MHD_Response *response, const struct rest_answer *answer)
 {
     char text[24];
 
-    (void)snprintf(text, sizeof(text), "%d", answer->limit);
+    (void)snprintf(text, sizeof(text), "%d", answer->limit.limit);
     (void)MHD_add_response_header(response, "X-Bapi-Limit", text);
-    (void)snprintf(text, sizeof(text), "%d", answer->limit - 1);
+    (void)snprintf(text, sizeof(text), "%d", answer->limit.left);
     (void)MHD_add_response_header(response, "X-Bapi-Limit-Status", text);
-    (void)snprintf(text, sizeof(text), "%" PRId64, now_ms);
+    (void)snprintf(text, sizeof(text), "%" PRId64, answer->limit_reset_ms);
     (void)MHD_add_response_header(response, "X-Bapi-Limit-Reset-Timestamp", text);
 }
 
-static enum MHD_Result send_answer(struct http *http, struct http_request *request)
+static enum MHD_Result send_answer(struct http_request *request)
 {
     struct rest_answer *answer = &request->answer;
     struct MHD_Response *response;
@@ -138,8 +137,8 @@ static enum MHD_Result send_answer(struct http *http, struct http_request *reque
     (void)MHD_add_response_header(response, "Content-Type",
                                   answer->body[0] == '{' ? "application/json; charset=utf-8"
                                                          : "text/plain; charset=utf-8");
-    if (answer->limit > 0)
-        add_limits(response, answer, http->parts.exchange->now_ms);
+    if (answer->limit.limit > 0)
+        add_limits(response, answer);
     answer->body = NULL;
     result = MHD_queue_response(request->connection, (unsigned int)answer->status, response);
     MHD_destroy_response(response);
@@ -150,7 +149,7 @@ static void answer_plain(struct rest_answer *answer, int status, const char *tex
 {
     free(answer->body);
     answer->status = status;
-    answer->limit = 0;
+    answer->limit.limit = 0;
     answer->body = strdup(text);
     answer->body_bytes = strlen(text);
 }
@@ -175,32 +174,20 @@ static struct rest_request as_rest(const struct http_request *request, const cha
             .window = header(connection, "X-BAPI-RECV-WINDOW"),
             .sign = header(connection, "X-BAPI-SIGN"),
         },
+        .arrived_us = clock_mono_us(),
     };
 
     return out;
 }
 
-static void act(struct http *http, struct http_request *request, const struct rest_request *as)
-{
-    struct control *control = http->parts.control;
-
-    if (control && control_owns(as->path))
-        control_handle(control, as, &request->answer);
-    else
-        rest_handle(http->parts.rest, as, &request->answer);
-}
-
 /* Acts as the fault wants, leaves the answer in the request. */
-static void act_with_fault(struct http *http, struct http_request *request, const char *method,
-                           const struct control_fault *fault)
+static void act_with_fault(struct http *http, struct http_request *request,
+                           const struct rest_request *as, const struct control_fault *fault)
 {
     enum fault_mode mode = fault ? fault->mode : FAULT_NONE;
-    struct rest_request as = as_rest(request, method);
 
-    if (!http->parts.control || !control_owns(as.path))
-        rest_count(http->parts.rest, &as);
     if (mode != FAULT_DROP_BEFORE && mode != FAULT_ANSWER)
-        act(http, request, &as);
+        rest_handle(http->parts.rest, as, &request->answer);
     switch (mode) {
     case FAULT_NONE:
         break;
@@ -222,6 +209,27 @@ static void act_with_fault(struct http *http, struct http_request *request, cons
     }
 }
 
+/* What arrives is counted before anything else, faults too. */
+static void serve(struct http *http, struct http_request *request, const char *method)
+{
+    struct control *control = http->parts.control;
+    struct rest_request as = as_rest(request, method);
+    bool for_tests = control && control_owns(as.path);
+    struct seen_request *seen = NULL;
+
+    if (control && !for_tests)
+        seen = seen_add(&control->seen, &as, http->parts.exchange->now_ms);
+    if (!for_tests && !rest_admit(http->parts.rest, &as, &request->answer))
+        return;
+    if (request->too_large)
+        answer_plain(&request->answer, 413, "413 Request Entity Too Large");
+    else if (for_tests)
+        control_handle(control, &as, &request->answer);
+    else
+        act_with_fault(http, request, &as, control ? control_fault(control, as.path) : NULL);
+    seen_decide(seen, &request->answer);
+}
+
 static enum MHD_Result upgrade(struct http *http, struct http_request *request,
                                enum socket_kind kind)
 {
@@ -230,7 +238,7 @@ static enum MHD_Result upgrade(struct http *http, struct http_request *request,
 
     if (!response) {
         answer_plain(&request->answer, 400, "400 Bad Request");
-        return send_answer(http, request);
+        return send_answer(request);
     }
     result = MHD_queue_response(request->connection, MHD_HTTP_SWITCHING_PROTOCOLS, response);
     MHD_destroy_response(response);
@@ -239,7 +247,6 @@ static enum MHD_Result upgrade(struct http *http, struct http_request *request,
 
 static enum MHD_Result finish(struct http *http, struct http_request *request, const char *method)
 {
-    struct control *control = http->parts.control;
     enum socket_kind kind;
 
     if (!request->handled) {
@@ -247,15 +254,11 @@ static enum MHD_Result finish(struct http *http, struct http_request *request, c
         http->parts.exchange->now_ms = clock_wall_ms();
         if (socket_kind_of(request->target, &kind))
             return upgrade(http, request, kind);
-        if (request->too_large)
-            answer_plain(&request->answer, 413, "413 Request Entity Too Large");
-        else
-            act_with_fault(http, request, method,
-                           control ? control_fault(control, request->target) : NULL);
+        serve(http, request, method);
         if (request->held)
             return MHD_YES;
     }
-    return request->dropped ? MHD_NO : send_answer(http, request);
+    return request->dropped ? MHD_NO : send_answer(request);
 }
 
 static enum MHD_Result access_request(void *userdata, struct MHD_Connection *connection,

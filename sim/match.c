@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "sim/hold.h"
 #include "sim/money.h"
 
 #define PROTECTION_PERCENT 5
@@ -92,86 +93,6 @@ void match_tell_account(struct exchange *exchange)
     exchange->wallet_owed = false;
 }
 
-/* --- holding funds --- */
-
-static struct wallet *held_wallet(struct exchange *exchange, const struct sim_order *order)
-{
-    const struct instrument *instrument = order->instrument;
-
-    if (instrument_is_contract(instrument))
-        return account_settle(&exchange->account, instrument);
-    return account_wallet(&exchange->account,
-                          order->side == SIDE_BUY ? instrument->quote : instrument->base);
-}
-
-/* What an order that can rest must hold. */
-static struct decimal wanted_hold(const struct exchange *exchange, const struct sim_order *order)
-{
-    const struct instrument *instrument = order->instrument;
-    int64_t leaves = order->lots - order->filled_lots;
-
-    if (!order_is_open(order) || order->type == ORDER_TYPE_MARKET)
-        return DECIMAL_ZERO;
-    if (instrument_is_contract(instrument))
-        return account_margin_for(
-            &exchange->account, instrument,
-            instrument_worth(instrument, order->ticks, smaller(leaves, order->opening_lots)));
-    if (order->side == SIDE_SELL)
-        return instrument_qty(instrument, leaves);
-    return instrument_worth(instrument, order->ticks, leaves);
-}
-
-static void update_hold(struct exchange *exchange, struct sim_order *order)
-{
-    struct decimal wanted = wanted_hold(exchange, order);
-    struct decimal more = money_sub(wanted, order->held);
-    struct wallet *wallet = held_wallet(exchange, order);
-
-    if (decimal_sign(&more) == 0)
-        return;
-    order->held = wanted;
-    if (instrument_is_contract(order->instrument)) {
-        wallet->order_margin = money_add(wallet->order_margin, more);
-        return;
-    }
-    wallet->locked = money_add(wallet->locked, more);
-    exchange->wallet_owed = true;
-}
-
-/* What must be free for the order as it stands: for limit orders the hold, with the opening fee for
- * contracts. */
-static struct decimal cost_of(const struct exchange *exchange, const struct sim_order *order)
-{
-    const struct instrument *instrument = order->instrument;
-    const struct book *book = &exchange->books[instrument->index];
-    int64_t leaves = order->lots - order->filled_lots;
-    int64_t ticks = order->ticks;
-    struct decimal value;
-
-    if (instrument->category == CATEGORY_SPOT) {
-        if (order->in_quote)
-            return order->budget;
-        if (order->side == SIDE_SELL || order->type == ORDER_TYPE_LIMIT) {
-            return order->side == SIDE_SELL ? instrument_qty(instrument, leaves)
-                                            : instrument_worth(instrument, order->ticks, leaves);
-        }
-        return instrument_value(instrument, book_cost(book, order->side, order->ticks, leaves));
-    }
-    if (order->type == ORDER_TYPE_MARKET)
-        ticks = exchange->mids[instrument->index];
-    value = instrument_worth(instrument, ticks, smaller(leaves, order->opening_lots));
-    return money_add(account_margin_for(&exchange->account, instrument, value),
-                     money_mul(value, instrument->taker_fee));
-}
-
-static bool has_funds(struct exchange *exchange, const struct sim_order *order)
-{
-    const struct wallet *wallet = held_wallet(exchange, order);
-    struct decimal free = money_add(account_free(&exchange->account, wallet), order->held);
-
-    return !money_less(free, cost_of(exchange, order));
-}
-
 /* --- the end of an order --- */
 
 static void close_order(struct exchange *exchange, struct sim_order *order,
@@ -188,7 +109,7 @@ static void close_order(struct exchange *exchange, struct sim_order *order,
     order->reject_reason = reason;
     order->updated_ms = exchange->now_ms;
     history_close_order(exchange->history, order);
-    update_hold(exchange, order);
+    hold_update(exchange, order);
 }
 
 /* Reduce-only orders never exceed the position: what is too much is cut, what has nothing to close
@@ -300,7 +221,7 @@ static void fill_maker(struct exchange *exchange, struct sim_order *order, int64
     if (filled)
         close_order(exchange, order, STATUS_FILLED, "UNKNOWN", "EC_NoError");
     else
-        update_hold(exchange, order);
+        hold_update(exchange, order);
     tell_order(exchange, order);
 }
 
@@ -411,7 +332,7 @@ static void rest(struct exchange *exchange, struct sim_order *order)
     if (!order->entry)
         close_order(exchange, order, STATUS_CANCELLED, "UNKNOWN", "EC_Others");
     else
-        update_hold(exchange, order);
+        hold_update(exchange, order);
 }
 
 static void end_unfilled(struct exchange *exchange, struct sim_order *order)
@@ -542,7 +463,7 @@ struct refusal match_place(struct exchange *exchange, const struct sim_request *
     refusal = fit_to_position(exchange, &order);
     if (refusal.code)
         return refusal;
-    if (!has_funds(exchange, &order))
+    if (!hold_has_funds(exchange, &order))
         return refuse(instrument, REFUSE_FUNDS);
     exchange_make_id(exchange, instrument->category, order.order_id);
     kept = history_add_order(exchange->history, &order);
@@ -570,7 +491,7 @@ struct refusal match_amend(struct exchange *exchange, struct sim_order *order, i
         changed.opening_lots = larger(0, lots - (order->lots - order->opening_lots));
     else if (lots - order->filled_lots > closable(exchange, instrument, order->side))
         return (struct refusal){ 110017, "Reduce-only rule not satisfied" };
-    if (!has_funds(exchange, &changed))
+    if (!hold_has_funds(exchange, &changed))
         return refuse(instrument, REFUSE_FUNDS);
     order->updated_ms = exchange->now_ms;
     order->qty = instrument_qty(instrument, lots);
@@ -578,7 +499,7 @@ struct refusal match_amend(struct exchange *exchange, struct sim_order *order, i
     if (keeps_place) {
         book_reduce(&exchange->books[instrument->index], order->entry, order->lots - lots);
         order->lots = lots;
-        update_hold(exchange, order);
+        hold_update(exchange, order);
         tell_order(exchange, order);
         exchange->position_owed[instrument->index] = instrument_is_contract(instrument);
         match_tell_account(exchange);

@@ -5,41 +5,56 @@
 
 #include <cjson/cJSON.h>
 
-#define NO_LIMIT 1000000
+#include "base/text.h"
+
+/* The documented defaults, requests a second: spot, linear, inverse, option, and of routes that
+ * count them together. 0: the route has no such category. */
+typedef int rates[LIMIT_KEYS];
+
+static const rates unlimited = { 0 };
+static const rates entries = { 20, 10, 10, 10, 0 };
+static const rates amends = { 10, 10, 10, 10, 0 };
+static const rates mass_cancels = { 20, 10, 10, 1, 0 };
+static const rates lists = { 50, 50, 50, 50, 0 };
+static const rates positions = { 0, 50, 50, 50, 0 };
+static const rates leverages = { 0, 10, 10, 0, 0 };
+static const rates whole_5 = { 0, 0, 0, 0, 5 };
+static const rates whole_10 = { 0, 0, 0, 0, 10 };
+static const rates whole_50 = { 0, 0, 0, 0, 50 };
 
 struct route {
     const char *method;
     const char *path;
     bool private;
-    int limit;
+    const int *rates;
     rest_handler *handle;
 };
 
 static const struct route routes[] = {
-    { "GET", "/v5/market/time", false, 0, rest_time },
-    { "GET", "/v5/market/instruments-info", false, 0, rest_instruments },
-    { "GET", "/v5/market/tickers", false, 0, rest_tickers },
-    { "GET", "/v5/market/orderbook", false, 0, rest_orderbook },
-    { "GET", "/v5/market/recent-trade", false, 0, rest_recent_trades },
-    { "GET", "/v5/market/kline", false, 0, rest_klines },
-    { "GET", "/v5/market/mark-price-kline", false, 0, rest_mark_klines },
-    { "GET", "/v5/market/index-price-kline", false, 0, rest_index_klines },
-    { "GET", "/v5/market/funding/history", false, 0, rest_funding_history },
-    { "GET", "/v5/market/open-interest", false, 0, rest_open_interest },
-    { "POST", "/v5/order/create", true, 10, sim_rest_create },
-    { "POST", "/v5/order/amend", true, 10, rest_amend },
-    { "POST", "/v5/order/cancel", true, 10, rest_cancel },
-    { "POST", "/v5/order/cancel-all", true, 10, rest_cancel_all },
-    { "GET", "/v5/order/realtime", true, 50, rest_open_orders },
-    { "GET", "/v5/order/history", true, 50, rest_order_history },
-    { "GET", "/v5/execution/list", true, 50, rest_executions },
-    { "GET", "/v5/position/list", true, 50, rest_positions },
-    { "POST", "/v5/position/set-leverage", true, 10, rest_set_leverage },
-    { "GET", "/v5/account/wallet-balance", true, 50, rest_wallet },
-    { "GET", "/v5/asset/transfer/query-account-coins-balance", true, 5, rest_coins },
-    { "GET", "/v5/account/info", true, 50, rest_account_info },
-    { "GET", "/v5/account/fee-rate", true, 5, rest_fee_rate },
-    { "GET", "/v5/user/query-api", true, 10, rest_query_api },
+    { "GET", "/v5/market/time", false, unlimited, rest_time },
+    { "GET", "/v5/market/instruments-info", false, unlimited, rest_instruments },
+    { "GET", "/v5/market/tickers", false, unlimited, rest_tickers },
+    { "GET", "/v5/market/orderbook", false, unlimited, rest_orderbook },
+    { "GET", "/v5/market/recent-trade", false, unlimited, rest_recent_trades },
+    { "GET", "/v5/market/kline", false, unlimited, rest_klines },
+    { "GET", "/v5/market/mark-price-kline", false, unlimited, rest_mark_klines },
+    { "GET", "/v5/market/index-price-kline", false, unlimited, rest_index_klines },
+    { "GET", "/v5/market/funding/history", false, unlimited, rest_funding_history },
+    { "GET", "/v5/market/open-interest", false, unlimited, rest_open_interest },
+    { "POST", "/v5/order/create", true, entries, sim_rest_create },
+    { "POST", "/v5/order/amend", true, amends, rest_amend },
+    { "POST", "/v5/order/cancel", true, entries, rest_cancel },
+    { "POST", "/v5/order/cancel-all", true, mass_cancels, rest_cancel_all },
+    { "GET", "/v5/order/realtime", true, lists, rest_open_orders },
+    { "GET", "/v5/order/history", true, lists, rest_order_history },
+    { "GET", "/v5/execution/list", true, lists, rest_executions },
+    { "GET", "/v5/position/list", true, positions, rest_positions },
+    { "POST", "/v5/position/set-leverage", true, leverages, rest_set_leverage },
+    { "GET", "/v5/account/wallet-balance", true, whole_50, rest_wallet },
+    { "GET", "/v5/asset/transfer/query-account-coins-balance", true, whole_5, rest_coins },
+    { "GET", "/v5/account/info", true, whole_50, rest_account_info },
+    { "GET", "/v5/account/fee-rate", true, whole_5, rest_fee_rate },
+    { "GET", "/v5/user/query-api", true, whole_10, rest_query_api },
 };
 
 _Static_assert(ARRAY_LEN(routes) <= REST_ROUTES_MAX, "statistics have a place for each route");
@@ -74,7 +89,7 @@ static char *decode(const char *text, size_t bytes)
     return out;
 }
 
-static void read_query(struct rest_call *call, const char *query)
+void call_read_query(struct rest_call *call, const char *query)
 {
     while (*query && call->params_count < REST_PARAMS_MAX) {
         size_t bytes = strcspn(query, "&");
@@ -158,6 +173,35 @@ struct refusal call_category(const struct rest_call *call, enum category *out)
 
 /* --- a request --- */
 
+int rest_route_find(const char *path)
+{
+    for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
+        if (strcmp(routes[i].path, path) == 0)
+            return (int)i;
+    }
+    return -1;
+}
+
+const char *rest_route_path(int route)
+{
+    return route >= 0 && (size_t)route < ARRAY_LEN(routes) ? routes[route].path : NULL;
+}
+
+int rest_route_limit(int route, int key)
+{
+    return routes[route].rates[key];
+}
+
+void rest_init_limits(struct rest *rest, bool off)
+{
+    limits_init(&rest->limits);
+    rest->limits.settings.off = off;
+    for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
+        for (int key = 0; key < LIMIT_KEYS; key++)
+            rest->limits.settings.account[i][key] = rest_route_limit((int)i, key);
+    }
+}
+
 static const struct route *find_route(const struct rest_request *request)
 {
     for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
@@ -194,8 +238,15 @@ static void answer_envelope(struct rest_answer *answer, const struct rest_call *
     cJSON_Delete(envelope);
 }
 
+static size_t counter_of(const struct route *route)
+{
+    return route ? (size_t)(route - routes) : REST_ROUTES_MAX;
+}
+
 static void count(struct rest *rest, const struct route *route, struct refusal refusal)
 {
+    if (refusal.code == 10006)
+        rest->stats.limited[counter_of(route)]++;
     if (refusal.code == 10004)
         rest->stats.signature_failures++;
     if (refusal.code == 110072 || refusal.code == 170141)
@@ -212,26 +263,54 @@ static struct refusal read_body(struct rest_call *call, const struct rest_reques
     return (struct refusal){ 0, "OK" };
 }
 
+static struct refusal authenticate(const struct rest *rest, const struct rest_request *request,
+                                   bool post)
+{
+    return auth_check(&rest->login, &request->headers, post ? request->body : request->query,
+                      post ? request->body_bytes : strlen(request->query), rest->exchange->now_ms);
+}
+
+/* A request without a category of the route has no window to be counted in; it is refused for
+ * that. */
+static struct refusal take_turn(struct rest *rest, const struct route *route,
+                                const struct rest_request *request, const struct rest_call *call,
+                                struct limit_state *state)
+{
+    enum category category;
+    int key = LIMIT_WHOLE;
+
+    if (route->rates[LIMIT_WHOLE] == 0) {
+        if (call_category(call, &category).code)
+            return (struct refusal){ 0, "OK" };
+        key = (int)category;
+    }
+    *state = limits_take(&rest->limits, (int)(route - routes), key, request->arrived_us);
+    if (state->refused)
+        return (struct refusal){ 10006, "Too many visits. Exceeded the API Rate Limit." };
+    return (struct refusal){ 0, "OK" };
+}
+
 static struct refusal run(struct rest *rest, const struct route *route,
-                          const struct rest_request *request, struct rest_call *call)
+                          const struct rest_request *request, struct rest_call *call,
+                          struct limit_state *state)
 {
     bool post = strcmp(request->method, "POST") == 0;
     struct refusal refusal = { 0, "OK" };
 
     if (route->private)
-        refusal =
-            auth_check(&rest->login, &request->headers, post ? request->body : request->query,
-                       post ? request->body_bytes : strlen(request->query), rest->exchange->now_ms);
-    if (!refusal.code && post && rest->rights.read_only)
-        refusal = (struct refusal){ 10005, "Permission denied: this key is read-only" };
+        refusal = authenticate(rest, request, post);
     if (!refusal.code && post)
         refusal = read_body(call, request);
     else if (!refusal.code)
-        read_query(call, request->query);
+        call_read_query(call, request->query);
+    if (!refusal.code && route->private)
+        refusal = take_turn(rest, route, request, call, state);
+    if (!refusal.code && post && rest->rights.read_only)
+        refusal = (struct refusal){ 10005, "Permission denied: this key is read-only" };
     return refusal.code ? refusal : route->handle(call);
 }
 
-static void free_call(struct rest_call *call)
+void call_deinit(struct rest_call *call)
 {
     for (size_t i = 0; i < call->params_count; i++) {
         free(call->params[i].name);
@@ -241,11 +320,28 @@ static void free_call(struct rest_call *call)
     cJSON_Delete(call->result);
 }
 
-void rest_count(struct rest *rest, const struct rest_request *request)
+bool rest_admit(struct rest *rest, const struct rest_request *request, struct rest_answer *answer)
 {
-    const struct route *route = find_route(request);
+    size_t counter = counter_of(find_route(request));
 
-    rest->stats.requests[route ? (size_t)(route - routes) : REST_ROUTES_MAX]++;
+    rest->stats.requests[counter]++;
+    if (limits_admit(&rest->limits, request->arrived_us))
+        return true;
+    rest->stats.forbidden[counter]++;
+    memset(answer, 0, sizeof(*answer));
+    answer_text(answer, 403, "403 Forbidden: access too frequent");
+    return false;
+}
+
+static void tell(struct rest_answer *answer, const struct rest_call *call, struct refusal refusal)
+{
+    const char *order_id =
+        cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(call->result, "orderId"));
+
+    answer->decided = true;
+    answer->code = refusal.code;
+    text_cut(answer->order_id, sizeof(answer->order_id), order_id ? order_id : "");
+    answer->limit_reset_ms = call->exchange->now_ms + (answer->limit.wait_us + 999) / 1000;
 }
 
 void rest_handle(struct rest *rest, const struct rest_request *request, struct rest_answer *answer)
@@ -267,16 +363,16 @@ void rest_handle(struct rest *rest, const struct rest_request *request, struct r
         return;
     }
     call.result = cJSON_CreateObject();
-    refusal = run(rest, route, request, &call);
+    refusal = run(rest, route, request, &call, &answer->limit);
     count(rest, route, refusal);
     answer_envelope(answer, &call, refusal);
-    answer->limit = rest->no_limits && route->limit ? NO_LIMIT : route->limit;
-    free_call(&call);
+    tell(answer, &call, refusal);
+    call_deinit(&call);
 }
 
-void rest_stats_paths(const struct rest *rest, cJSON *out)
+void rest_show_counts(const uint64_t counts[REST_ROUTES_MAX + 1], cJSON *out)
 {
     for (size_t i = 0; i < ARRAY_LEN(routes); i++)
-        build_int(out, routes[i].path, (int64_t)rest->stats.requests[i]);
-    build_int(out, "other", (int64_t)rest->stats.requests[REST_ROUTES_MAX]);
+        build_int(out, routes[i].path, (int64_t)counts[i]);
+    build_int(out, "other", (int64_t)counts[REST_ROUTES_MAX]);
 }

@@ -10,9 +10,10 @@
 #include "sim/auth.h"
 #include "sim/build.h"
 #include "sim/exchange.h"
+#include "sim/limits.h"
 
 #define REST_PARAMS_MAX 32
-#define REST_ROUTES_MAX 48
+#define REST_ROUTES_MAX LIMIT_ROUTES_MAX
 
 struct rest_request {
     const char *method;
@@ -21,13 +22,18 @@ struct rest_request {
     const char *body;  /* "" when there is none */
     size_t body_bytes;
     struct auth_headers headers;
+    int64_t arrived_us; /* monotonic */
 };
 
 struct rest_answer {
     int status;
     char *body; /* malloc'd; the caller frees it */
     size_t body_bytes;
-    int limit; /* requests a second of this route, 0: no limit headers */
+    struct limit_state limit;
+    int64_t limit_reset_ms;      /* wall clock */
+    bool decided;                /* a route took it: */
+    int code;                    /* its retCode */
+    char order_id[ORDER_ID_MAX]; /* in the result, "": none */
 };
 
 struct feeds; /* sim/feeds.h */
@@ -61,7 +67,9 @@ struct rest_call {
 };
 
 struct rest_stats {
-    uint64_t requests[REST_ROUTES_MAX + 1]; /* by route; the last: all else */
+    uint64_t requests[REST_ROUTES_MAX + 1];  /* by route; the last: all else */
+    uint64_t limited[REST_ROUTES_MAX + 1];   /* 10006 */
+    uint64_t forbidden[REST_ROUTES_MAX + 1]; /* 403 of a ban */
     uint64_t creates_accepted;
     uint64_t duplicates_refused;
     uint64_t signature_failures;
@@ -72,16 +80,32 @@ struct rest {
     struct auth_login login;
     struct key_rights rights;
     struct rest_stats stats;
-    bool no_limits;      /* the limit headers say so much that nobody waits */
+    struct limits limits;
     struct feeds *feeds; /* borrowed: what it published is what REST shows */
 };
 
-/* Counts a request as seen. */
-void rest_count(struct rest *rest, const struct rest_request *request);
+/* Sets the documented limits. Everything else must be zero. */
+void rest_init_limits(struct rest *rest, bool off);
+/* Counts a request as seen, first of all. False: the address asks too often, and that is the
+ * answer. */
+bool rest_admit(struct rest *rest, const struct rest_request *request, struct rest_answer *answer);
 /* body NULL in the answer: out of memory. */
 void rest_handle(struct rest *rest, const struct rest_request *request, struct rest_answer *answer);
-/* Adds {"path": count} for all routes. */
-void rest_stats_paths(const struct rest *rest, cJSON *out);
+/* Adds {"path": count} for all routes, and "other". */
+void rest_show_counts(const uint64_t counts[REST_ROUTES_MAX + 1], cJSON *out);
+
+/* --- routes, for the door --- */
+
+/* The number of a route, -1: unknown. */
+int rest_route_find(const char *path);
+/* NULL: there is no such number. */
+const char *rest_route_path(int route);
+/* A second, as documented; 0: not limited. */
+int rest_route_limit(int route, int key);
+
+/* Reads a raw query into the call's parameters. */
+void call_read_query(struct rest_call *call, const char *query);
+void call_deinit(struct rest_call *call);
 
 /* --- for the handlers --- */
 

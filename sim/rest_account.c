@@ -2,11 +2,13 @@
 #include <string.h>
 
 #include "sim/check.h"
+#include "sim/hold.h"
 #include "sim/messages.h"
 #include "sim/money.h"
 #include "sim/rest.h"
 
-#define COINS_MAX 10
+#define COINS_MAX      10
+#define LEVERAGE_SCALE 2 /* of the step that instruments-info shows */
 
 static const struct refusal fine = { 0, "OK" };
 
@@ -221,27 +223,37 @@ struct refusal rest_fee_rate(struct rest_call *call)
     return fine;
 }
 
-struct refusal rest_set_leverage(struct rest_call *call)
+/* One-way mode: both sides alike. */
+static bool read_leverage(const struct rest_call *call, struct decimal *out)
 {
     const char *buy = call_text(call, "buyLeverage");
     const char *sell = call_text(call, "sellLeverage");
+    struct decimal other;
+
+    return buy && sell && !decimal_parse(out, buy) && !decimal_parse(&other, sell) &&
+           decimal_cmp(out, &other) == 0 && decimal_trim(*out).scale <= LEVERAGE_SCALE;
+}
+
+struct refusal rest_set_leverage(struct rest_call *call)
+{
     const struct decimal one = { 1, 0 };
     const struct instrument *instrument = NULL;
     struct refusal refusal =
         check_symbol(call_text(call, "category"), call_text(call, "symbol"), &instrument);
-    struct position *position;
+    const struct position *position;
     struct decimal leverage;
 
     if (refusal.code)
         return refusal;
-    if (!instrument_is_contract(instrument) || !buy || !sell || strcmp(buy, sell) != 0 ||
-        decimal_parse(&leverage, buy) || decimal_trim(leverage).scale > 2)
+    if (!instrument_is_contract(instrument) || !read_leverage(call, &leverage))
         return (struct refusal){ 10001, "params error: leverage is invalid" };
     if (money_less(leverage, one) || money_less(instrument->max_leverage, leverage))
         return (struct refusal){ 110013, "cannot set leverage gt maxLeverage by risk limit" };
     position = &call->exchange->account.positions[instrument->index];
     if (decimal_cmp(&leverage, &position->leverage) == 0)
         return (struct refusal){ 110043, "leverage not modified" };
-    position->leverage = leverage;
-    return fine;
+    refusal = hold_leverage(call->exchange, instrument, decimal_trim(leverage));
+    if (!refusal.code)
+        match_tell_account(call->exchange);
+    return refusal;
 }

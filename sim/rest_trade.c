@@ -3,7 +3,7 @@
 
 #include "sim/check.h"
 #include "sim/messages.h"
-#include "sim/rest.h"
+#include "sim/rest_scope.h"
 
 #define WEEK_MS     (INT64_C(7) * 86400000)
 #define CLOSED_KEPT 500 /* that openOnly=1 shows */
@@ -132,68 +132,8 @@ struct refusal rest_amend(struct rest_call *call)
 
 /* --- lists --- */
 
-struct filter {
-    enum category category;
-    const char *symbol;
-    const char *base;
-    const char *settle;
-};
-
-static bool passes(const struct filter *filter, const struct instrument *instrument)
-{
-    if (instrument->category != filter->category)
-        return false;
-    if (!is_empty(filter->symbol))
-        return strcmp(filter->symbol, instrument->symbol) == 0;
-    if (!is_empty(filter->base))
-        return strcmp(filter->base, instrument->base) == 0;
-    return is_empty(filter->settle) || filter->category == CATEGORY_SPOT ||
-           strcmp(filter->settle, instrument->settle) == 0;
-}
-
-static struct refusal read_filter(const struct rest_call *call, bool needs_scope,
-                                  struct filter *out)
-{
-    struct refusal refusal = call_category(call, &out->category);
-
-    out->symbol = call_text(call, "symbol");
-    out->base = call_text(call, "baseCoin");
-    out->settle = call_text(call, "settleCoin");
-    if (refusal.code)
-        return refusal;
-    if (needs_scope && out->category == CATEGORY_LINEAR && is_empty(out->symbol) &&
-        is_empty(out->base) && is_empty(out->settle))
-        return (struct refusal){ 10001,
-                                 "params error: symbol, baseCoin or settleCoin is required" };
-    return fine;
-}
-
-struct refusal rest_cancel_all(struct rest_call *call)
-{
-    struct filter filter;
-    struct refusal refusal = read_filter(call, true, &filter);
-    cJSON *list;
-
-    if (refusal.code)
-        return refusal;
-    list = build_list(call->result, "list");
-    for (int i = 0; i < INSTRUMENT_COUNT; i++) {
-        struct sim_order *order = history_open(call->exchange->history, i);
-
-        while (order && passes(&filter, instrument_at(i))) {
-            struct sim_order *next = order->open_next;
-
-            match_cancel(call->exchange, order);
-            name_order(build_item(list), order);
-            order = next;
-        }
-    }
-    build_text(call->result, "success", "1");
-    return fine;
-}
-
 struct order_query {
-    struct filter filter;
+    struct order_scope scope;
     bool open;
     bool closed;
     size_t closed_most;
@@ -209,7 +149,7 @@ static bool order_wanted(const struct order_query *query, const struct sim_order
 {
     bool open = order_is_open(order);
 
-    if (order->number >= query->before || !passes(&query->filter, order->instrument))
+    if (order->number >= query->before || !order_scope_has(&query->scope, order->instrument))
         return false;
     if (open ? !query->open : !query->closed || closed_seen > query->closed_most)
         return false;
@@ -227,7 +167,7 @@ static void list_orders(struct rest_call *call, const struct order_query *query)
     int64_t added = 0;
 
     for (; order && added < query->limit; order = order->older) {
-        closed += order->instrument->category == query->filter.category && !order_is_open(order);
+        closed += order->instrument->category == query->scope.category && !order_is_open(order);
         if (!order_wanted(query, order, closed))
             continue;
         sim_message_order(build_item(list), order, false);
@@ -235,7 +175,7 @@ static void list_orders(struct rest_call *call, const struct order_query *query)
         added++;
     }
     result_cursor(call, "page_args", added == query->limit ? last : 0);
-    build_text(call->result, "category", category_word(query->filter.category));
+    build_text(call->result, "category", category_word(query->scope.category));
 }
 
 static bool has_id(const struct rest_call *call)
@@ -262,11 +202,21 @@ static void list_one(struct rest_call *call, enum category category, const struc
     build_text(call->result, "category", category_word(category));
 }
 
+/* What orderFilter may be; normal orders are all there are. */
+static const struct order_kind open_kinds[] = {
+    { "Order", true },
+    { "StopOrder", false },
+    { "tpslOrder", false },
+    { "OcoOrder", false },
+    { "BidirectionalTpslOrder", false },
+};
+
 struct refusal rest_open_orders(struct rest_call *call)
 {
     struct order_query query = { .last_ms = INT64_MAX, .open = true, .closed_most = CLOSED_KEPT };
-    struct refusal refusal = read_filter(call, true, &query.filter);
+    struct refusal refusal = call_scope(call, SCOPE_FOR_LINEAR, &query.scope);
     int64_t open_only;
+    bool normal;
 
     if (refusal.code)
         return refusal;
@@ -276,11 +226,14 @@ struct refusal rest_open_orders(struct rest_call *call)
         !call_cursor(call, "page_args", &query.before))
         return bad_page;
     if (has_id(call)) {
-        list_one(call, query.filter.category, find_by_id(call, query.filter.category));
+        list_one(call, query.scope.category, find_by_id(call, query.scope.category));
         return fine;
     }
-    query.open = open_only == 0;
-    query.closed = open_only != 0;
+    refusal = call_order_kind(call, open_kinds, ARRAY_LEN(open_kinds), &normal);
+    if (refusal.code)
+        return refusal;
+    query.open = open_only == 0 && normal;
+    query.closed = open_only != 0 && normal;
     list_orders(call, &query);
     return fine;
 }
@@ -311,7 +264,7 @@ static struct refusal read_window(const struct rest_call *call, int64_t *first_m
 struct refusal rest_order_history(struct rest_call *call)
 {
     struct order_query query = { .closed = true, .closed_most = SIZE_MAX };
-    struct refusal refusal = read_filter(call, false, &query.filter);
+    struct refusal refusal = call_scope(call, SCOPE_FREE, &query.scope);
     struct sim_order *order;
 
     if (!refusal.code)
@@ -322,8 +275,8 @@ struct refusal rest_order_history(struct rest_call *call)
         !call_cursor(call, "page_args", &query.before))
         return bad_page;
     if (has_id(call)) {
-        order = find_by_id(call, query.filter.category);
-        list_one(call, query.filter.category, order && !order_is_open(order) ? order : NULL);
+        order = find_by_id(call, query.scope.category);
+        list_one(call, query.scope.category, order && !order_is_open(order) ? order : NULL);
         return fine;
     }
     query.status = call_text(call, "orderStatus");
@@ -334,7 +287,7 @@ struct refusal rest_order_history(struct rest_call *call)
 /* --- executions --- */
 
 struct execution_query {
-    struct filter filter;
+    struct order_scope scope;
     const char *order_id;
     const char *link;
     const char *type; /* execType; "" or NULL: any */
@@ -352,12 +305,13 @@ static bool execution_wanted(const struct execution_query *query,
          strcmp(query->type, execution->funding ? "Funding" : "Trade") != 0))
         return false;
     if (!is_empty(query->order_id))
-        return execution->instrument->category == query->filter.category &&
+        return execution->instrument->category == query->scope.category &&
                strcmp(execution->order_id, query->order_id) == 0;
     if (!is_empty(query->link))
-        return execution->instrument->category == query->filter.category &&
+        return execution->instrument->category == query->scope.category &&
                strcmp(execution->link, query->link) == 0;
-    return passes(&query->filter, execution->instrument) && execution->at_ms <= query->last_ms;
+    return order_scope_has(&query->scope, execution->instrument) &&
+           execution->at_ms <= query->last_ms;
 }
 
 /* Where the walk starts, and whether it follows one order. */
@@ -373,7 +327,7 @@ static uint64_t first_number(const struct rest_call *call, const struct executio
         number = history_execution_before(history, query->last_ms);
         return number < query->before ? number : query->before - (query->before > 0);
     }
-    order = find_by_id(call, query->filter.category);
+    order = find_by_id(call, query->scope.category);
     if (!order)
         return number;
     *chained = true;
@@ -402,7 +356,7 @@ static void list_executions(struct rest_call *call, const struct execution_query
         number = chained ? execution->previous : number - 1;
     }
     result_cursor(call, "exec", added == query->limit ? last : 0);
-    build_text(call->result, "category", category_word(query->filter.category));
+    build_text(call->result, "category", category_word(query->scope.category));
 }
 
 struct refusal rest_executions(struct rest_call *call)
@@ -410,7 +364,7 @@ struct refusal rest_executions(struct rest_call *call)
     struct execution_query query = { .order_id = call_text(call, "orderId"),
                                      .link = call_text(call, "orderLinkId"),
                                      .type = call_text(call, "execType") };
-    struct refusal refusal = read_filter(call, false, &query.filter);
+    struct refusal refusal = call_scope(call, SCOPE_FREE, &query.scope);
 
     if (!refusal.code)
         refusal = read_window(call, &query.first_ms, &query.last_ms);

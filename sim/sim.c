@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "sim/cancel_all.h"
 #include "sim/feeds.h"
 #include "sim/http.h"
 #include "sim/market.h"
@@ -104,6 +105,7 @@ static void tick(struct sim *sim)
         sim->step_due_ms = now_ms;
     for (; sim->step_due_ms <= now_ms; sim->step_due_ms += MARKET_STEP_MS)
         market_step(&sim->exchange);
+    cancel_all_due(&sim->exchange);
     feeds_flush(sim->feeds);
     feeds_tick(sim->feeds);
     http_tick(sim->http);
@@ -218,7 +220,8 @@ static enum err build(struct sim *sim, const struct sim_options *options, struct
     err = open_descriptors(sim, error);
     if (err)
         return err;
-    sim->rest.no_limits = options->no_limits;
+    sim->exchange.cancel_random = options->seed ? options->seed : SEED_DEFAULT;
+    rest_init_limits(&sim->rest, options->no_limits);
     connect_parts(sim);
     err = sim_http_start(&sim->http, &parts, options->host, options->port, error);
     if (err)

@@ -23,7 +23,7 @@ struct sim_options {
     const char *api_secret;
     uint64_t seed;  /* of the market's movement; 0: a fixed default */
     bool control;   /* serve /sim/... (faults, prices) for tests */
-    bool no_limits; /* announce no rate limits */
+    bool no_limits; /* no rate limits: what is announced makes nobody wait */
 };
 
 /* Starts the exchange. ERR_UNAVAILABLE: the port is taken; ERR_INVALID: bad host. */

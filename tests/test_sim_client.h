@@ -27,6 +27,7 @@
 
 static struct sim *sim;
 static char answer[ANSWER_MAX];
+static char answer_head[2048]; /* of the last answer that was read */
 
 static UNUSED void hmac(const char *text, char out[65])
 {
@@ -89,6 +90,7 @@ static UNUSED int read_answer(int descriptor)
         return 0;
     status = (int)strtol(answer + strlen("HTTP/1.1 "), NULL, 10);
     head = (size_t)(body - answer) + 4;
+    (void)snprintf(answer_head, sizeof(answer_head), "%.*s", (int)head, answer);
     wanted = head + (size_t)strtol(length + strlen("Content-Length: "), NULL, 10);
     while (used < wanted) {
         ssize_t got = recv(descriptor, answer + used, ANSWER_MAX - 1 - used, 0);
@@ -168,16 +170,32 @@ static UNUSED void control(const char *path, const char *body)
     ck_assert_int_eq(ask("POST", path, "", body), 200);
 }
 
-static UNUSED void setup(void)
+/* A number among the headers of the last answer, -1: it is not there. */
+static UNUSED int64_t header_number(const char *name)
 {
-    const struct sim_options options = {
-        .host = "127.0.0.1", .api_key = KEY, .api_secret = SECRET, .control = true
-    };
+    const char *at = strcasestr(answer_head, name);
+
+    return at && at[strlen(name)] == ':' ? strtoll(at + strlen(name) + 1, NULL, 10) : -1;
+}
+
+static UNUSED void start_exchange(bool no_limits)
+{
+    const struct sim_options options = { .host = "127.0.0.1",
+                                         .api_key = KEY,
+                                         .api_secret = SECRET,
+                                         .control = true,
+                                         .no_limits = no_limits };
     struct error error;
 
     ck_assert_int_eq(sim_start(&sim, &options, &error), ERR_NONE);
     control("/sim/pause", "{\"paused\":true}");
     control("/sim/price", "{\"symbol\":\"BTCUSDT\",\"price\":\"93000\"}");
+}
+
+/* Tests are quicker than limits allow; those of the limits start it with them. */
+static UNUSED void setup(void)
+{
+    start_exchange(true);
 }
 
 static UNUSED void teardown(void)
