@@ -51,31 +51,6 @@ static void answer_book(const struct market_read *read, const struct market_book
     api_reply(read->call, 200, API_JSON);
 }
 
-/* [["price","qty"], ...] */
-static bool read_levels(const struct json *data, const char *key, struct book_level *levels,
-                        size_t levels_max, size_t *count)
-{
-    struct json list;
-    struct json pair;
-    struct json value;
-    struct json_walk walk;
-
-    *count = 0;
-    if (!json_member(data, key, &list) || list.type != JSON_ARRAY)
-        return false;
-    walk = json_walk(&list);
-    while (*count < levels_max && json_next(&walk, NULL, &pair)) {
-        struct json_walk inner = json_walk(&pair);
-        struct book_level *level = &levels[*count];
-
-        if (!json_next(&inner, NULL, &value) || json_decimal(&value, &level->price) ||
-            !json_next(&inner, NULL, &value) || json_decimal(&value, &level->qty))
-            return false;
-        (*count)++;
-    }
-    return true;
-}
-
 static bool read_book(const struct envelope *envelope, const struct market_read *read,
                       int64_t as_of_ms, struct market_book *book, struct book_level *levels)
 {
@@ -90,8 +65,9 @@ static bool read_book(const struct envelope *envelope, const struct market_read 
         book->u = 0;
     if (json_member_int(result, "seq", &book->seq))
         book->seq = 0;
-    return read_levels(result, "b", levels, (size_t)read->depth, &book->bids_count) &&
-           read_levels(result, "a", levels + read->depth, (size_t)read->depth, &book->asks_count);
+    return market_read_levels(result, "b", levels, (size_t)read->depth, &book->bids_count) &&
+           market_read_levels(result, "a", levels + read->depth, (size_t)read->depth,
+                              &book->asks_count);
 }
 
 static void on_book_answer(const struct rest_answer *answer, int64_t as_of_ms, void *userdata)

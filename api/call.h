@@ -48,6 +48,7 @@ struct api_timing {
 
 struct api_call {
     /* request */
+    const struct api *api; /* NULL in tests of parts */
     const struct api_endpoint *endpoint;
     const char *method;
     const char *path;                     /* decoded */

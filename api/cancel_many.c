@@ -11,6 +11,7 @@
 
 #include "api/events.h"
 #include "api/handlers.h"
+#include "api/limits.h"
 #include "api/lists.h"
 #include "api/lookup.h"
 #include "api/order_reply.h"
@@ -94,6 +95,7 @@ static void finish(struct many *many)
     json_add_bool(out, many->complete);
     json_add_close(out, '}');
     many_destroy(many);
+    limits_reply(call);
     api_reply_keep(call, 207, API_JSON);
 }
 
@@ -224,7 +226,7 @@ static void list(struct many *many, uint64_t position)
     const struct api_problem_more more = { .outcome = "not_sent", .retry_after_ms = 1000 };
     struct api_call *call = many->call;
 
-    if (!history_submit(many->api->history, position, on_journal, many))
+    if (!history_submit_first(many->api->history, position, on_journal, many))
         return;
     many_destroy(many);
     api_fail(call, &more, "busy", "too many reads wait for the journal");

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/limits.h"
+#include "api/members.h"
 #include "api/reply.h"
 #include "base/json.h"
 
@@ -111,6 +113,26 @@ static const struct api_problem problems[] = {
       "Nothing is shown, because a list that lacks some would mislead." },
     { "exchange_rejected", 422, "Refused by the exchange", "upstream says why." },
 
+    /* The guard's. */
+    { "guard_max_order_notional", 422, "Above the guard's limit for one order",
+      "GET /guard shows the limits; PATCH /guard sets them." },
+    { "guard_max_open_notional", 422, "Above the guard's limit for all that is open",
+      "Open orders and positions count together. GET /guard shows how much is open." },
+    { "guard_max_orders_per_minute", 422, "More orders a minute than the guard allows",
+      "Nothing was sent. Retry-After says when the next one fits." },
+    { "guard_symbols", 422, "Not a symbol that the guard allows",
+      "GET /guard lists them; PATCH /guard sets them." },
+    { "guard_categories", 422, "Not a category that the guard allows",
+      "GET /guard lists them; PATCH /guard sets them." },
+    { "guard_max_leverage", 422, "More leverage than the guard allows",
+      "The position's leverage counts, as it is set at the exchange." },
+    { "guard_reduce_only_mode", 422, "Only orders that reduce a position are allowed",
+      "Send it with reduce_only=true, or switch the mode off with PATCH /guard." },
+    { "guard_killed", 422, "Killed: no orders are taken",
+      "POST /guard/arm lets orders through again. Cancels always work." },
+    { "guard_ceiling", 422, "Above what the configuration allows",
+      "A PATCH may only tighten what the configuration has set. Nothing was changed." },
+
     /* Not now. */
     { "rate_limited", 429, "No turn in the rate budget",
       "Nothing was sent. Try again after Retry-After." },
@@ -122,6 +144,8 @@ static const struct api_problem problems[] = {
     { "not_ready", 503, "Not ready", "GET /readyz says what is missing." },
     { "busy", 503, "Busy", "Nothing was done. Try again after Retry-After." },
     { "journal_unavailable", 503, "The journal can't be read now", NULL },
+    { "not_durable", 503, "Not stored in time",
+      "detail says what is in effect. Repeat it once the journal can be written." },
     { "too_old", 503, "Older than max_age", NULL },
     { "no_price_now", 503, "No such price now", "That side of the book is empty." },
 };
@@ -146,13 +170,13 @@ const struct api_problem *api_problem_at(size_t index)
 }
 
 /* `safe`: sending the same again can't do it twice. Left out where the same again would be refused
- * again. */
+ * again, whenever it comes. */
 static void add_retry(struct buffer *out, int status, const struct api_problem_more *more)
 {
     bool safe = !more->outcome ||
                 (strcmp(more->outcome, "unknown") != 0 && strcmp(more->outcome, "accepted") != 0);
 
-    if ((status < 429 && status != 409) || (!more->outcome && more->retry_after_ms <= 0))
+    if (more->retry_after_ms <= 0 && ((status < 429 && status != 409) || !more->outcome))
         return;
     json_add_key(out, "retry");
     json_add_open(out, '{');
@@ -163,6 +187,25 @@ static void add_retry(struct buffer *out, int status, const struct api_problem_m
         json_add_int(out, more->retry_after_ms);
     else
         json_add_null(out);
+    json_add_close(out, '}');
+}
+
+static void add_guard(struct buffer *out, const struct guard_verdict *verdict)
+{
+    bool book =
+        verdict->source == GUARD_PRICE_LOCAL_BOOK || verdict->source == GUARD_PRICE_REST_BOOK;
+
+    json_add_key(out, "guard");
+    json_add_open(out, '{');
+    member_text(out, "limit", guard_limit_word(verdict->limit));
+    member_text(out, "client", verdict->client);
+    member_decimal(out, "value", &verdict->value);
+    member_decimal(out, "allowed", &verdict->allowed);
+    member_decimal(out, "price", &verdict->price);
+    member_text(out, "price_source",
+                verdict->source == GUARD_PRICE_NONE ? NULL
+                                                    : guard_price_source_word(verdict->source));
+    member_int_if(out, "price_age_ms", book, verdict->price_age_ms);
     json_add_close(out, '}');
 }
 
@@ -182,6 +225,8 @@ static void add_more(struct buffer *out, int status, const struct api_problem_mo
         json_add_text(out, more->ret_msg);
         json_add_close(out, '}');
     }
+    if (more->guard)
+        add_guard(out, more->guard);
     if (more->client_id && more->client_id[0]) {
         json_add_key(out, "client_id");
         json_add_text(out, more->client_id);
@@ -243,6 +288,8 @@ void api_fail(struct api_call *call, const struct api_problem_more *more, const 
         (void)snprintf(seconds, sizeof(seconds), "%" PRId64, (more->retry_after_ms + 999) / 1000);
         api_reply_header(call, "Retry-After", seconds);
     }
+    if (find_or_internal(code)->status == 429)
+        limits_reply(call);
     api_problem_body(api_reply_begin(call), code, detail, call->request_id, more);
     api_reply_keep(call, find_or_internal(code)->status, "application/problem+json");
 }

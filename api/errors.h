@@ -7,6 +7,7 @@
 #include "api/call.h"
 #include "base/buffer.h"
 #include "base/error.h"
+#include "engine/guard.h"
 
 /* One row: "unknown_field", 400, "Unknown field", hint or NULL. */
 struct api_problem {
@@ -26,12 +27,13 @@ struct api_problem_more {
     const char *outcome; /* "not_sent", "rejected", "accepted", "unknown"; NULL: none */
     int ret_code;        /* upstream */
     const char *ret_msg;
-    int64_t retry_after_ms; /* also sets Retry-After (whole seconds, up) */
-    const char *client_id;  /* every answer to an order names its link */
+    int64_t retry_after_ms;            /* also sets Retry-After (whole seconds, up) */
+    const char *client_id;             /* every answer to an order names its link */
+    const struct guard_verdict *guard; /* a refusal's numbers */
 };
 
 /* Makes `call`'s reply the problem `code` with `detail`, and ends it (api_done). `more` may be
- * NULL. */
+ * NULL. A 429 says what is left of the rate budget, if nothing has said so yet. */
 void api_fail(struct api_call *call, const struct api_problem_more *more, const char *code,
               const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* The body alone, for refusals of the gate, which have no call. `method_path` is not needed. */

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "api/guard.h"
 #include "api/members.h"
 #include "api/reply.h"
 #include "base/clock.h"
@@ -297,6 +298,25 @@ void api_event_book_frame(struct buffer *out, enum category category, const char
     add_raw_int(out, "seq", data);
     member_int_or_null(out, "ts", ts_ms);
     member_int(out, "recv_at", recv_ms);
+    json_add_close(out, '}');
+}
+
+void api_event_guard(struct buffer *out, const struct guard_state *state, const char *change)
+{
+    int64_t now_ms = clock_wall_ms();
+
+    json_add_open(out, '{');
+    member_text(out, "change", change);
+    member_bool(out, "killed", state->killed);
+    member_bool(out, "clear", state->clear);
+    member_int_or_null(out, "since", state->since_ms);
+    member_text(out, "reason", state->reason);
+    member_text(out, "by", state->by);
+    json_add_key(out, "limits");
+    guard_add_rules(out, &state->rules, false);
+    api_add_guard_clients(out, &state->rules);
+    member_int(out, "ts", now_ms); /* it is formatted as it happens */
+    member_int(out, "recv_at", now_ms);
     json_add_close(out, '}');
 }
 

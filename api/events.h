@@ -18,6 +18,7 @@
 #include "bybit/market.h"
 #include "bybit/stream.h"
 #include "bybit/trades.h"
+#include "engine/guard_json.h"
 
 /* `cancel_in_flight` NULL: no `in_flight` member. */
 void api_add_order(struct buffer *out, const struct order *order, const char *cancel_in_flight);
@@ -79,6 +80,10 @@ void api_event_book_frame(struct buffer *out, enum category category, const char
 void api_event_book_snapshot(struct buffer *out, enum category category, const char *symbol,
                              const struct market_book *book, const struct book_level *bids,
                              const struct book_level *asks);
+/* {change: killed|clear|armed|limits, killed, clear, since, reason, by, limits, clients, ts,
+ * recv_at}: what is so after the change; the signature is loop_config's. It happens here, so both
+ * times are one. */
+void api_event_guard(struct buffer *out, const struct guard_state *state, const char *change);
 /* {link, state: connecting|connected|stale|down, since} */
 void api_event_status(struct buffer *out, enum stream_link link, enum link_state state,
                       int64_t since_ms);

@@ -65,13 +65,21 @@ void handle_fees(const struct api *api, struct api_call *call);
 /* event_list.c */
 void handle_events(const struct api *api, struct api_call *call);
 
-/* orders.c */
+/* order_create.c */
 void handle_order_create(const struct api *api, struct api_call *call);
+
+/* orders.c */
 void handle_order(const struct api *api, struct api_call *call);
 void handle_order_cancel(const struct api *api, struct api_call *call);
 
 /* cancel_many.c */
 void handle_orders_cancel(const struct api *api, struct api_call *call);
+
+/* guard.c */
+void handle_guard(const struct api *api, struct api_call *call);
+void handle_guard_patch(const struct api *api, struct api_call *call);
+void handle_guard_kill(const struct api *api, struct api_call *call);
+void handle_guard_arm(const struct api *api, struct api_call *call);
 
 /* lists.c */
 void handle_orders(const struct api *api, struct api_call *call);

@@ -64,5 +64,9 @@ bool market_answer_list(struct api_call *call, const struct envelope *envelope, 
  * in `name`; false: answered. */
 bool market_answer_symbol(const struct market_read *read, const struct json *object,
                           const char *name);
+/* One side of an order book's answer, at most `levels_max` levels: [["price","qty"], ...]. False:
+ * it is none. */
+bool market_read_levels(const struct json *data, const char *key, struct book_level *levels,
+                        size_t levels_max, size_t *count);
 /* Answers that the exchange's answer can't be used. */
 void market_fail_unusable(struct api_call *call, const char *why);

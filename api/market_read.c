@@ -146,6 +146,30 @@ bool market_answer_symbol(const struct market_read *read, const struct json *obj
     return false;
 }
 
+bool market_read_levels(const struct json *data, const char *key, struct book_level *levels,
+                        size_t levels_max, size_t *count)
+{
+    struct json list;
+    struct json pair;
+    struct json value;
+    struct json_walk walk;
+
+    *count = 0;
+    if (!json_member(data, key, &list) || list.type != JSON_ARRAY)
+        return false;
+    walk = json_walk(&list);
+    while (*count < levels_max && json_next(&walk, NULL, &pair)) {
+        struct json_walk inner = json_walk(&pair);
+        struct book_level *level = &levels[*count];
+
+        if (!json_next(&inner, NULL, &value) || json_decimal(&value, &level->price) ||
+            !json_next(&inner, NULL, &value) || json_decimal(&value, &level->qty))
+            return false;
+        (*count)++;
+    }
+    return true;
+}
+
 void market_fail_unusable(struct api_call *call, const char *why)
 {
     api_fail(call, NULL, "upstream_failed", "the exchange's answer is not usable: %s", why);

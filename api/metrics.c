@@ -242,6 +242,29 @@ static void add_windows(struct buffer *out, const struct api *api, int64_t now_m
     }
 }
 
+static void add_lanes(struct buffer *out, const struct api *api)
+{
+    static const char waiting[] = PREFIX "upstream_lane_waiting";
+    static const char throttled[] = PREFIX "upstream_lane_throttled_total";
+    struct budget_lane_status lanes[BUDGET_LANES];
+    char labels[32];
+
+    budget_lanes(api->budget, lanes);
+    metrics_write_head(out, waiting, METRICS_GAUGE, "Requests that wait for their turn, now.");
+    for (int lane = 0; lane < BUDGET_LANES; lane++) {
+        (void)snprintf(labels, sizeof(labels), "lane=\"%s\"",
+                       budget_lane_word((enum budget_lane)lane));
+        metrics_write_int(out, waiting, labels, lanes[lane].waiting);
+    }
+    metrics_write_head(out, throttled, METRICS_COUNTER,
+                       "Requests of a lane that got no turn before their deadline.");
+    for (int lane = 0; lane < BUDGET_LANES; lane++) {
+        (void)snprintf(labels, sizeof(labels), "lane=\"%s\"",
+                       budget_lane_word((enum budget_lane)lane));
+        metrics_write_int(out, throttled, labels, (int64_t)lanes[lane].throttled);
+    }
+}
+
 static void add_upstream(struct buffer *out, const struct api *api)
 {
     int64_t now_ms = clock_mono_ms();
@@ -265,6 +288,7 @@ static void add_upstream(struct buffer *out, const struct api *api)
               "How long the exchange's ban of this address still lasts.",
               banned_ms > 0 ? banned_ms * 1000 : 0);
     add_windows(out, api, now_ms);
+    add_lanes(out, api);
 }
 
 /* --- journal --- */
@@ -321,6 +345,30 @@ static void add_engine(struct buffer *out, const struct api *api)
         "Evidence that contradicted what was known.", (int64_t)status.anomalies);
 }
 
+/* All limits are shown, so that an alarm can be set before the first refusal. */
+static void add_guard(struct buffer *out, const struct api *api)
+{
+    static const char refused[] = PREFIX "guard_refused_total";
+    struct engine_status status;
+    char labels[64];
+
+    if (!api->loop)
+        return;
+    loop_get_status(api->loop, &status);
+    one(out, PREFIX "guard_killed", METRICS_GAUGE, "1: killed, no orders are taken.",
+        status.killed || loop_is_killed(api->loop));
+    one(out, PREFIX "guard_limits", METRICS_GAUGE, "Limits in force.", status.limits_on);
+    if (!api->metrics)
+        return;
+    metrics_write_head(out, refused, METRICS_COUNTER, "Creates that the guard refused, by limit.");
+    for (int i = 0; i <= GUARD_LIMIT_COUNT; i++) {
+        (void)snprintf(labels, sizeof(labels), "limit=\"%s\"",
+                       i < GUARD_LIMIT_COUNT ? guard_limit_word((enum guard_limit)i) : "killed");
+        metrics_write_int(out, refused, labels,
+                          (int64_t)metrics_value(&api->metrics->guard.refused[i]));
+    }
+}
+
 static void add_clock(struct buffer *out, const struct api *api)
 {
     int64_t bound_ms = clock_sync_uncertainty_ms(api->clock);
@@ -373,6 +421,7 @@ void handle_metrics(const struct api *api, struct api_call *call)
     add_journal(out, api);
     metrics_add_streams(out, api);
     add_engine(out, api);
+    add_guard(out, api);
     add_clock(out, api);
     add_process(out, api);
     api_reply(call, 200, METRICS_CONTENT_TYPE);

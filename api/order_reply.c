@@ -2,10 +2,15 @@
 
 #include <string.h>
 
+#include "api/api.h"
 #include "api/events.h"
+#include "api/limits.h"
 #include "api/reply.h"
 #include "base/clock.h"
+#include "base/metrics.h"
 #include "base/text.h"
+
+_Static_assert(GUARD_LIMIT_COUNT < METRICS_GUARD_MAX, "the kill counts behind the limits");
 
 #define IN_PROGRESS_AGAIN_MS 500
 #define NOT_READY_AGAIN_MS   1000
@@ -63,6 +68,28 @@ static void upstream(struct order_verdict *out, enum order_call kind,
 static int64_t again_ms(const struct loop_reply *reply, int64_t least_ms)
 {
     return reply->retry_after_ms > 0 ? reply->retry_after_ms : least_ms;
+}
+
+/* By limit. */
+static const char *const guard_codes[GUARD_LIMIT_COUNT] = {
+    [GUARD_MAX_ORDER_NOTIONAL] = "guard_max_order_notional",
+    [GUARD_MAX_OPEN_NOTIONAL] = "guard_max_open_notional",
+    [GUARD_MAX_ORDERS_PER_MINUTE] = "guard_max_orders_per_minute",
+    [GUARD_SYMBOLS] = "guard_symbols",
+    [GUARD_CATEGORIES] = "guard_categories",
+    [GUARD_MAX_LEVERAGE] = "guard_max_leverage",
+    [GUARD_REDUCE_ONLY_MODE] = "guard_reduce_only_mode",
+};
+
+static void judge_guard(struct order_verdict *out, const struct guard_verdict *verdict)
+{
+    if (!verdict || (size_t)verdict->limit >= GUARD_LIMIT_COUNT) {
+        problem(out, "internal", "not_sent", 0);
+        return;
+    }
+    problem(out, guard_codes[verdict->limit], "not_sent", verdict->retry_after_ms);
+    out->more.guard = verdict;
+    out->detail = verdict->text;
 }
 
 static void judge_create_shown(struct order_verdict *out, const struct loop_reply *reply)
@@ -139,6 +166,17 @@ void order_judge(struct order_verdict *out, enum order_call kind, const struct l
     case OUTCOME_NOT_FOUND:
         problem(out, "order_not_found", NULL, 0);
         break;
+    case OUTCOME_GUARD:
+        judge_guard(out, reply->verdict);
+        break;
+    case OUTCOME_KILLED:
+        problem(out, "guard_killed", not_sent, 0);
+        break;
+    case OUTCOME_NEEDS_FACTS: /* an order is valued before, or refused: nothing was written */
+        problem(out, "internal", not_sent, 0);
+        break;
+    case OUTCOME_GUARD_DONE:
+    case OUTCOME_CEILING:
     case OUTCOME_ACCEPTED:
     case OUTCOME_REPLAYED:
     case OUTCOME_OK:
@@ -158,6 +196,26 @@ static const char *detail_or(const struct order_verdict *verdict)
     return api_problem_find(verdict->code)->title;
 }
 
+static void count_refusal(const struct api_call *call, const struct loop_reply *reply)
+{
+    struct metrics *metrics = call->api ? call->api->metrics : NULL;
+
+    if (metrics && reply->outcome == OUTCOME_KILLED)
+        metrics_count(&metrics->guard.refused[GUARD_LIMIT_COUNT]);
+    else if (metrics && reply->outcome == OUTCOME_GUARD && reply->verdict &&
+             (size_t)reply->verdict->limit < GUARD_LIMIT_COUNT)
+        metrics_count(&metrics->guard.refused[reply->verdict->limit]);
+}
+
+/* Of a create whoever has made it knows the window. */
+static void add_limits(struct api_call *call, enum order_call kind, const struct loop_reply *reply)
+{
+    if (kind == ORDER_CALL_CANCEL && reply->has_order)
+        limits_reply_write(call, ROUTE_ORDER_CANCEL, reply->order.request.category);
+    else if (kind != ORDER_CALL_READ)
+        limits_reply(call);
+}
+
 void order_answer(struct api_call *call, enum order_call kind, const struct loop_reply *reply,
                   const char *client_id)
 {
@@ -173,6 +231,8 @@ void order_answer(struct api_call *call, enum order_call kind, const struct loop
         .upstream_us = reply->timing.upstream_us,
         .complete = reply->timing.complete,
     };
+    add_limits(call, kind, reply);
+    count_refusal(call, reply);
     if (verdict.code) {
         if (verdict.more.ret_msg)
             api_fail(call, &verdict.more, verdict.code, "the exchange answered %d: %s",

@@ -1,12 +1,11 @@
-/* api/orders.c - one order: create, read, cancel. The engine answers; what it has forgotten is read
- * from the journal. */
+/* api/orders.c - one order: read, cancel. The engine answers; what it has forgotten is read from
+ * the journal. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/events.h"
 #include "api/handlers.h"
 #include "api/lookup.h"
-#include "api/order_body.h"
 #include "api/order_reply.h"
 #include "base/clock.h"
 
@@ -15,7 +14,6 @@ struct order_job {
     const struct api *api;
     struct api_call *call;
     enum order_call kind;
-    char client_id[CLIENT_ID_MAX]; /* of a create: the key of the request, or "" */
 };
 
 static struct order_job *job_create(const struct api *api, struct api_call *call,
@@ -32,70 +30,11 @@ static struct order_job *job_create(const struct api *api, struct api_call *call
 static void fail_busy(struct order_job *job, struct api_call *call, enum order_call kind)
 {
     const struct api_problem_more more = { .outcome = kind == ORDER_CALL_READ ? NULL : "not_sent",
-                                           .retry_after_ms = 1000,
-                                           .client_id = job ? job->client_id : NULL };
+                                           .retry_after_ms = 1000 };
 
     api_fail(call, &more, "busy", "too many requests wait for the engine");
     free(job);
 }
-
-/* --- create --- */
-
-static void on_created(const struct loop_reply *reply, void *userdata)
-{
-    struct order_job *job = userdata;
-
-    order_answer(job->call, ORDER_CALL_CREATE, reply, job->client_id);
-    free(job);
-}
-
-static enum err read_order(const struct api *api, const struct api_call *call,
-                           struct order_request *request, struct lookup_wait *wait,
-                           struct api_refusal *refusal)
-{
-    const struct order_input input = {
-        .body = call->body,
-        .body_bytes = call->body_bytes,
-        .body_is_form = call->body_is_form,
-        .idempotency_key = call->idempotency_key,
-        .client = call->client,
-        .default_category = api->default_category,
-    };
-    struct instrument instrument;
-    enum err err;
-
-    memset(request, 0, sizeof(*request));
-    if ((err = lookup_keys(api, refusal)) ||
-        (err = lookup_wait(call, clock_wall_ms(), wait, refusal)) ||
-        (err = order_body_read(request, &input, refusal)) ||
-        (err = lookup_in_category(api, request->category, request->symbol, &instrument, refusal)) ||
-        (err = order_check(request, &instrument, refusal)))
-        return err;
-    return ERR_NONE;
-}
-
-void handle_order_create(const struct api *api, struct api_call *call)
-{
-    struct order_request request;
-    struct lookup_wait wait;
-    struct api_refusal refusal;
-    struct order_job *job;
-
-    if (read_order(api, call, &request, &wait, &refusal)) {
-        api_fail_refusal(call, &refusal, "not_sent",
-                         request.client_id[0] ? request.client_id : call->idempotency_key);
-        return;
-    }
-    job = job_create(api, call, ORDER_CALL_CREATE);
-    if (job)
-        memcpy(job->client_id, request.client_id, sizeof(job->client_id));
-    /* Without a wait the order's own time-outs bound the answer: 202 by then. */
-    if (!job || loop_create(api->loop, &request, wait.wait, wait.given ? wait.until_ms : 0,
-                            on_created, job))
-        fail_busy(job, call, ORDER_CALL_CREATE);
-}
-
-/* --- read and cancel --- */
 
 /* An order that is not in memory is final, or was never here. */
 static void on_journal(struct history_reader *reader, enum err err, void *userdata)

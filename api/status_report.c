@@ -121,6 +121,23 @@ static void add_window(struct buffer *out, const struct budget_window *window)
     json_add_close(out, '}');
 }
 
+static void add_lanes(struct buffer *out, struct budget *budget)
+{
+    struct budget_lane_status lanes[BUDGET_LANES];
+
+    budget_lanes(budget, lanes);
+    json_add_key(out, "lanes");
+    json_add_open(out, '[');
+    for (int lane = 0; lane < BUDGET_LANES; lane++) {
+        json_add_open(out, '{');
+        member_text(out, "lane", budget_lane_word((enum budget_lane)lane));
+        member_int(out, "waiting", lanes[lane].waiting);
+        member_int(out, "throttled", (int64_t)lanes[lane].throttled);
+        json_add_close(out, '}');
+    }
+    json_add_close(out, ']');
+}
+
 static void add_budget(struct buffer *out, const struct api *api)
 {
     struct budget_window windows[BUDGET_WINDOWS_MAX];
@@ -139,6 +156,7 @@ static void add_budget(struct buffer *out, const struct api *api)
     for (size_t i = 0; i < count; i++)
         add_window(out, &windows[i]);
     json_add_close(out, ']');
+    add_lanes(out, api->budget);
     json_add_close(out, '}');
 }
 
@@ -189,6 +207,25 @@ static void add_engine(struct buffer *out, const struct api *api)
     member_int(out, "unknown", (int64_t)status.unknown);
     member_int(out, "waiters", (int64_t)status.waiters);
     member_int(out, "anomalies", (int64_t)status.anomalies);
+    json_add_close(out, '}');
+}
+
+/* GET /guard has all of it. */
+static void add_guard(struct buffer *out, const struct api *api)
+{
+    struct engine_status status;
+
+    json_add_key(out, "guard");
+    if (!api->loop) {
+        json_add_null(out);
+        return;
+    }
+    loop_get_status(api->loop, &status);
+    json_add_open(out, '{');
+    member_bool(out, "killed", status.killed || loop_is_killed(api->loop));
+    member_bool(out, "clear", status.kill_clear);
+    member_time(out, "since", status.guard_since_ms);
+    member_int(out, "limits_on", status.limits_on);
     json_add_close(out, '}');
 }
 
@@ -244,6 +281,7 @@ void handle_status(const struct api *api, struct api_call *call)
     add_budget(out, api);
     add_journal(out, api);
     add_engine(out, api);
+    add_guard(out, api);
     add_symbols(out, api);
     add_process(out);
     if (api->add_server_status)

@@ -55,6 +55,7 @@ int64_t metrics_percentile_us(const struct metrics_histogram *histogram, int per
 #define METRICS_CODES_MAX     128
 #define METRICS_ROUTES_MAX    64
 #define METRICS_LINKS_MAX     8
+#define METRICS_GUARD_MAX     8 /* the guard's limits, and the kill */
 
 /* How one try at the exchange ended. */
 enum metrics_outcome {
@@ -90,6 +91,9 @@ struct metrics {
     struct {
         struct metrics_histogram delays[METRICS_LINKS_MAX]; /* exchange's time stamp to here */
     } stream;
+    struct {
+        struct metrics_counter refused[METRICS_GUARD_MAX]; /* creates, by the limit */
+    } guard;
 };
 
 /* All zero. NULL: out of memory. */

@@ -87,6 +87,8 @@ struct order_request {
     char tag[TAG_MAX];
     char client[TAG_MAX];        /* X-Client */
     unsigned char body_hash[32]; /* SHA-256 over the normalised fields: "same body" */
+    struct decimal value_price;  /* USD per unit of qty, at worst: what the guard values it by
+                                    (engine/guard.h); NONE: not known. No part of body_hash. */
 };
 
 /* An order as the bridge knows it. */

@@ -10,6 +10,7 @@ import re
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -144,13 +145,61 @@ def bench_orders(build, rounds, count, connections):
                                                                     for f in ("p50_us", "p99_us", "rate"))))
 
 
+ALL_LIMITS = {
+    "max_order_notional": "1000000", "max_open_notional": "100000000", "max_orders_per_minute": 1000000, "max_leverage": "100",
+    "symbols": ["BTCUSDT", "ETHUSDT", "spot:BTCUSDT"], "categories": ["spot", "linear", "inverse"],
+}
+
+
+def guarded_bridge(build, folder, name, limits):
+    """A bridge on an exchange of its own, with these limits on: (what to stop, port)."""
+    sim, sim_port = start([build + "/bybit-bridge", "sim", "--listen", "127.0.0.1:0", "--no-limits", "--log-level", "warn"],
+                          {"BYBIT_SIM_KEY": KEY, "BYBIT_SIM_SECRET": SECRET}, r"http://[^ ]*:(\d+)")
+    origin = "127.0.0.1:%d" % sim_port
+    bridge, port = start([build + "/bybit-bridge", "--env", "sim", "--rest-url", "http://" + origin, "--ws-url", "ws://" + origin,
+                          "--listen", "127.0.0.1:0", "--journal", "%s/%s.db" % (folder, name), "--no-limits",
+                          "--log-level", "warn"],
+                         {"BYBIT_API_KEY": KEY, "BYBIT_API_SECRET": SECRET}, r"http://[^ ]*:(\d+)")
+    wait_ready(port)
+    subprocess.run(["curl", "-sf", "-o", "/dev/null", "http://127.0.0.1:%d/book/BTCUSDT" % port], check=True)  # streamed from now on
+    if limits:
+        subprocess.run(["curl", "-sf", "-o", "/dev/null", "-X", "PATCH", "-H", "Content-Type: application/json", "-d",
+                        json.dumps(limits), "http://127.0.0.1:%d/guard" % port], check=True)
+    return (bridge, sim), port
+
+
+def bench_guard(build, rounds, count):
+    print("guard and rate budget, one order inside the process")
+    sys.stdout.flush()
+    missed = subprocess.run([build + "/bench/bench_guard"], check=False).returncode
+    print("durable market order, 1 client, all limits on beside none, %d rounds of %d" % (rounds, count))
+    folder = tempfile.mkdtemp(prefix="bench-", dir=os.getcwd())
+    bridges = {"none": guarded_bridge(build, folder, "none", None), "all": guarded_bridge(build, folder, "all", ALL_LIMITS)}
+    results = []
+    for number in range(rounds + 1):
+        row = {name: orders_json([build + "/bench/bench_orders", "bridge", str(port), str(count), "1"])
+               for name, (_, port) in bridges.items()}
+        if number:
+            results.append(row)
+    for children, _ in bridges.values():
+        for child in children:
+            stop(child)
+    shutil.rmtree(folder, ignore_errors=True)
+    table = median_rows(results)
+    for name, row in table.items():
+        print("  limits %-5s p50 %6.0f us  p99 %6.0f us  failures %d" % (name, row["p50_us"], row["p99_us"], row["failures"]))
+    print("  all to none: p50 %.3f, difference %+.0f us" % (table["all"]["p50_us"] / table["none"]["p50_us"],
+                                                          table["all"]["p50_us"] - table["none"]["p50_us"]))
+    return missed
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", required=True, help="folder of the release build")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--orders", type=int, default=2000)
-    parser.add_argument("--only", choices=("price", "order", "orders"))
+    parser.add_argument("only", nargs="?", choices=("price", "order", "orders", "guard"), help="default: all of them")
     options = parser.parse_args()
     if options.only in (None, "price"):
         bench_price(options.build, options.rounds, options.seconds)
@@ -158,6 +207,8 @@ def main():
         bench_orders(options.build, options.rounds, options.orders, 1)
     if options.only in (None, "orders"):
         bench_orders(options.build, options.rounds, options.orders * 4, 16)
+    if options.only in (None, "guard") and bench_guard(options.build, options.rounds, options.orders):
+        raise SystemExit("guard and budget cost an order more than they may")
 
 
 if __name__ == "__main__":

@@ -108,6 +108,9 @@ void position_mark(struct position *position, const struct decimal *mark);
 
 /* --- the account --- */
 
+enum account_part { ACCOUNT_POSITIONS, ACCOUNT_BALANCE };
+#define ACCOUNT_PARTS 2
+
 struct account_callbacks {
     /* After the account has it; from the stream's or the reads' thread. Only what changed; the
      * numbers that move with the price alone are no change. A position that went flat comes once
@@ -115,6 +118,8 @@ struct account_callbacks {
     void (*on_position)(const struct position *position, void *userdata);
     /* Not before the first load: a message alone need not have all coins. */
     void (*on_balance)(const struct balance *balance, int64_t as_of_ms, void *userdata);
+    /* A load is in, and what it changed has been told. May be NULL. */
+    void (*on_loaded)(enum account_part part, void *userdata);
 };
 
 struct account_config {
@@ -140,9 +145,6 @@ void account_on_wallet(struct account *account, const struct json *item);
 void account_on_private(struct account *account, bool up);
 /* From the reads' thread, about each second: begins the loads that are due. */
 void account_tick(struct account *account);
-
-enum account_part { ACCOUNT_POSITIONS, ACCOUNT_BALANCE };
-#define ACCOUNT_PARTS 2
 
 /* Loads a part that nobody need have asked for before: `on_done` is called once, when a load that
  * began after this call is over (of a refusal `upstream` and the exchange's text), or after

@@ -103,6 +103,17 @@ static int64_t next_due_ms(const struct load *load)
     return now_ms + account->config.audit_every_ms;
 }
 
+static void tell_loaded(const struct load *load)
+{
+    struct account *account = load->account;
+
+    if (!account->config.callbacks || !account->config.callbacks->on_loaded)
+        return;
+    pthread_mutex_lock(&account->turn);
+    account->config.callbacks->on_loaded(load->part, account->config.userdata);
+    pthread_mutex_unlock(&account->turn);
+}
+
 void account_load_end(struct load *load)
 {
     struct account *account = load->account;
@@ -126,6 +137,7 @@ void account_load_end(struct load *load)
         log_info("account: %s loaded", part_names[load->part]);
     if (load->part == ACCOUNT_BALANCE)
         account_tell_balance(account);
+    tell_loaded(load);
     serve(served, NULL);
     account_run_loads(account);
 }
@@ -189,8 +201,8 @@ static void load_balance(struct load *load)
 {
     const struct error error = { .code = ERR_BUSY, .text = "too many reads wait" };
 
-    if (reads_get(load->account->reads, ROUTE_WALLET, CATEGORY_LINEAR, "accountType=UNIFIED",
-                  ACCOUNT_TIMEOUT_MS, 0, on_balance, load))
+    if (reads_get_own(load->account->reads, ROUTE_WALLET, CATEGORY_LINEAR, "accountType=UNIFIED",
+                      ACCOUNT_TIMEOUT_MS, 0, on_balance, load))
         account_load_fail(load, &error);
 }
 

@@ -128,8 +128,8 @@ static void ask(struct load *load)
     if (load->cursor[0])
         request_add_cursor(&query, load->cursor);
     if (!text_fits(&query) ||
-        reads_get(load->account->reads, ROUTE_POSITIONS, scopes[load->scope].category, query_text,
-                  ACCOUNT_TIMEOUT_MS, 0, on_page, load))
+        reads_get_own(load->account->reads, ROUTE_POSITIONS, scopes[load->scope].category,
+                      query_text, ACCOUNT_TIMEOUT_MS, 0, on_page, load))
         account_load_fail(load, &error);
 }
 

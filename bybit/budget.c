@@ -1,8 +1,9 @@
-/* bybit/budget.c - windows that count requests by the millisecond.
+/* bybit/budget.c - windows of routes and of the IP, and what is asked of both together.
  *
- * A window covers a little more than the exchange's, because requests do not arrive with the
- * spacing they left with. One more request fits when fewer than `limit` lie in the window that ends
- * now; since that holds at each take, no window anywhere holds more than `limit`.
+ * Why no window of the exchange holds more than its limit: take any window there, and of the
+ * requests in it the one that was taken last. When it was taken, each of the others either still
+ * counted here, or had aged out: then it had arrived (at its place, at the latest) more than a span
+ * before, and is not in that window. That leaves those whose way takes longer than the pad.
  */
 #include "bybit/budget.h"
 
@@ -11,87 +12,47 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAD_MS      50
-#define ROUTE_SPAN  (1000 + PAD_MS)
-#define IP_SPAN     (5000 + PAD_MS)
-#define IP_DEFAULT  550
-#define LIMIT_MAX   1000000
-#define NEVER_MS    60000 /* a limit of 0 */
-#define READS_SHARE 10    /* reads leave a tenth of the IP window to writes */
+#include "bybit/budget_parts.h"
 
-struct window {
-    unsigned *counts; /* of each ms, at ms modulo span */
-    int64_t span_ms;
-    int64_t newest_ms; /* all slots are clean behind it */
-    int64_t total;
-};
+#define IP_DEFAULT    550
+#define IP_SECONDS    5
+#define ROUTE_SPAN_MS 1001
+#define IP_SPAN_MS    5001
+#define PAD_TRIPS     4
+#define PAD_MIN_MS    50
+#define TRIP_FIRST_MS 50 /* taken for a round trip before there was one */
+#define BLOCK_MORE_MS 5  /* who waits gets a chance to ask again before those below it */
+#define TURN_MORE_MS  5  /* timers, and ways that are longer than most */
+#define LIMIT_MAX     1000000
 
-struct bucket {
-    struct window window; /* counts are allocated with the first limit */
-    int limit;            /* 0: none known */
-    int64_t held_until_ms;
-};
+/* [1]: while BUDGET_OWN needs more. A share of reads is kept from our own only. */
+static const struct window_shares ip_shares = { {
+    { [BUDGET_CANCEL] = 20, [BUDGET_CREATE] = 20, [BUDGET_READ] = 20, [BUDGET_OWN] = 5 },
+    { [BUDGET_CANCEL] = 20, [BUDGET_CREATE] = 20, [BUDGET_READ] = 20, [BUDGET_OWN] = 20 },
+} };
+static const struct window_shares read_shares = { {
+    { [BUDGET_READ] = 10, [BUDGET_OWN] = 10 },
+    { [BUDGET_READ] = 10, [BUDGET_OWN] = 50 },
+} };
+/* Reduce-only creates go in the lane of cancels. */
+static const struct window_shares create_shares = { {
+    { [BUDGET_CANCEL] = 10 },
+    { [BUDGET_CANCEL] = 10 },
+} };
+static const struct window_shares no_shares = { { { 0 }, { 0 } } };
 
-struct budget {
-    pthread_mutex_t lock;
-    struct window ip;
-    int ip_limit;
-    int64_t banned_until_ms;
-    struct bucket buckets[ROUTE_COUNT][CATEGORY_COUNT];
-};
-
-static bool window_init(struct window *window, int64_t span_ms)
+int budget_batch_units(enum category category, int orders)
 {
-    window->counts = calloc((size_t)span_ms, sizeof(*window->counts));
-    window->span_ms = span_ms;
-    return window->counts != NULL;
+    return category == CATEGORY_OPTION ? 1 : orders;
 }
 
-static unsigned *window_slot(struct window *window, int64_t at_ms)
+/* --- birth and death --- */
+
+static const struct window_shares *shares_of(enum bybit_route route)
 {
-    assert(window->span_ms > 0);
-    return &window->counts[at_ms % window->span_ms];
-}
-
-/* Moves the window's end to `now_ms`; threads may come with a slightly older time, which changes
- * nothing. */
-static void window_move(struct window *window, int64_t now_ms)
-{
-    if (now_ms - window->newest_ms >= window->span_ms) {
-        memset(window->counts, 0, (size_t)window->span_ms * sizeof(*window->counts));
-        window->total = 0;
-        window->newest_ms = now_ms;
-    }
-    while (window->newest_ms < now_ms) {
-        unsigned *slot = window_slot(window, ++window->newest_ms);
-
-        window->total -= *slot;
-        *slot = 0;
-    }
-}
-
-static void window_add(struct window *window, int64_t count)
-{
-    *window_slot(window, window->newest_ms) += (unsigned)count;
-    window->total += count;
-}
-
-/* ms until fewer than `limit` lie in the window. */
-static int64_t window_wait(struct window *window, int64_t limit)
-{
-    int64_t total = window->total;
-    int64_t oldest_ms = window->newest_ms - window->span_ms + 1;
-
-    if (total < limit)
-        return 0;
-    if (limit <= 0)
-        return NEVER_MS;
-    for (int64_t at_ms = oldest_ms; at_ms <= window->newest_ms; at_ms++) {
-        total -= *window_slot(window, at_ms < 0 ? at_ms + window->span_ms : at_ms);
-        if (total < limit)
-            return at_ms - oldest_ms + 1;
-    }
-    return window->span_ms;
+    if (!bybit_route_info(route)->is_write)
+        return &read_shares;
+    return route == ROUTE_ORDER_CREATE ? &create_shares : &no_shares;
 }
 
 struct budget *budget_create(int ip_limit)
@@ -101,14 +62,17 @@ struct budget *budget_create(int ip_limit)
     if (!budget)
         return NULL;
     pthread_mutex_init(&budget->lock, NULL);
-    budget->ip_limit = ip_limit > 0 ? ip_limit : IP_DEFAULT;
+    budget->trip_ms_x8 = INT64_C(8) * TRIP_FIRST_MS;
+    budget->now_ms = INT64_MIN / 2;
+    window_set_limit(&budget->ip, ip_limit > 0 ? ip_limit : IP_DEFAULT, &ip_shares);
     for (int route = 0; route < ROUTE_COUNT; route++) {
         const struct bybit_route_info *info = bybit_route_info((enum bybit_route)route);
 
         for (int category = 0; category < CATEGORY_COUNT; category++)
-            budget->buckets[route][category].limit = info->per_second[category];
+            window_set_limit(&budget->buckets[route][category].window, info->per_second[category],
+                             shares_of((enum bybit_route)route));
     }
-    if (!window_init(&budget->ip, IP_SPAN)) {
+    if (window_open(&budget->ip, IP_SPAN_MS, budget->now_ms) != ERR_NONE) {
         budget_destroy(budget);
         return NULL;
     }
@@ -121,86 +85,233 @@ void budget_destroy(struct budget *budget)
         return;
     for (int route = 0; route < ROUTE_COUNT; route++) {
         for (int category = 0; category < CATEGORY_COUNT; category++)
-            free(budget->buckets[route][category].window.counts);
+            window_close(&budget->buckets[route][category].window);
     }
-    free(budget->ip.counts);
+    window_close(&budget->ip);
     pthread_mutex_destroy(&budget->lock);
     free(budget);
 }
 
-static struct bucket *find_bucket(struct budget *budget, enum bybit_route route,
-                                  enum category category)
-{
-    return &budget->buckets[route][bybit_route_info(route)->per_category ? category : 0];
-}
-
-/* NULL: no limit known. A window that cannot be allocated is not a reason to send more: it then
- * holds the route. */
-static struct window *bucket_window(struct bucket *bucket, int64_t now_ms, bool *failed)
-{
-    *failed = false;
-    if (bucket->limit == 0)
-        return NULL;
-    if (!bucket->window.counts && !window_init(&bucket->window, ROUTE_SPAN)) {
-        *failed = true;
-        return NULL;
-    }
-    window_move(&bucket->window, now_ms);
-    return &bucket->window;
-}
+/* --- what all need; the lock is held --- */
 
 static int64_t max_ms(int64_t a, int64_t b)
 {
     return a > b ? a : b;
 }
 
-int64_t budget_take(struct budget *budget, enum bybit_route route, enum category category,
-                    int64_t now_ms)
+static int64_t min_ms(int64_t a, int64_t b)
 {
-    bool is_write = bybit_route_info(route)->is_write;
-    struct bucket *bucket = find_bucket(budget, route, category);
-    struct window *window;
-    int64_t ip_limit = budget->ip_limit;
-    int64_t wait_ms;
-    bool failed;
+    return a < b ? a : b;
+}
 
-    pthread_mutex_lock(&budget->lock);
-    if (!is_write)
-        ip_limit -= ip_limit / READS_SHARE;
-    window_move(&budget->ip, now_ms);
-    window = bucket_window(bucket, now_ms, &failed);
-    wait_ms = max_ms(budget->banned_until_ms - now_ms, bucket->held_until_ms - now_ms);
-    wait_ms = max_ms(wait_ms, window_wait(&budget->ip, ip_limit));
-    if (window)
-        wait_ms = max_ms(wait_ms, window_wait(window, bucket->limit));
-    if (failed)
-        wait_ms = max_ms(wait_ms, ROUTE_SPAN);
-    if (wait_ms <= 0) {
-        wait_ms = 0;
-        window_add(&budget->ip, 1);
-        if (window)
-            window_add(window, 1);
+void budget_move(struct budget *budget, int64_t now_ms)
+{
+    budget->now_ms = max_ms(budget->now_ms, now_ms);
+    window_move(&budget->ip, budget->now_ms);
+}
+
+struct bucket *budget_bucket(struct budget *budget, enum bybit_route route, enum category category)
+{
+    assert((unsigned)category < CATEGORY_COUNT);
+    return &budget->buckets[route][bybit_route_info(route)->per_category ? category : 0];
+}
+
+static struct bucket *bucket_of(struct budget *budget, const struct budget_claim *claim)
+{
+    return budget_bucket(budget, claim->route, claim->category);
+}
+
+/* NULL: no limit known. A window that cannot be opened is not a reason to send more: `*failed`. */
+static struct window *bucket_window(struct budget *budget, struct bucket *bucket, bool *failed)
+{
+    struct window *window = &bucket->window;
+
+    *failed = false;
+    if (window->limit == 0)
+        return NULL;
+    if (!window->slots && window_open(window, ROUTE_SPAN_MS, budget->now_ms) != ERR_NONE) {
+        *failed = true;
+        return NULL;
     }
+    window_move(window, budget->now_ms);
+    return window;
+}
+
+static int units_of(const struct budget_claim *claim)
+{
+    return claim->units > 0 ? claim->units : 1;
+}
+
+static int64_t trip_ms(const struct budget *budget)
+{
+    return budget->trip_ms_x8 / 8;
+}
+
+/* Where a request that leaves now is entered: it will have arrived by then. */
+static int64_t place_ahead(const struct budget *budget)
+{
+    int64_t pad_ms = max_ms(PAD_TRIPS * trip_ms(budget), PAD_MIN_MS);
+
+    return budget->now_ms + min_ms(pad_ms, WINDOW_AHEAD_MS);
+}
+
+static void enter(struct budget *budget, struct window *window, struct budget_claim *claim,
+                  int64_t place_ms)
+{
+    window_add(&budget->ip, place_ms, (int)claim->lane, 1);
+    if (window)
+        window_add(window, place_ms, (int)claim->lane, units_of(claim));
+    claim->place_ms = place_ms;
+}
+
+static void withdraw(struct budget *budget, struct window *window, const struct budget_claim *claim)
+{
+    (void)window_remove(&budget->ip, claim->place_ms, (int)claim->lane, 1);
+    if (window)
+        (void)window_remove(window, claim->place_ms, (int)claim->lane, units_of(claim));
+}
+
+static int64_t stopped_ms(const struct budget *budget, const struct bucket *bucket)
+{
+    return max_ms(max_ms(budget->banned_until_ms, bucket->held_until_ms) - budget->now_ms, 0);
+}
+
+/* --- a request's way --- */
+
+/* What waits for a place keeps those below it waiting, too. */
+static int64_t ask(struct budget *budget, struct window *window, enum budget_lane lane, int units)
+{
+    int64_t wait_ms = window_wait(window, lane, units, budget->own_needed, WINDOW_AHEAD_MS);
+
+    if (wait_ms > 0 && wait_ms != BUDGET_NEVER_MS)
+        window->blocked_until_ms[lane] = budget->now_ms + wait_ms + BLOCK_MORE_MS;
+    return max_ms(wait_ms, window_blocked(window, lane, units, budget->own_needed));
+}
+
+static int64_t take(struct budget *budget, struct budget_claim *claim)
+{
+    struct bucket *bucket = bucket_of(budget, claim);
+    bool failed;
+    struct window *window = bucket_window(budget, bucket, &failed);
+    int64_t wait_ms = max_ms(stopped_ms(budget, bucket), failed ? ROUTE_SPAN_MS : 0);
+
+    if (wait_ms > 0)
+        return wait_ms;
+    wait_ms = ask(budget, &budget->ip, claim->lane, 1);
+    if (window)
+        wait_ms = max_ms(wait_ms, ask(budget, window, claim->lane, units_of(claim)));
+    if (wait_ms > 0)
+        return wait_ms;
+    budget->ip.blocked_until_ms[claim->lane] = 0;
+    if (window)
+        window->blocked_until_ms[claim->lane] = 0;
+    enter(budget, window, claim, place_ahead(budget));
+    claim->held = true;
+    claim->left_ms = budget->now_ms;
+    return 0;
+}
+
+int64_t budget_take(struct budget *budget, struct budget_claim *claim, int64_t now_ms)
+{
+    int64_t wait_ms;
+
+    assert(!claim->held);
+    pthread_mutex_lock(&budget->lock);
+    budget_move(budget, now_ms);
+    wait_ms = take(budget, claim);
     pthread_mutex_unlock(&budget->lock);
     return wait_ms;
 }
 
-void budget_correct(struct budget *budget, enum bybit_route route, enum category category,
-                    int limit, int left, int64_t hold_ms, int64_t now_ms)
+static int64_t leave(struct budget *budget, struct budget_claim *claim)
 {
-    struct bucket *bucket = find_bucket(budget, route, category);
+    struct bucket *bucket = bucket_of(budget, claim);
+    bool failed;
+    struct window *window = bucket_window(budget, bucket, &failed);
+    const struct window *shortest = window ? window : &budget->ip;
+    bool stopped = stopped_ms(budget, bucket) > 0;
+
+    if (claim->held && !stopped && claim->left_ms == budget->now_ms)
+        return 0;
+    if (claim->held)
+        withdraw(budget, window, claim);
+    if (!claim->held || stopped || !window_has(shortest, claim->place_ms)) {
+        claim->held = false;
+        return take(budget, claim);
+    }
+    enter(budget, window, claim, place_ahead(budget));
+    claim->left_ms = budget->now_ms;
+    return 0;
+}
+
+int64_t budget_leave(struct budget *budget, struct budget_claim *claim, int64_t now_ms)
+{
+    int64_t wait_ms;
+
+    pthread_mutex_lock(&budget->lock);
+    budget_move(budget, now_ms);
+    wait_ms = leave(budget, claim);
+    pthread_mutex_unlock(&budget->lock);
+    return wait_ms;
+}
+
+void budget_give_back(struct budget *budget, struct budget_claim *claim)
+{
+    bool failed;
+
+    if (!claim->held)
+        return;
+    pthread_mutex_lock(&budget->lock);
+    withdraw(budget, bucket_window(budget, bucket_of(budget, claim), &failed), claim);
+    claim->held = false;
+    pthread_mutex_unlock(&budget->lock);
+}
+
+/* It arrived by now: its entry ends a span from now, sooner or later than was thought. An answer
+ * that took longer than an entry lies ahead (a large read) says no more of the way. */
+static void settle(struct budget *budget, struct window *window, struct budget_claim *claim)
+{
+    int64_t took_ms = min_ms(budget->now_ms - claim->left_ms, WINDOW_AHEAD_MS);
+
+    budget->trip_ms_x8 += took_ms - trip_ms(budget);
+    withdraw(budget, window, claim);
+    enter(budget, window, claim, budget->now_ms);
+    claim->held = false;
+}
+
+/* Another program with the same account uses the same window: what the exchange counted when the
+ * request arrived, and we had not sent by then. */
+static void count_others(struct window *window, const struct budget_said *said, int64_t sent_ms)
+{
+    int64_t more = window->limit - said->left - window_since(window, sent_ms - window->span_ms);
+
+    if (said->left >= 0 && more > 0)
+        window_add(window, window->now_ms, WINDOW_OTHERS, more);
+}
+
+void budget_answered(struct budget *budget, struct budget_claim *claim,
+                     const struct budget_said *said, int64_t now_ms)
+{
+    struct bucket *bucket = bucket_of(budget, claim);
     struct window *window;
+    int64_t sent_ms = now_ms;
     bool failed;
 
     pthread_mutex_lock(&budget->lock);
-    if (limit > 0)
-        bucket->limit = limit < LIMIT_MAX ? limit : LIMIT_MAX;
-    window = bucket_window(bucket, now_ms, &failed);
-    /* Another program with the same account uses the same window. */
-    if (window && left >= 0 && limit > left && limit - left > window->total)
-        window_add(window, (limit < LIMIT_MAX ? limit : LIMIT_MAX) - left - window->total);
-    if (hold_ms > 0)
-        bucket->held_until_ms = max_ms(bucket->held_until_ms, now_ms + hold_ms);
+    budget_move(budget, now_ms);
+    window = bucket_window(budget, bucket, &failed);
+    if (claim->held) {
+        sent_ms = claim->left_ms;
+        settle(budget, window, claim);
+    }
+    if (said && said->limit > 0) {
+        window_set_limit(&bucket->window, min_ms(said->limit, LIMIT_MAX), shares_of(claim->route));
+        window = bucket_window(budget, bucket, &failed);
+        if (window)
+            count_others(window, said, sent_ms);
+    }
+    if (said && said->hold_ms > 0)
+        bucket->held_until_ms = max_ms(bucket->held_until_ms, budget->now_ms + said->hold_ms);
     pthread_mutex_unlock(&budget->lock);
 }
 
@@ -211,68 +322,98 @@ void budget_ban(struct budget *budget, int64_t now_ms, int64_t pause_ms)
     pthread_mutex_unlock(&budget->lock);
 }
 
-int64_t budget_banned_until(struct budget *budget)
+/* --- who waits --- */
+
+void budget_waits(struct budget *budget, const struct budget_claim *claim, int more)
 {
-    int64_t until_ms;
+    struct bucket *bucket = bucket_of(budget, claim);
 
     pthread_mutex_lock(&budget->lock);
-    until_ms = budget->banned_until_ms;
+    bucket->waiting[claim->lane] += more;
+    bucket->units[claim->lane] += more * units_of(claim);
+    assert(bucket->waiting[claim->lane] >= 0);
     pthread_mutex_unlock(&budget->lock);
-    return until_ms;
 }
 
-int budget_ip_left(struct budget *budget, int64_t now_ms)
+static int64_t sum_until(const int counts[BUDGET_LANES], enum budget_lane lane)
 {
-    int64_t left;
+    int64_t sum = 0;
 
-    pthread_mutex_lock(&budget->lock);
-    window_move(&budget->ip, now_ms);
-    left = budget->ip_limit - budget->ip.total;
-    pthread_mutex_unlock(&budget->lock);
-    return left > 0 ? (int)left : 0;
+    for (int above = 0; above <= (int)lane; above++)
+        sum += counts[above];
+    return sum;
 }
 
-int budget_ip_limit(const struct budget *budget)
+/* Of those that wait in the lane and above, how many can come to the IP's window while one waits
+ * there: what waits for a route's window does not use it all at once. */
+static int64_t waiting_for_ip(const struct budget *budget, enum budget_lane lane)
 {
-    return budget->ip_limit;
-}
+    int64_t sum = 0;
 
-/* False: it was not used. The lock is held. */
-static bool read_window(struct bucket *bucket, int64_t now_ms, struct budget_window *out)
-{
-    int64_t left;
-
-    if (!bucket->window.counts && bucket->held_until_ms <= now_ms)
-        return false;
-    if (bucket->window.counts)
-        window_move(&bucket->window, now_ms);
-    left = bucket->limit - bucket->window.total;
-    out->limit = bucket->limit;
-    out->left = left > 0 ? (int)left : 0;
-    out->held_for_ms = max_ms(bucket->held_until_ms - now_ms, 0);
-    return true;
-}
-
-size_t budget_windows(struct budget *budget, int64_t now_ms,
-                      struct budget_window out[BUDGET_WINDOWS_MAX])
-{
-    size_t count = 0;
-
-    pthread_mutex_lock(&budget->lock);
     for (int route = 0; route < ROUTE_COUNT; route++) {
-        bool per_category = bybit_route_info((enum bybit_route)route)->per_category;
+        for (int category = 0; category < CATEGORY_COUNT; category++) {
+            const struct bucket *bucket = &budget->buckets[route][category];
+            int64_t waiting = sum_until(bucket->waiting, lane);
 
-        for (int category = 0; category < (per_category ? CATEGORY_COUNT : 1); category++) {
-            struct budget_window *window = &out[count];
-
-            if (!read_window(&budget->buckets[route][category], now_ms, window))
-                continue;
-            window->route = (enum bybit_route)route;
-            window->category = (enum category)category;
-            window->per_category = per_category;
-            count++;
+            if (bucket->window.limit > 0)
+                waiting = min_ms(waiting, bucket->window.limit * IP_SECONDS);
+            sum += waiting;
         }
     }
+    return sum;
+}
+
+/* When the last of `units` has its turn, of which the last `each` go together: a window that is
+ * full frees as many as it then lets in, which leave it one span after their answers. Rather too
+ * late than too early: who is not refused is journaled. */
+static int64_t turn_of(const struct budget *budget, const struct window *window,
+                       enum budget_lane lane, int64_t units, int each)
+{
+    int64_t room = window_room(window, lane, budget->own_needed);
+    int64_t trip = trip_ms(budget);
+    int64_t rounds;
+
+    if (room < each)
+        return BUDGET_NEVER_MS;
+    rounds = (units - 1) / room;
+    units -= rounds * room;
+    return window_wait(window, lane, units, budget->own_needed, 2 * trip + TURN_MORE_MS) +
+           rounds * (window->span_ms + trip + TURN_MORE_MS);
+}
+
+int64_t budget_turn(struct budget *budget, const struct budget_claim *claim, int ahead,
+                    int64_t now_ms)
+{
+    struct bucket *bucket = bucket_of(budget, claim);
+    struct window *window;
+    int64_t turn_ms;
+    bool failed;
+
+    pthread_mutex_lock(&budget->lock);
+    budget_move(budget, now_ms);
+    window = bucket_window(budget, bucket, &failed);
+    turn_ms = max_ms(stopped_ms(budget, bucket), failed ? ROUTE_SPAN_MS : 0);
+    turn_ms = max_ms(turn_ms, turn_of(budget, &budget->ip, claim->lane,
+                                      waiting_for_ip(budget, claim->lane) + ahead + 1, 1));
+    if (window)
+        turn_ms = max_ms(turn_ms, turn_of(budget, window, claim->lane,
+                                          sum_until(bucket->units, claim->lane) +
+                                              ((int64_t)ahead + 1) * units_of(claim),
+                                          units_of(claim)));
     pthread_mutex_unlock(&budget->lock);
-    return count;
+    return turn_ms;
+}
+
+void budget_need_own(struct budget *budget, bool needed)
+{
+    pthread_mutex_lock(&budget->lock);
+    budget->own_needed = needed;
+    pthread_mutex_unlock(&budget->lock);
+}
+
+void budget_count_throttled(struct budget *budget, enum budget_lane lane)
+{
+    pthread_mutex_lock(&budget->lock);
+    budget->throttled[lane]++;
+    pthread_mutex_unlock(&budget->lock);
 }

@@ -278,8 +278,8 @@ static void ask(struct key_check *check)
 {
     const struct error error = { .code = ERR_BUSY, .text = "too many reads wait" };
 
-    if (reads_get(check->reads, ROUTE_KEY_INFO, CATEGORY_LINEAR, "", READ_TIMEOUT_MS, 0,
-                  on_key_answer, check))
+    if (reads_get_own(check->reads, ROUTE_KEY_INFO, CATEGORY_LINEAR, "", READ_TIMEOUT_MS, 0,
+                      on_key_answer, check))
         take_failure(check, &error);
 }
 
@@ -303,8 +303,8 @@ void key_check_begin(struct key_check *check, struct reads *reads)
     check->reads = reads;
     check->under_way = true;
     pthread_mutex_unlock(&check->lock);
-    if (reads_get(reads, ROUTE_TIME, CATEGORY_LINEAR, "", READ_TIMEOUT_MS, 0, on_time_answer,
-                  check))
+    if (reads_get_own(reads, ROUTE_TIME, CATEGORY_LINEAR, "", READ_TIMEOUT_MS, 0, on_time_answer,
+                      check))
         take_failure(check, &error);
 }
 

@@ -44,6 +44,13 @@ MUST_CHECK enum err reads_get(struct reads *reads, enum bybit_route route, enum 
                               void (*on_done)(const struct rest_answer *answer, int64_t as_of_ms,
                                               void *userdata),
                               void *userdata);
+/* The same in the lane of our own loads and look-ups (BUDGET_OWN; above it is BUDGET_READ), of
+ * which 64 may wait. */
+MUST_CHECK enum err
+reads_get_own(struct reads *reads, enum bybit_route route, enum category category,
+              const char *query, int timeout_ms, int cache_ms,
+              void (*on_done)(const struct rest_answer *answer, int64_t as_of_ms, void *userdata),
+              void *userdata);
 
 /* A chain of many reads, whose answers are kept until the last is in: at most READS_CHAINS_MAX at
  * once, so that they can't fill the memory. False: not now. Each begun one must end, before

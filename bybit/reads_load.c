@@ -131,6 +131,7 @@ static void page_ask(struct load *load)
     struct text query = text_in(query_text, sizeof(query_text));
     struct rest_request request = { .route = ROUTE_INSTRUMENTS,
                                     .category = load->category,
+                                    .lane = BUDGET_OWN,
                                     .query = query_text,
                                     .deadline_ms = clock_mono_ms() + PAGE_TIMEOUT_MS,
                                     .on_done = page_done,

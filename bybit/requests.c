@@ -76,6 +76,22 @@ void request_cancel(struct buffer *out, const struct order_request *request, con
     json_add_close(out, '}');
 }
 
+static void add_optional(struct buffer *out, const char *name, const char *value)
+{
+    if (value)
+        add_text(out, name, value);
+}
+
+void request_cancel_all(struct buffer *out, const struct request_cancel_all *what)
+{
+    json_add_open(out, '{');
+    add_text(out, "category", category_word(what->category));
+    add_optional(out, "symbol", what->symbol);
+    add_optional(out, "settleCoin", what->settle_coin);
+    add_optional(out, "orderFilter", what->order_filter);
+    json_add_close(out, '}');
+}
+
 static void add_pair(struct text *out, const char *name, const char *value)
 {
     if (!value || !value[0])
@@ -122,6 +138,7 @@ void request_list_query(struct text *out, const struct request_list *list)
     add_pair(out, "category", category_word(list->category));
     add_pair(out, "symbol", list->symbol);
     add_pair(out, "settleCoin", list->settle_coin);
+    add_pair(out, "orderFilter", list->order_filter);
     add_pair(out, "orderId", list->order_id);
     add_pair(out, "orderLinkId", list->link);
     add_number(out, "startTime", list->start_ms);

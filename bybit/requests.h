@@ -16,11 +16,21 @@ void request_create(struct buffer *out, const struct order_request *request);
 /* Body of /v5/order/cancel: by `order_id` where known, else by link. */
 void request_cancel(struct buffer *out, const struct order_request *request, const char *order_id);
 
+/* Body of /v5/order/cancel-all; texts that are "" or NULL are left out. */
+struct request_cancel_all {
+    enum category category;
+    const char *settle_coin;
+    const char *symbol;
+    const char *order_filter; /* spot: "Order", "StopOrder", ... */
+};
+void request_cancel_all(struct buffer *out, const struct request_cancel_all *what);
+
 /* What to list. Members that are "" or 0 are left out. */
 struct request_list {
     enum category category;
     const char *settle_coin;
     const char *symbol;
+    const char *order_filter;
     const char *link;
     const char *order_id;
     int64_t start_ms;

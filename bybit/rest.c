@@ -1,8 +1,8 @@
 /* bybit/rest.c - libcurl's multi interface behind an epoll descriptor of its own.
  *
- * A call is one request from rest_submit to on_done. It waits in one of two lanes (urgent, others),
- * then runs in a slot (an easy handle with its header texts and its body buffer), then ends, or
- * goes back to its lane when it is a read that may be tried again.
+ * A call is one request from rest_submit to on_done. It waits in its lane, then runs in a slot (an
+ * easy handle with its header texts and its body buffer), then ends, or goes back to its lane when
+ * it is a read that may be tried again.
  *
  * What proves that a write was not sent: the read callback, the only source of its body, was never
  * called. It is called at most once a call to begin a body, because a second attempt of a write is
@@ -23,8 +23,6 @@
 #include "bybit/hosts.h"
 #include "bybit/rest_parts.h"
 
-#define URGENT_MAX          256
-#define OTHERS_MAX          1024
 #define CONNECTIONS_DEFAULT 16
 #define CONNECT_DEFAULT_MS  5000
 #define WINDOW_DEFAULT_MS   5000
@@ -73,10 +71,22 @@ int rest_timeout_ms(struct rest *rest)
 
 size_t rest_pending(const struct rest *rest)
 {
-    return rest->under_way + rest->urgent.count + rest->others.count;
+    size_t pending = rest->under_way;
+
+    for (int lane = 0; lane < BUDGET_LANES; lane++)
+        pending += rest->lanes[lane].count;
+    return pending;
 }
 
 /* --- requests --- */
+
+/* Of each route, so that a flood of one (cancels) keeps no place from another (the cancel-all). */
+static const size_t lane_bounds[BUDGET_LANES] = {
+    [BUDGET_CANCEL] = 256,
+    [BUDGET_CREATE] = 1024,
+    [BUDGET_READ] = 256,
+    [BUDGET_OWN] = 256,
+};
 
 /* What may stand in a request line behind '?': curl sends it as it is. */
 static bool query_is_valid(const char *query)
@@ -99,7 +109,6 @@ static int64_t clamp_deadline(int64_t deadline_ms, int64_t now_ms)
 static enum err submit(struct rest *rest, const struct rest_request *request, bool internal)
 {
     const struct bybit_route_info *info = bybit_route_info(request->route);
-    struct lane *lane = request->urgent ? &rest->urgent : &rest->others;
     bool is_post = strcmp(info->method, "POST") == 0;
     const char *content = is_post ? request->body : request->query;
     size_t bytes;
@@ -114,7 +123,7 @@ static enum err submit(struct rest *rest, const struct rest_request *request, bo
     bytes = strlen(content);
     if (is_post ? bytes == 0 || bytes > POST_MAX : !query_is_valid(content))
         return ERR_INVALID;
-    if (lane->count >= (request->urgent ? URGENT_MAX : OTHERS_MAX))
+    if (rest->lanes[request->lane].count_of[request->route] >= lane_bounds[request->lane])
         return ERR_BUSY;
     call = calloc(1, sizeof(*call) + bytes + 1);
     if (!call)
@@ -123,12 +132,16 @@ static enum err submit(struct rest *rest, const struct rest_request *request, bo
     call->request.query = NULL;
     call->request.body = NULL;
     call->request.deadline_ms = clamp_deadline(request->deadline_ms, clock_mono_ms());
+    call->claim = (struct budget_claim){ .route = request->route,
+                                         .category = request->category,
+                                         .lane = request->lane,
+                                         .units = request->units };
     call->info = info;
     call->submitted_us = clock_mono_us();
     call->internal = internal;
     call->content_bytes = bytes;
     memcpy(call->text, content, bytes + 1);
-    rest_lane_add(lane, call);
+    rest_lane_add(rest, call);
     rest->pump_due = true;
     return ERR_NONE;
 }
@@ -142,6 +155,7 @@ void rest_warm(struct rest *rest, int count)
 {
     struct rest_request request = { .route = ROUTE_TIME,
                                     .category = CATEGORY_SPOT,
+                                    .lane = BUDGET_OWN,
                                     .deadline_ms = clock_mono_ms() + TIME_CALL_MS };
 
     for (int i = 0; i < count && submit(rest, &request, true) == ERR_NONE; i++)
@@ -186,6 +200,21 @@ static void set_defaults(struct rest_config *config)
         config->connect_timeout_ms = CONNECT_DEFAULT_MS;
 }
 
+/* So that no lane keeps the others from connections: all of them are only for cancels. */
+static void share_slots(struct rest *rest)
+{
+    size_t all = rest->slots_count;
+    const size_t most[BUDGET_LANES] = {
+        [BUDGET_CANCEL] = all,
+        [BUDGET_CREATE] = all / 2,
+        [BUDGET_READ] = all - all / 4,
+        [BUDGET_OWN] = all / 4,
+    };
+
+    for (int lane = 0; lane < BUDGET_LANES; lane++)
+        rest->lanes[lane].slots_most = most[lane] > 0 ? most[lane] : 1;
+}
+
 enum err rest_create(struct rest **out, const struct rest_config *config, struct error *error)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -206,6 +235,7 @@ enum err rest_create(struct rest **out, const struct rest_config *config, struct
     rest->curl_due_us = NEVER;
     rest->wake_ms = NEVER;
     rest->slots_count = (size_t)rest->config.connections_max;
+    share_slots(rest);
     rest->slots = calloc(rest->slots_count, sizeof(*rest->slots));
     rest->url = strdup(config->url);
     rest->ca_file = config->ca_file ? strdup(config->ca_file) : NULL;
@@ -232,8 +262,6 @@ fail:
 
 static void end_all(struct rest *rest)
 {
-    struct lane *lanes[] = { &rest->urgent, &rest->others };
-
     for (size_t i = 0; i < rest->slots_count && rest->slots; i++) {
         struct slot *slot = &rest->slots[i];
         struct call *call = slot->call;
@@ -241,16 +269,18 @@ static void end_all(struct rest *rest)
         if (!call)
             continue;
         curl_multi_remove_handle(rest->multi, slot->easy);
+        if (!slot->begun)
+            budget_give_back(rest->config.budget, &call->claim);
         rest_slot_release(slot);
         rest_call_end_unsent(
             rest, call, call->info->is_write && call->body_left ? ERR_IN_DOUBT : ERR_UNAVAILABLE,
             "stopped");
     }
-    for (size_t i = 0; i < ARRAY_LEN(lanes); i++) {
-        while (lanes[i]->first) {
-            struct call *call = lanes[i]->first;
+    for (int lane = 0; lane < BUDGET_LANES; lane++) {
+        while (rest->lanes[lane].first) {
+            struct call *call = rest->lanes[lane].first;
 
-            rest_lane_take(lanes[i], NULL, call);
+            rest_lane_take(rest, NULL, call);
             rest_call_end_unsent(rest, call, ERR_UNAVAILABLE, "stopped before it was sent");
         }
     }

@@ -29,7 +29,7 @@ struct rest_config {
     struct budget *budget;
     struct clock_sync *clock;
     int recv_window_ms;  /* 5000 */
-    int connections_max; /* kept and used at once; a quarter of them only by urgent requests */
+    int connections_max; /* kept and used at once; each lane has its part of them */
     int connect_timeout_ms;
     int write_grace_ms;      /* 10000: how long after its deadline a write may still be answered */
     struct metrics *metrics; /* NULL: nothing is counted */
@@ -66,14 +66,15 @@ struct rest_request {
     const char *body;       /* raw JSON for POST, NULL means "{}"; copied */
     int64_t deadline_ms;    /* monotonic; not begun after it, and ended at deadline + 10 s at the
                              * latest for writes,    at the deadline for reads */
-    bool urgent;            /* cancels: before everything that waits */
+    enum budget_lane lane;  /* higher ones go before all that waits in those below */
+    int units;              /* of the budget; 0 means 1 */
     /* The first body byte may leave now (writes only, at most once). May be NULL. */
     void (*on_sent)(int64_t signed_ms, void *userdata);
     /* Exactly once for each accepted request, from rest_run. */
     void (*on_done)(const struct rest_answer *answer, void *userdata);
     void *userdata;
-    /* Asked right before on_sent (writes only). False: nothing is sent, REST_NOT_SENT. NULL:
-     * always. */
+    /* Asked now and then while it waits, and right before on_sent (writes only). False: nothing is
+     * sent, REST_NOT_SENT. NULL: always. */
     bool (*may_send)(void *userdata);
 };
 
@@ -82,12 +83,14 @@ MUST_CHECK enum err rest_create(struct rest **out, const struct rest_config *con
 /* Ends all transfers (their on_done is called, unanswered), then frees. NULL is fine. */
 void rest_destroy(struct rest *rest);
 
-/* ERR_BUSY: too many wait (256 urgent, 1,024 others). ERR_INVALID: the query has a byte that may
- * not stand in a request line, or is too long, or query or body do not fit the method.
+/* ERR_BUSY: too many of its route wait in its lane (256; of creates 1,024). ERR_INVALID: the query
+ * has a byte that may not stand in a request line, or is too long, or query or body do not fit the
+ * method.
  * ERR_UNAVAILABLE: a signed route without keys, or closing. On any error on_done is not called.
  * Begins nothing by itself: rest_timeout_ms is 0 then, and rest_run begins it. */
 MUST_CHECK enum err rest_submit(struct rest *rest, const struct rest_request *request);
-/* Opens up to `count` connections by ROUTE_TIME calls, which also feed clock_sync. */
+/* Opens up to `count` connections by ROUTE_TIME calls, which also feed clock_sync; at most as many
+ * as BUDGET_OWN may use. */
 void rest_warm(struct rest *rest, int count);
 
 int rest_fd(const struct rest *rest);

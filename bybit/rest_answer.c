@@ -1,6 +1,9 @@
 /* bybit/rest_answer.c - what an answer says beyond its own request (limits, the ban, the time), and
  * whether a read is tried once more. */
+#include <inttypes.h>
+
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "bybit/codes.h"
@@ -8,7 +11,9 @@
 
 #define TRIES_MAX       3
 #define RETRY_MS        100
-#define BAN_MS          600000
+#define BAN_DEFAULT_MS  600000
+#define BAN_MIN_MS      1000
+#define BAN_MAX_MS      3600000
 #define HOLD_PAD_MS     50
 #define HOLD_DEFAULT_MS 1000
 #define HOLD_MAX_MS     5000
@@ -68,15 +73,82 @@ static void take_time(struct rest *rest, const struct slot *slot, const struct r
     rest->time_answer_us = slot->first_byte_us;
 }
 
-static int64_t hold_ms(struct rest *rest, const struct slot *slot)
+/* Until the time that X-Bapi-Limit-Reset-Timestamp names; 0: it names none. */
+static int64_t until_reset_ms(const struct rest *rest, const struct slot *slot)
 {
-    int64_t hold = HOLD_DEFAULT_MS;
+    if (slot->reset_ms <= 0 || !clock_sync_ready(rest->config.clock))
+        return 0;
+    return slot->reset_ms - clock_sync_server_ms(rest->config.clock);
+}
 
-    if (slot->reset_ms > 0 && clock_sync_ready(rest->config.clock))
-        hold = slot->reset_ms - clock_sync_server_ms(rest->config.clock) + HOLD_PAD_MS;
-    if (hold < HOLD_PAD_MS)
-        hold = HOLD_PAD_MS;
+/* How long a route is held that had too many: at least `least_ms`. */
+static int64_t hold_ms(const struct rest *rest, const struct slot *slot, int64_t least_ms)
+{
+    int64_t hold = until_reset_ms(rest, slot);
+
+    if (hold == 0)
+        hold = slot->retry_after_s * 1000; /* of at most 15 digits */
+    hold = (hold ? hold : HOLD_DEFAULT_MS - HOLD_PAD_MS) + HOLD_PAD_MS;
+    if (hold < least_ms)
+        hold = least_ms;
     return hold < HOLD_MAX_MS ? hold : HOLD_MAX_MS;
+}
+
+/* The longer of the times that are stated, where they can be meant; 0: none can. */
+static int64_t ban_stated_ms(const struct rest *rest, const struct slot *slot)
+{
+    const int64_t stated[] = { until_reset_ms(rest, slot), slot->retry_after_s * 1000 };
+    int64_t ban = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(stated); i++) {
+        if (stated[i] >= BAN_MIN_MS && stated[i] <= BAN_MAX_MS && stated[i] > ban)
+            ban = stated[i];
+    }
+    return ban;
+}
+
+/* Whether the last ban was over when the request left, and that not long ago: then what it stated
+ * was not meant, and asking again and again would make the ban last. */
+static bool ban_goes_on(const struct rest *rest, const struct slot *slot)
+{
+    int64_t last_ms = budget_banned_until(rest->config.budget);
+    int64_t since_ms = slot->sent_us / 1000 - last_ms;
+
+    return last_ms != 0 && since_ms >= 0 && since_ms < BAN_DEFAULT_MS;
+}
+
+static int64_t ban_ms(const struct rest *rest, const struct slot *slot)
+{
+    int64_t ban = ban_stated_ms(rest, slot);
+
+    if (ban == 0 || (ban < BAN_DEFAULT_MS && ban_goes_on(rest, slot)))
+        return BAN_DEFAULT_MS;
+    return ban + HOLD_PAD_MS;
+}
+
+static void take_ban(struct rest *rest, const struct slot *slot, struct rest_answer *answer)
+{
+    int64_t ban = ban_ms(rest, slot);
+
+    log_error("rest: the exchange has banned this IP, all calls pause for %" PRId64 " s",
+              (ban + 999) / 1000);
+    budget_ban(rest->config.budget, answer->finished_us / 1000, ban);
+    answer->retry_after_ms = ban;
+}
+
+/* The answer ends the call's claim, and tells of limits. */
+static void take_limits(struct rest *rest, const struct slot *slot,
+                        const struct rest_answer *answer, int ret_code)
+{
+    bool fresh = answer->finished_us - slot->sent_us < LEFT_VALID_US;
+    struct budget_said said = { .limit = slot->limit, .left = fresh ? slot->left : -1 };
+
+    /* Over the limit, the hold until its reset says all. */
+    if (ret_code == RET_TOO_MANY || answer->http_status == 429) {
+        said.left = -1;
+        said.hold_ms = answer->retry_after_ms;
+    }
+    budget_answered(rest->config.budget, &slot->call->claim, &said, answer->finished_us / 1000);
 }
 
 /* What an answer says beyond its own request: limits, the ban, the time. Returns its retCode, or
@@ -84,8 +156,6 @@ static int64_t hold_ms(struct rest *rest, const struct slot *slot)
 static int learn(struct rest *rest, const struct slot *slot, struct rest_answer *answer)
 {
     const struct call *call = slot->call;
-    int64_t now_ms = answer->finished_us / 1000;
-    bool fresh = answer->finished_us - slot->sent_us < LEFT_VALID_US;
     int ret_code = 0;
 
     /* Refusals are short; a long answer is not read twice. */
@@ -93,22 +163,13 @@ static int learn(struct rest *rest, const struct slot *slot, struct rest_answer 
         ret_code = RET_NONE;
     if (call->request.route == ROUTE_TIME)
         take_time(rest, slot, answer);
-    if (answer_is_ban(answer->http_status, answer->body)) {
-        log_error("rest: the exchange has banned this IP, all calls pause for %d s", BAN_MS / 1000);
-        budget_ban(rest->config.budget, now_ms, BAN_MS);
-        answer->retry_after_ms = BAN_MS;
-    } else if (answer->http_status == 429) {
-        answer->retry_after_ms = HOLD_DEFAULT_MS;
-    } else if (ret_code == RET_TOO_MANY) {
-        answer->retry_after_ms = hold_ms(rest, slot);
-    }
-    /* Over the limit, the hold until its reset says all. */
-    if (ret_code == RET_TOO_MANY)
-        budget_correct(rest->config.budget, call->request.route, call->request.category,
-                       slot->limit, -1, answer->retry_after_ms, now_ms);
-    else if (slot->limit >= 0)
-        budget_correct(rest->config.budget, call->request.route, call->request.category,
-                       slot->limit, fresh ? slot->left : -1, 0, now_ms);
+    if (answer_is_ban(answer->http_status, answer->body))
+        take_ban(rest, slot, answer);
+    else if (answer->http_status == 429)
+        answer->retry_after_ms = hold_ms(rest, slot, HOLD_DEFAULT_MS);
+    else if (ret_code == RET_TOO_MANY)
+        answer->retry_after_ms = hold_ms(rest, slot, HOLD_PAD_MS);
+    take_limits(rest, slot, answer, ret_code);
     if (ret_code == RET_TIMESTAMP && call->info->is_signed)
         clock_resync(rest, slot->sent_us);
     return ret_code;
@@ -122,7 +183,9 @@ static bool may_retry(const struct slot *slot, struct call *call, CURLcode code,
 
     if (call->info->is_write || call->tries >= TRIES_MAX)
         return false;
-    if (!answer->answered) {
+    if (slot->no_turn) {
+        delay_ms = 0; /* the budget says when */
+    } else if (!answer->answered) {
         /* Not reached at all. A certificate does not get better. */
         if (slot->begun || slot->stopped || code == CURLE_PEER_FAILED_VERIFICATION ||
             code == CURLE_SSL_CACERT_BADFILE)
@@ -150,6 +213,11 @@ static void describe_failure(const struct slot *slot, CURLcode code, struct rest
         why = slot->errors[0] ? slot->errors : curl_easy_strerror(code);
     error_set(&answer->error, in_doubt ? ERR_IN_DOUBT : ERR_UNAVAILABLE, "%s: %s", call->info->path,
               why);
+    if (!slot->no_turn)
+        return;
+    answer->error.code = ERR_BUSY;
+    answer->throttled = true;
+    answer->retry_after_ms = call->retry_after_ms;
 }
 
 void rest_count_throttled(struct rest *rest, const struct call *call)
@@ -158,6 +226,7 @@ void rest_count_throttled(struct rest *rest, const struct call *call)
 
     if (metrics)
         metrics_count(&metrics->upstream.throttled[call->request.route]);
+    budget_count_throttled(rest->config.budget, call->request.lane);
 }
 
 static enum metrics_outcome outcome_of(const struct slot *slot, const struct rest_answer *answer,
@@ -220,14 +289,18 @@ static void slot_finish(struct rest *rest, struct slot *slot, CURLcode code)
         ret_code = learn(rest, slot, &answer);
     } else {
         answer.http_status = 0;
+        if (!slot->begun)
+            budget_give_back(rest->config.budget, &call->claim);
         describe_failure(slot, code, &answer);
     }
     again = may_retry(slot, call, code, &answer, ret_code);
     count_try(rest, slot, &answer, ret_code, again);
     if (again) {
         call->wait = WAIT_RETRY;
-        rest_lane_add(rest_lane_of(rest, call), call);
+        rest_lane_add(rest, call);
     } else {
+        if (answer.throttled)
+            rest_count_throttled(rest, call);
         rest->distrusted = false;
         rest_call_end(rest, call, &answer);
         if (rest->distrusted && fd != CURL_SOCKET_BAD && rest_peer_find(rest, fd))

@@ -1,7 +1,7 @@
 /* bybit/rest_parts.h - what the files of bybit/rest share. Nothing outside of them includes it.
  *
  *   rest.c           requests in, the loop's side, birth and death
- *   rest_queue.c     the two lanes: who waits for what, who may start, who has no hope left
+ *   rest_queue.c     the lanes: who waits for what, who may start, who has no hope left
  *   rest_transfer.c  a call in a slot: curl's options and callbacks, time stamp and signature
  *   rest_sockets.c   curl's sockets and timer on the epoll descriptor, connections that are spoilt
  *   rest_answer.c    what an answer teaches, whether a read is tried again
@@ -45,9 +45,10 @@ struct call {
     struct call *next;
     struct rest_request request; /* query and body point to text */
     const struct bybit_route_info *info;
-    size_t content_bytes; /* of text: the query or the body */
-    bool internal;        /* a ROUTE_TIME call of this module */
-    bool wants_clock;     /* goes on once the clock is in step again */
+    size_t content_bytes;      /* of text: the query or the body */
+    bool internal;             /* a ROUTE_TIME call of this module */
+    struct budget_claim claim; /* of this try */
+    bool wants_clock;          /* goes on once the clock is in step again */
     bool clock_tried;
     int tries;
     enum wait wait;
@@ -68,11 +69,15 @@ struct lane {
     struct call *first;
     struct call *last;
     size_t count;
+    size_t count_of[ROUTE_COUNT];
+    size_t under_way;  /* calls of it in slots */
+    size_t slots_most; /* how many may be */
 };
 
 struct slot {
     struct rest *rest;
     struct call *call; /* NULL: free */
+    struct lane *lane; /* the call's: it may be gone when the slot is released */
     CURL *easy;
     struct curl_slist headers[HEADER_COUNT];
     char timestamp[sizeof("X-BAPI-TIMESTAMP: ") + TIMESTAMP_DIGITS];
@@ -82,6 +87,7 @@ struct slot {
     struct buffer body;
     int attempts; /* curl's, of this try */
     bool begun;   /* PREREQ let this try go */
+    bool no_turn; /* PREREQ did not: the budget has none for it any more */
     size_t content_at;
     int64_t started_us; /* of this try */
     int64_t sent_us;
@@ -89,6 +95,7 @@ struct slot {
     int limit; /* X-Bapi-*; -1: absent */
     int left;
     int64_t reset_ms;
+    int64_t retry_after_s; /* 0: absent */
 };
 
 /* One of curl's sockets. */
@@ -112,8 +119,7 @@ struct rest {
     int64_t curl_due_us; /* NEVER: no timer */
     int64_t wake_ms;     /* when a waiting call can be looked at again */
     bool pump_due;
-    struct lane urgent;
-    struct lane others;
+    struct lane lanes[BUDGET_LANES];
     struct slot *slots;
     size_t slots_count;
     size_t under_way;
@@ -126,10 +132,10 @@ struct rest {
 
 /* --- rest_queue.c --- */
 
-void rest_lane_add(struct lane *lane, struct call *call);
-/* Takes `call` out, which follows `before` (NULL: it is the first). */
-void rest_lane_take(struct lane *lane, struct call *before, struct call *call);
 struct lane *rest_lane_of(struct rest *rest, const struct call *call);
+void rest_lane_add(struct rest *rest, struct call *call);
+/* Takes `call` out of its lane, where it follows `before` (NULL: it is the first). */
+void rest_lane_take(struct rest *rest, struct call *before, struct call *call);
 /* Tells the owner and frees the call. */
 void rest_call_end(struct rest *rest, struct call *call, struct rest_answer *answer);
 void rest_call_end_unsent(struct rest *rest, struct call *call, enum err err, const char *why);

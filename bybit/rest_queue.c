@@ -1,5 +1,5 @@
-/* bybit/rest_queue.c - calls that wait: two lanes, urgent ones first. Why one waits (its turn, the
- * budget, a connection, a second try) decides what it is told when its deadline passes. */
+/* bybit/rest_queue.c - calls that wait in their lanes, higher ones first. Why one waits (its turn,
+ * the budget, a connection, a second try) decides what it is told when its deadline passes. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,8 +8,15 @@
 
 /* --- lanes --- */
 
-void rest_lane_add(struct lane *lane, struct call *call)
+struct lane *rest_lane_of(struct rest *rest, const struct call *call)
 {
+    return &rest->lanes[call->request.lane];
+}
+
+void rest_lane_add(struct rest *rest, struct call *call)
+{
+    struct lane *lane = rest_lane_of(rest, call);
+
     call->next = NULL;
     if (lane->last)
         lane->last->next = call;
@@ -17,11 +24,14 @@ void rest_lane_add(struct lane *lane, struct call *call)
         lane->first = call;
     lane->last = call;
     lane->count++;
+    lane->count_of[call->request.route]++;
+    budget_waits(rest->config.budget, &call->claim, 1);
 }
 
-/* Takes `call` out, which follows `before` (NULL: it is the first). */
-void rest_lane_take(struct lane *lane, struct call *before, struct call *call)
+void rest_lane_take(struct rest *rest, struct call *before, struct call *call)
 {
+    struct lane *lane = rest_lane_of(rest, call);
+
     if (before)
         before->next = call->next;
     else
@@ -29,12 +39,9 @@ void rest_lane_take(struct lane *lane, struct call *before, struct call *call)
     if (lane->last == call)
         lane->last = before;
     lane->count--;
+    lane->count_of[call->request.route]--;
     call->next = NULL;
-}
-
-struct lane *rest_lane_of(struct rest *rest, const struct call *call)
-{
-    return call->request.urgent ? &rest->urgent : &rest->others;
+    budget_waits(rest->config.budget, &call->claim, -1);
 }
 
 /* --- ends --- */
@@ -109,17 +116,19 @@ static void call_end_late(struct rest *rest, struct call *call)
 
 /* --- waiting --- */
 
-/* How long each route and category has to wait, as far as it was asked in this pass. */
+/* How long each route and category has to wait, as far as it was asked for in this pass of a lane:
+ * what follows one that has no turn has none either, and is not asked for. */
 struct waits {
     int64_t ms[ROUTE_COUNT][CATEGORY_COUNT];
 };
 
 /* 0: the call may start now (and its share of the budget is taken). Else ms until it can be asked
  * again. */
-static int64_t call_wait(struct rest *rest, struct call *call, struct waits *waits, size_t slots,
-                         int64_t now_ms)
+static int64_t call_wait(struct rest *rest, struct call *call, struct waits *waits, int64_t now_ms)
 {
+    const struct lane *lane = rest_lane_of(rest, call);
     int64_t *known = &waits->ms[call->request.route][call->request.category];
+    int64_t wait_ms;
 
     if (call->wants_clock && clock_sync_ready(rest->config.clock))
         call->wants_clock = false;
@@ -127,68 +136,87 @@ static int64_t call_wait(struct rest *rest, struct call *call, struct waits *wai
         call->wait = WAIT_RETRY;
         return call->wants_clock ? NEVER : call->not_before_ms - now_ms;
     }
-    if (rest->under_way >= slots) {
+    if (rest->under_way >= rest->slots_count || lane->under_way >= lane->slots_most) {
         call->wait = WAIT_CONNECTION;
         return NEVER;
     }
-    if (*known == 0)
-        *known =
-            budget_take(rest->config.budget, call->request.route, call->request.category, now_ms);
-    if (*known == 0)
+    wait_ms = *known ? *known : budget_take(rest->config.budget, &call->claim, now_ms);
+    if (wait_ms == 0)
         return 0;
+    if (wait_ms != BUDGET_NEVER_MS) /* too many units are its own affair */
+        *known = wait_ms;
     call->wait = WAIT_BUDGET;
-    call->retry_after_ms = *known;
-    return *known;
+    call->retry_after_ms = wait_ms;
+    return wait_ms;
 }
 
-/* Starts what may start; ends what has no hope left. `slots`: how many of all may be in use. */
-static void lane_pump(struct rest *rest, struct lane *lane, struct waits *waits, size_t slots)
+/* Asked of those that have waited. */
+static bool is_taken_back(const struct call *call)
 {
-    int64_t now_ms = clock_mono_ms();
-    struct call *before = NULL;
-    struct call *next;
+    const struct rest_request *request = &call->request;
 
-    for (struct call *call = lane->first; call; call = next) {
-        int64_t left_ms = call->request.deadline_ms - now_ms;
-        int64_t wait_ms;
+    return call->wait != WAIT_TURN && request->may_send && !request->may_send(request->userdata);
+}
 
-        if (left_ms < 0) {
-            rest_lane_take(lane, before, call);
-            call_end_late(rest, call);
-            /* The callback may have appended. */
-            next = before ? before->next : lane->first;
-            continue;
-        }
-        wait_ms = call_wait(rest, call, waits, slots, now_ms);
-        if (wait_ms == 0 || (call->wait == WAIT_BUDGET && wait_ms > left_ms) ||
-            (call->wants_clock && rest->time_calls == 0)) {
-            rest_lane_take(lane, before, call);
-            if (wait_ms == 0)
-                rest_call_start(rest, call, now_ms);
-            else if (call->wants_clock)
-                rest_call_end_unsent(rest, call, ERR_UNAVAILABLE,
-                                     "the exchange's time is not known");
-            else
-                call_end_late(rest, call);
-            next = before ? before->next : lane->first;
-            continue;
-        }
+/* Why it has no hope left, where that is not its deadline. */
+static const char *hopeless(const struct rest *rest, const struct call *call)
+{
+    if (is_taken_back(call))
+        return "it was taken back before it was sent";
+    if (call->wants_clock && rest->time_calls == 0 && !clock_sync_ready(rest->config.clock))
+        return "the exchange's time is not known";
+    return NULL;
+}
+
+/* Starts the call, which follows `before`, or ends it where it has no hope left. False: it waits
+ * on. */
+static bool call_pump(struct rest *rest, struct call *before, struct call *call,
+                      struct waits *waits, int64_t now_ms)
+{
+    int64_t left_ms = call->request.deadline_ms - now_ms;
+    const char *why = left_ms < 0 ? NULL : hopeless(rest, call);
+    int64_t wait_ms = left_ms < 0 || why ? NEVER : call_wait(rest, call, waits, now_ms);
+
+    if (wait_ms == 0) {
+        rest_lane_take(rest, before, call);
+        rest_call_start(rest, call, now_ms);
+    } else if (why) {
+        rest_lane_take(rest, before, call);
+        rest_call_end_unsent(rest, call, ERR_UNAVAILABLE, why);
+    } else if (left_ms < 0 || (call->wait == WAIT_BUDGET && wait_ms > left_ms)) {
+        rest_lane_take(rest, before, call);
+        call_end_late(rest, call);
+    } else {
         if (wait_ms > left_ms)
             wait_ms = left_ms + 1;
         if (now_ms + wait_ms < rest->wake_ms)
             rest->wake_ms = now_ms + wait_ms;
-        before = call;
-        next = call->next;
+        return false;
+    }
+    return true;
+}
+
+/* What a callback asks for meanwhile comes in the next pass: else one that asks again whenever it
+ * is refused would hold up all the rest. */
+static void lane_pump(struct rest *rest, struct lane *lane)
+{
+    struct waits waits = { 0 };
+    int64_t now_ms = clock_mono_ms();
+    struct call *before = NULL;
+    struct call *call = lane->first;
+
+    for (size_t left = lane->count; left > 0; left--) {
+        if (!call_pump(rest, before, call, &waits, now_ms))
+            before = call;
+        call = before ? before->next : lane->first;
     }
 }
 
 void rest_pump(struct rest *rest)
 {
-    struct waits waits = { 0 };
-
     rest->pump_due = false;
     rest->wake_ms = NEVER;
     rest_spoil_talkers(rest);
-    lane_pump(rest, &rest->urgent, &waits, rest->slots_count);
-    lane_pump(rest, &rest->others, &waits, rest->slots_count - rest->slots_count / 4);
+    for (int lane = 0; lane < BUDGET_LANES; lane++)
+        lane_pump(rest, &rest->lanes[lane]);
 }

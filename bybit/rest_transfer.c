@@ -40,6 +40,25 @@ static bool slot_sign(struct slot *slot)
     return true;
 }
 
+/* It leaves only now: a connection had to be opened, or curl's first attempt met a dead one and may
+ * have been counted. False: the budget has no place for it any more. */
+static bool slot_turn(struct slot *slot)
+{
+    struct budget *budget = slot->rest->config.budget;
+    struct call *call = slot->call;
+    int64_t wait_ms;
+
+    if (slot->attempts > 1)
+        call->claim.held = false; /* the first one's entry ages out */
+    wait_ms = budget_leave(budget, &call->claim, clock_mono_ms());
+    if (wait_ms == 0)
+        return true;
+    slot->no_turn = true;
+    slot->stopped = "the rate limit has no turn for it any more";
+    call->retry_after_ms = wait_ms;
+    return false;
+}
+
 /* Runs on each attempt, after connect and before the head is built. */
 static int on_prereq(void *userdata, char *remote_ip, char *local_ip, int remote_port,
                      int local_port)
@@ -60,6 +79,8 @@ static int on_prereq(void *userdata, char *remote_ip, char *local_ip, int remote
         slot->stopped = "the deadline passed before it was sent";
         return CURL_PREREQFUNC_ABORT;
     }
+    if (!slot_turn(slot))
+        return CURL_PREREQFUNC_ABORT;
     if (call->info->is_signed) {
         int64_t began_us = clock_mono_us();
 
@@ -159,6 +180,7 @@ static void headers_forget(struct slot *slot)
     slot->limit = -1;
     slot->left = -1;
     slot->reset_ms = 0;
+    slot->retry_after_s = 0;
 }
 
 static size_t on_header(char *line, size_t size, size_t count, void *userdata)
@@ -177,6 +199,8 @@ static size_t on_header(char *line, size_t size, size_t count, void *userdata)
         slot->left = value < INT32_MAX ? (int)value : -1;
     else if (header_number(line, bytes, "X-Bapi-Limit-Reset-Timestamp", &value))
         slot->reset_ms = value;
+    else if (header_number(line, bytes, "Retry-After", &value))
+        slot->retry_after_s = value;
     return bytes;
 }
 
@@ -336,6 +360,7 @@ static CURLcode slot_options_call(struct slot *slot, int64_t now_ms)
 
 void rest_slot_release(struct slot *slot)
 {
+    slot->lane->under_way--;
     slot->call = NULL;
     slot->rest->under_way--;
     if (slot->body.capacity > KEPT_BUFFER_MAX)
@@ -352,12 +377,15 @@ void rest_call_start(struct rest *rest, struct call *call, int64_t now_ms)
         slot++;
     assert(slot < rest->slots + rest->slots_count);
     if (!slot_open(slot)) {
+        budget_give_back(rest->config.budget, &call->claim);
         rest_call_end_unsent(rest, call, ERR_NO_MEMORY, "no handle for the transfer");
         return;
     }
     slot->call = call;
+    slot->lane = rest_lane_of(rest, call);
     slot->attempts = 0;
     slot->begun = false;
+    slot->no_turn = false;
     slot->stopped = NULL;
     slot->errors[0] = '\0';
     slot->content_at = 0;
@@ -367,6 +395,7 @@ void rest_call_start(struct rest *rest, struct call *call, int64_t now_ms)
     slot->body.max = call->info->is_write ? WRITE_ANSWER_MAX : READ_ANSWER_MAX;
     headers_forget(slot);
     rest->under_way++;
+    slot->lane->under_way++;
     call->tries++;
     call->left_us = 0;
     call->sign_us = 0;
@@ -374,6 +403,7 @@ void rest_call_start(struct rest *rest, struct call *call, int64_t now_ms)
         call->started_us = slot->started_us;
     if (slot_options_call(slot, now_ms) ||
         curl_multi_add_handle(rest->multi, slot->easy) != CURLM_OK) {
+        budget_give_back(rest->config.budget, &call->claim);
         rest_slot_release(slot);
         rest_call_end_unsent(rest, call, ERR_INTERNAL, "the transfer could not be set up");
     }

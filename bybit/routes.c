@@ -54,6 +54,13 @@ static const struct bybit_route_info routes[ROUTE_COUNT] = {
                              false,
                              { 5, 5, 5, 5 },
                              false },
+    [ROUTE_CANCEL_ALL] = { "POST", "/v5/order/cancel-all", true, true, { 20, 10, 10, 1 }, true },
+    [ROUTE_SET_LEVERAGE] = { "POST",
+                             "/v5/position/set-leverage",
+                             true,
+                             true,
+                             { 0, 10, 10, 0 },
+                             true },
 };
 
 const struct bybit_route_info *bybit_route_info(enum bybit_route route)

@@ -26,6 +26,8 @@ enum bybit_route {
     ROUTE_ACCOUNT_INFO,
     ROUTE_FEE_RATE,
     ROUTE_FUND_BALANCE,
+    ROUTE_CANCEL_ALL,
+    ROUTE_SET_LEVERAGE,
     ROUTE_COUNT,
 };
 

@@ -139,6 +139,25 @@ void file_note_run(int lock, int64_t run)
         log_warn("journal: the lock file cannot be written: %s", strerrordesc_np(errno));
 }
 
+long file_holder(const char *path)
+{
+    struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+    char name[PATH_MAX];
+    int64_t run;
+    long pid = 0;
+    int fd;
+
+    if ((size_t)snprintf(name, sizeof(name), "%s.lock", path) >= sizeof(name))
+        return 0;
+    fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return 0;
+    if (fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK)
+        read_note(fd, &pid, &run);
+    close(fd);
+    return pid > 1 ? pid : 0;
+}
+
 /* A new name is durable only when its folder is synced. */
 static enum err sync_folder(const char *path, struct error *error)
 {

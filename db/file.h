@@ -23,6 +23,9 @@ MUST_CHECK enum err file_lock(int *lock, const char *path, int64_t *last_run, st
  */
 void file_note_run(int lock, int64_t run);
 
+/* The pid of the process that holds that lock; 0: nobody does, or it can't be told. */
+long file_holder(const char *path);
+
 /* Makes the file (0600) where it is missing, else checks that it is a regular file, ours, and
  * closed to others. ERR_IO, ERR_INVALID. */
 MUST_CHECK enum err file_create(const char *path, struct error *error);

@@ -11,6 +11,8 @@
 #include "db/reader.h"
 
 #define JOBS_MAX      1024
+#define FIRST_MAX     64
+#define RING_MAX      (JOBS_MAX + FIRST_MAX)
 #define WORKERS_MAX   16
 #define WAIT_MS       2000
 #define WAIT_SLICE_MS 50 /* how soon a stop is noticed */
@@ -29,7 +31,7 @@ struct history {
 
     pthread_mutex_t lock;
     pthread_cond_t work;
-    struct job ring[JOBS_MAX];
+    struct job ring[RING_MAX];
     size_t first;
     size_t count;
     bool stopping;
@@ -46,7 +48,7 @@ static bool take(struct history *history, struct job *job)
     there = history->count > 0;
     if (there) {
         *job = history->ring[history->first];
-        history->first = (history->first + 1) % JOBS_MAX;
+        history->first = (history->first + 1) % RING_MAX;
         history->count--;
     }
     pthread_mutex_unlock(&history->lock);
@@ -134,23 +136,38 @@ void history_stop(struct history *history)
     free(history);
 }
 
-enum err history_submit(struct history *history, uint64_t position,
-                        void (*run)(struct history_reader *reader, enum err err, void *userdata),
-                        void *userdata)
+static enum err submit(struct history *history, const struct job *job, bool first)
 {
-    struct job job = { .position = position,
-                       .until_ms = clock_mono_ms() + WAIT_MS,
-                       .run = run,
-                       .userdata = userdata };
     bool fits;
 
     pthread_mutex_lock(&history->lock);
-    fits = history->count < JOBS_MAX && !history->stopping;
+    fits = history->count < (first ? RING_MAX : JOBS_MAX) && !history->stopping;
     if (fits) {
-        history->ring[(history->first + history->count) % JOBS_MAX] = job;
+        if (first)
+            history->first = (history->first + RING_MAX - 1) % RING_MAX;
+        history->ring[(history->first + (first ? 0 : history->count)) % RING_MAX] = *job;
         history->count++;
         pthread_cond_signal(&history->work);
     }
     pthread_mutex_unlock(&history->lock);
     return fits ? ERR_NONE : ERR_BUSY;
+}
+
+enum err history_submit(struct history *history, uint64_t position,
+                        void (*run)(struct history_reader *reader, enum err err, void *userdata),
+                        void *userdata)
+{
+    const struct job job = { position, clock_mono_ms() + WAIT_MS, run, userdata };
+
+    return submit(history, &job, false);
+}
+
+enum err history_submit_first(struct history *history, uint64_t position,
+                              void (*run)(struct history_reader *reader, enum err err,
+                                          void *userdata),
+                              void *userdata)
+{
+    const struct job job = { position, clock_mono_ms() + WAIT_MS, run, userdata };
+
+    return submit(history, &job, true);
 }

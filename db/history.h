@@ -32,6 +32,11 @@ MUST_CHECK enum err history_submit(struct history *history, uint64_t position,
                                    void (*run)(struct history_reader *reader, enum err err,
                                                void *userdata),
                                    void *userdata);
+/* The same before all that waits, with 64 places more: for cancels. */
+MUST_CHECK enum err history_submit_first(struct history *history, uint64_t position,
+                                         void (*run)(struct history_reader *reader, enum err err,
+                                                     void *userdata),
+                                         void *userdata);
 
 /* --- on a worker --- */
 

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "db/file.h"
+#include "db/guard_rows.h"
 #include "db/rowlist.h"
 #include "db/rows.h"
 #include "db/statement.h"
@@ -76,26 +77,32 @@ static enum err init_locks(struct journal *journal)
     return ERR_NONE;
 }
 
-/* What the file held is for an exchange that is gone. Its identity has been checked by the first
- * opening. */
+/* What the file held is for an exchange that is gone; what the guard was told was not told to the
+ * exchange, and stays. The file's identity has been checked by the first opening. */
 static enum err open_again_empty(struct journal *journal, const struct journal_identity *identity,
                                  int64_t last_run, struct error *error)
 {
     char *path;
+    char *guard = NULL;
     enum err err;
 
     assert(strcmp(identity->env, "sim") ==
            0); /* anywhere else it would forget links of real orders */
-    path = strdup(journal->store.path);
-    if (!path)
-        return error_set(error, ERR_NO_MEMORY, "journal: out of memory");
-    store_close(&journal->store);
-    err = file_empty(path, error);
-    if (err) {
-        free(path);
+    err = guard_rows_read(journal->store.writer.db, &guard, error);
+    if (err)
         return err;
-    }
-    return store_open(&journal->store, path, identity, last_run, error);
+    path = strdup(journal->store.path);
+    store_close(&journal->store);
+    err =
+        path ? file_empty(path, error) : error_set(error, ERR_NO_MEMORY, "journal: out of memory");
+    if (err)
+        free(path);
+    else
+        err = store_open(&journal->store, path, identity, last_run, error);
+    if (!err && guard)
+        err = guard_rows_write(journal->store.writer.db, guard, error);
+    free(guard);
+    return err;
 }
 
 static enum err open_file(struct journal *journal, const char *path,
@@ -207,6 +214,19 @@ enum err journal_restore(struct journal *journal,
     }
     sqlite3_finalize(orders);
     return err;
+}
+
+enum err journal_guard(struct journal *journal, char **text, struct error *error)
+{
+    return guard_rows_read(journal->store.writer.db, text, error);
+}
+
+enum err journal_recent_creates(struct journal *journal, int64_t since_ms,
+                                void (*on_create)(int64_t at_ms, const char *client,
+                                                  void *userdata),
+                                void *userdata, struct error *error)
+{
+    return guard_rows_creates(journal->store.writer.db, since_ms, on_create, userdata, error);
 }
 
 /* --- the journal's thread: one commit --- */

@@ -20,8 +20,8 @@ struct journal;
 struct journal_identity {
     const char *env; /* "sim", "mainnet", ... : a journal belongs to one environment and account */
     const char *account; /* user id or a hash of the key; "" : not known (no keys) */
-    bool start_fresh; /* a file of this identity is emptied: an embedded exchange forgets at a stop
-                       */
+    bool start_fresh; /* a file of this identity is emptied but for the guard's state: an embedded
+                         exchange forgets at a stop */
 };
 
 /* What the file knew when it was opened. */
@@ -51,12 +51,23 @@ MUST_CHECK enum err journal_restore(struct journal *journal,
                                                      size_t fills_count, void *userdata),
                                     void *userdata, struct error *error);
 
+/* The guard's state as last stored: malloc'ed text, the caller frees; NULL: none. Before the thread
+ * starts. */
+MUST_CHECK enum err journal_guard(struct journal *journal, char **text, struct error *error);
+/* Calls back for each create (each attempt) made here since `since_ms` (wall clock), oldest first.
+ * Before the thread starts. */
+MUST_CHECK enum err journal_recent_creates(struct journal *journal, int64_t since_ms,
+                                           void (*on_create)(int64_t at_ms, const char *client,
+                                                             void *userdata),
+                                           void *userdata, struct error *error);
+
 enum journal_row_kind {
     JOURNAL_INTENT,
     JOURNAL_RETRY,
     JOURNAL_ORDER,
     JOURNAL_FILL,
-    JOURNAL_WATERMARK
+    JOURNAL_WATERMARK,
+    JOURNAL_GUARD /* synced */
 };
 
 /* One row, made by journal_row_create, owned by the journal after a successful submit. */
@@ -73,6 +84,10 @@ struct journal_row {
         struct order order; /* INTENT, RETRY, ORDER */
         struct fill fill;
         int64_t watermark_ms;
+        struct {
+            char *text; /* malloc'ed JSON of the guard's state; owned */
+            size_t bytes;
+        } guard;
     } u;
 };
 /* Zeroed; NULL: out of memory. */

@@ -128,8 +128,28 @@ static const char schema_1[] =
     "  iif(maker, 'maker', 'taker') AS role, kind, tag, seq"
     "  FROM fills;";
 
+/* What the guard must know after a restart. Creates of the last minute are counted from the orders,
+ * by the index on created_ms; what an order's row does not tell is when it was tried again: a row a
+ * retry, kept for some minutes. */
+static const char schema_2[] = "ALTER TABLE orders ADD COLUMN value_price TEXT;"
+
+                               "CREATE TABLE guard ("
+                               "  id INTEGER PRIMARY KEY CHECK (id = 1),"
+                               "  at_ms INTEGER NOT NULL,"
+                               "  state TEXT NOT NULL"
+                               ") STRICT;"
+
+                               "CREATE TABLE retries ("
+                               "  at_ms INTEGER NOT NULL,"
+                               "  link TEXT NOT NULL,"
+                               "  attempt INTEGER NOT NULL,"
+                               "  client TEXT NOT NULL,"
+                               "  PRIMARY KEY (at_ms, link, attempt)"
+                               ") STRICT, WITHOUT ROWID;";
+
 static const struct migration migrations[] = {
     { "orders, fills, events", schema_1 },
+    { "the guard", schema_2 },
 };
 
 static enum err step(sqlite3 *db, const struct migration *migration, size_t version,
@@ -186,7 +206,7 @@ enum err migrations_apply(sqlite3 *db, const struct migration *steps, size_t cou
         err = check_owner(db, version, (int64_t)count, error);
     for (size_t i = (size_t)version; !err && i < count; i++) {
         err = step(db, &steps[i], i + 1, error);
-        if (!err && i > 0)
+        if (!err && version > 0)
             log_info("journal: migrated to format %zu (%s)", i + 1, steps[i].name);
     }
     return err;

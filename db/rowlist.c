@@ -12,6 +12,8 @@ void journal_row_destroy(struct journal_row *row)
     if (!row)
         return;
     free(row->json);
+    if (row->kind == JOURNAL_GUARD)
+        free(row->u.guard.text);
     free(row);
 }
 
@@ -23,6 +25,8 @@ struct rowlist rowlist_of(struct journal_row *rows)
         list.tail = row;
         list.count++;
         list.bytes += sizeof(*row) + row->json_bytes;
+        if (row->kind == JOURNAL_GUARD)
+            list.bytes += row->u.guard.bytes;
     }
     return list;
 }

@@ -54,6 +54,7 @@ enum order_column {
     O_EXCHANGE_MS,
     O_DEADLINE_MS,
     O_SIGNED_MS,
+    O_VALUE_PRICE,
     O_SEQ,
     O_COUNT
 };
@@ -104,6 +105,7 @@ static const struct {
     [O_EXCHANGE_MS] = { "exchange_ms", false },
     [O_DEADLINE_MS] = { "deadline_ms", false },
     [O_SIGNED_MS] = { "signed_ms", false },
+    [O_VALUE_PRICE] = { "value_price", false },
     [O_SEQ] = { "seq", false },
 };
 
@@ -333,6 +335,7 @@ static void bind_request(sqlite3_stmt *statement, const struct order_request *re
     bind_text(statement, O_TAG + 1, request->tag);
     bind_text(statement, O_CLIENT + 1, request->client);
     bind_blob(statement, O_BODY_HASH + 1, request->body_hash, sizeof(request->body_hash));
+    bind_decimal(statement, O_VALUE_PRICE + 1, &request->value_price);
 }
 
 void rows_bind_order(sqlite3_stmt *statement, const struct order *order, char fees[ROWS_FEES_MAX])
@@ -420,6 +423,7 @@ static bool read_request(sqlite3_stmt *statement, struct order_request *request)
            column_decimal(statement, O_TRIGGER_PRICE + 1, &request->trigger_price) &&
            column_decimal(statement, O_TAKE_PROFIT + 1, &request->take_profit) &&
            column_decimal(statement, O_STOP_LOSS + 1, &request->stop_loss) &&
+           column_decimal(statement, O_VALUE_PRICE + 1, &request->value_price) &&
            column_blob(statement, O_BODY_HASH + 1, request->body_hash, sizeof(request->body_hash));
 }
 

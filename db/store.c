@@ -56,10 +56,11 @@ void store_close(struct store *store)
 
 /* --- commit --- */
 
-static bool batch_has_intent(const struct rowlist *batch)
+/* What must be on the disk before it is acted upon. */
+static bool batch_is_urgent(const struct rowlist *batch)
 {
     for (const struct journal_row *row = batch->head; row; row = row->next) {
-        if (row->kind == JOURNAL_INTENT || row->kind == JOURNAL_RETRY)
+        if (row->kind == JOURNAL_INTENT || row->kind == JOURNAL_RETRY || row->kind == JOURNAL_GUARD)
             return true;
     }
     return false;
@@ -70,7 +71,7 @@ static bool needs_sync(const struct store *store)
     const struct rowlist *batch = &store->batch;
     const struct rowlist *unsynced = &store->unsynced;
 
-    return store->recovering || !batch->head || batch_has_intent(batch) ||
+    return store->recovering || !batch->head || batch_is_urgent(batch) ||
            unsynced->count + batch->count > UNSYNCED_ROWS_MAX ||
            unsynced->bytes + batch->bytes > UNSYNCED_BYTES_MAX ||
            (unsynced->head && clock_mono_ms() - store->unsynced_since_ms >= SYNC_WITHIN_MS);

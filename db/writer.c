@@ -10,6 +10,8 @@
 #include "db/rows.h"
 #include "db/statement.h"
 
+#define RETRIES_KEPT_MS 600000
+
 static const char *select_by_link(char out[ROWS_SQL_MAX])
 {
     return rows_select_orders(out, "WHERE link=?1 AND link<>''");
@@ -39,6 +41,11 @@ static const struct {
     [W_INSERT_EVENT] = { "INSERT INTO events (seq, at_ms, event, json, hash) VALUES "
                          "(?1,?2,?3,?4,?5)",
                          NULL },
+    [W_SET_GUARD] = { "INSERT INTO guard VALUES (1,?1,?2) ON CONFLICT DO UPDATE SET at_ms=?1, "
+                      "state=?2",
+                      NULL },
+    [W_INSERT_RETRY] = { "INSERT INTO retries VALUES (?1,?2,?3,?4) ON CONFLICT DO NOTHING", NULL },
+    [W_DELETE_RETRIES] = { "DELETE FROM retries WHERE at_ms<?1", NULL },
 };
 
 void writer_known_clear(struct writer_known *known)
@@ -384,7 +391,35 @@ static enum err add_order(struct writer *writer, const struct journal_row *row, 
     return err || done ? err : place_order(writer, order, error);
 }
 
+/* When it was tried again. Only the last minutes are ever asked for. */
+static enum err add_retry(struct writer *writer, const struct journal_row *row, struct error *error)
+{
+    sqlite3_stmt *insert = writer->statements[W_INSERT_RETRY];
+    enum err err = add_order(writer, row, error);
+
+    if (err)
+        return err;
+    bind_integer(writer->statements[W_DELETE_RETRIES], 1, row->at_ms - RETRIES_KEPT_MS);
+    err = db_run(writer->statements[W_DELETE_RETRIES], "retries", error);
+    if (err)
+        return err;
+    bind_integer(insert, 1, row->at_ms);
+    bind_text(insert, 2, row->u.order.request.link);
+    bind_integer(insert, 3, row->u.order.attempt);
+    bind_text(insert, 4, row->u.order.request.client);
+    return db_run(insert, "retry", error);
+}
+
 /* --- the rest --- */
+
+static enum err set_guard(struct writer *writer, const struct journal_row *row, struct error *error)
+{
+    sqlite3_stmt *set = writer->statements[W_SET_GUARD];
+
+    bind_integer(set, 1, row->at_ms);
+    sqlite3_bind_text64(set, 2, row->u.guard.text, row->u.guard.bytes, SQLITE_STATIC, SQLITE_UTF8);
+    return db_run(set, "guard", error);
+}
 
 static enum err add_fill(struct writer *writer, const struct fill *fill, struct error *error)
 {
@@ -425,10 +460,13 @@ static enum err add_content(struct writer *writer, const struct journal_row *row
     case JOURNAL_INTENT:
         return add_intent(writer, row, known, error);
     case JOURNAL_RETRY:
+        return add_retry(writer, row, error);
     case JOURNAL_ORDER:
         return add_order(writer, row, error);
     case JOURNAL_FILL:
         return add_fill(writer, &row->u.fill, error);
+    case JOURNAL_GUARD:
+        return set_guard(writer, row, error);
     case JOURNAL_WATERMARK:
         return meta_set_integer(writer->db, "watermark", row->u.watermark_ms, error);
     }

@@ -32,6 +32,9 @@ enum writer_statement {
     W_FILL_KEYS,
     W_INSERT_FILL,
     W_INSERT_EVENT,
+    W_SET_GUARD,
+    W_INSERT_RETRY,
+    W_DELETE_RETRIES,
     W_COUNT
 };
 

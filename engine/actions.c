@@ -82,12 +82,22 @@ void row_watermark(struct engine *engine, int64_t watermark_ms)
     action->u.row.watermark_ms = watermark_ms;
 }
 
+/* In one step the state is one and the same, whatever has changed of it. */
+void row_guard(struct engine *engine, const char *change)
+{
+    struct engine_action *action = row_add(engine, ROW_GUARD, true);
+
+    action->u.row.guard = &engine->guard.state;
+    action->u.row.guard_change = change;
+}
+
 static enum err outcome_error(enum outcome outcome)
 {
     switch (outcome) {
     case OUTCOME_ACCEPTED:
     case OUTCOME_REPLAYED:
     case OUTCOME_OK:
+    case OUTCOME_GUARD_DONE:
         return ERR_NONE;
     case OUTCOME_UNKNOWN:
         return ERR_IN_DOUBT;
@@ -96,12 +106,16 @@ static enum err outcome_error(enum outcome outcome)
         return ERR_UPSTREAM;
     case OUTCOME_NOT_SENT:
     case OUTCOME_NOT_READY:
+    case OUTCOME_NEEDS_FACTS:
         return ERR_UNAVAILABLE;
     case OUTCOME_THROTTLED:
     case OUTCOME_BUSY:
     case OUTCOME_IN_PROGRESS:
         return ERR_BUSY;
     case OUTCOME_KEY_REUSED:
+    case OUTCOME_GUARD:
+    case OUTCOME_KILLED:
+    case OUTCOME_CEILING:
         return ERR_INVALID;
     case OUTCOME_NOT_FOUND:
         return ERR_NOT_FOUND;
@@ -109,8 +123,9 @@ static enum err outcome_error(enum outcome outcome)
     return ERR_INTERNAL;
 }
 
-void reply_add(struct engine *engine, uint64_t waiter, enum outcome outcome,
-               const struct record *record, int64_t retry_after_ms, const char *why, int ret_code)
+struct engine_action *reply_add(struct engine *engine, uint64_t waiter, enum outcome outcome,
+                                const struct record *record, int64_t retry_after_ms,
+                                const char *why, int ret_code)
 {
     struct engine_action *action = action_add(engine, ACTION_REPLY);
     struct text text = text_in(action->u.reply.error.text, sizeof(action->u.reply.error.text));
@@ -122,8 +137,9 @@ void reply_add(struct engine *engine, uint64_t waiter, enum outcome outcome,
     action->u.reply.error.upstream = ret_code;
     text_add(&text, why ? why : "");
     if (!record)
-        return;
+        return action;
     action->u.reply.has_order = true;
     action->u.reply.order = record->order;
     action->u.reply.cancel_in_flight = cancel_in_flight(record);
+    return action;
 }

@@ -51,6 +51,17 @@ void cancel_pursue(struct engine *engine, struct record *record)
         record->cancel_due_ms = again_ms;
 }
 
+void cancel_wish(struct engine *engine, struct record *record)
+{
+    if (!record->order.cancel_wanted) {
+        record->order.cancel_wanted = true;
+        /* Of a new intent nothing is written before its commit (create.c). */
+        if (!record->intent_position)
+            row_order(engine, record, ROW_ORDER, true, false);
+    }
+    cancel_pursue(engine, record);
+}
+
 static int64_t wait_until(const struct engine *engine, const struct engine_event *event)
 {
     int64_t own =

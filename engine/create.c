@@ -60,6 +60,7 @@ static void intent_submit(struct engine *engine, struct record *record, enum row
         engine->intents_first = record;
     engine->intents_last = record;
     engine->intents_count++;
+    engine->intents_of[record->order.request.category]++;
 }
 
 /* A NOT_SENT link is tried again: nothing of the last attempt may count for this one. */
@@ -121,8 +122,6 @@ static void create_replay(struct engine *engine, struct record *record,
 static void create_again(struct engine *engine, struct record *record,
                          const struct engine_event *event)
 {
-    const char *not_ready = engine_not_ready(engine);
-
     if (!same_body(&record->order, event->u.create.request)) {
         reply_create(engine, event, OUTCOME_KEY_REUSED, record,
                      "this key was used for another order");
@@ -137,15 +136,11 @@ static void create_again(struct engine *engine, struct record *record,
         create_replay(engine, record, event);
         return;
     }
-    if (not_ready) {
-        reply_create(engine, event, OUTCOME_NOT_READY, record, not_ready);
+    if (create_refused(engine, event, record))
         return;
-    }
-    if (!engine->waiters_free) {
-        reply_create(engine, event, OUTCOME_BUSY, record, "too many requests wait");
-        return;
-    }
+    record->order.request.value_price = event->u.create.request->value_price;
     create_retry(engine, record);
+    guard_note_create(engine, record);
     (void)waiter_add(engine, record, WAITER_CREATE, event,
                      create_wait_until(engine, record, event));
     record_done(engine, record);
@@ -179,29 +174,23 @@ static void order_init(struct engine *engine, struct order *order,
 void create_begin(struct engine *engine, const struct engine_event *event)
 {
     struct record *record = record_by_link(engine, event->u.create.request->link);
-    const char *not_ready = engine_not_ready(engine);
     struct order order;
 
     if (record) {
         create_again(engine, record, event);
         return;
     }
-    if (not_ready) {
-        reply_create(engine, event, OUTCOME_NOT_READY, NULL, not_ready);
+    if (create_refused(engine, event, NULL))
         return;
-    }
     if (engine->records_count >= engine->config.orders_max && !store_make_room(engine)) {
         reply_create(engine, event, OUTCOME_BUSY, NULL, "too many orders");
-        return;
-    }
-    if (!engine->waiters_free) {
-        reply_create(engine, event, OUTCOME_BUSY, NULL, "too many requests wait");
         return;
     }
     order_init(engine, &order, event->u.create.request);
     record = record_new(engine, &order);
     record->made_server_ms = server_now_ms(engine);
     intent_submit(engine, record, ROW_INTENT);
+    guard_note_create(engine, record);
     (void)waiter_add(engine, record, WAITER_CREATE, event,
                      create_wait_until(engine, record, event));
     record_done(engine, record);
@@ -226,6 +215,8 @@ static const char *why_not_send(const struct engine *engine, const struct record
         return record->why[0] ? record->why : WHY_DEADLINE;
     if (engine->stopping)
         return WHY_STOPPING;
+    if (kill_is_on(engine))
+        return "killed";
     return engine->auth_why[0] ? engine->auth_why : NULL;
 }
 
@@ -254,7 +245,8 @@ static void adopt_stored(struct engine *engine, struct record *record, const str
 
     record->order = *stored;
     record->doomed = false;
-    set_why(record, "");
+    if (!doomed)
+        set_why(record, "");
     record->final_ms = engine->now_ms;
     record_reindex(engine, record);
     for (size_t i = 0; i < fills_count; i++) {
@@ -272,12 +264,14 @@ static void adopt_stored(struct engine *engine, struct record *record, const str
                             "this key was used for another order");
     } else if (record->order.state == ORDER_NOT_SENT && waits && !cancelled && !doomed &&
                !engine->stopping && !engine->auth_why[0]) {
+        record->order.request.value_price = request.value_price;
         create_retry(engine, record);
         return;
     } else if (record->order.state != ORDER_NOT_SENT) {
         for (struct waiter *waiter = record->waiters; waiter; waiter = waiter->next)
             waiter->replay = true; /* looked at for creates only */
     }
+    guard_take_back_create(engine, record); /* it was none */
     if (cancelled && !order_state_is_final(record->order.state)) {
         record->order.cancel_wanted = true;
         row_order(engine, record, ROW_ORDER, true, false);
@@ -332,6 +326,7 @@ void create_committed(struct engine *engine, const struct engine_event *event)
         if (!engine->intents_first)
             engine->intents_last = NULL;
         engine->intents_count--;
+        engine->intents_of[record->order.request.category]--;
         record->intent_new = false;
         record->intent_position = 0;
         if (record->known)
@@ -517,7 +512,7 @@ int64_t create_due_ms(const struct record *record)
 {
     if (record->order.state == ORDER_SENT)
         return record->answer_due_ms;
-    if (record->intent_position && !record->doomed)
+    if (record->intent_position && (!record->doomed || waiters_any(record, WAITER_CREATE)))
         return record->order.deadline_ms + 1;
     return NEVER_MS;
 }
@@ -530,8 +525,8 @@ void create_timer(struct engine *engine, struct record *record)
         lost(engine, record);
         return;
     }
-    record->doomed = true;
-    set_why(record, "the journal did not commit it in time");
+    if (!record->doomed)
+        create_doom(record, "the journal did not commit it in time");
     waiters_end_creates(engine, record, OUTCOME_NOT_SENT, record->why);
 }
 
@@ -548,14 +543,18 @@ void create_start(struct engine *engine)
     }
 }
 
+void create_doom(struct record *record, const char *why)
+{
+    record->doomed = true;
+    set_why(record, why);
+}
+
 /* What the transport has stays UNKNOWN to its waiters; what it has not will not be sent. */
 void create_stop(struct engine *engine)
 {
     for (struct record *record = engine->records; record; record = record->next) {
-        if (record->intent_position) {
-            record->doomed = true;
-            set_why(record, WHY_STOPPING);
-        }
+        if (record->intent_position)
+            create_doom(record, WHY_STOPPING);
         waiters_end_all(engine, record);
         record_done(engine, record);
     }

@@ -33,6 +33,10 @@ const struct engine_times engine_times_default = {
     .keep_final_ms = 600000,
     .cancel_again_ms = 2000,
     .clock_uncertainty_max_ms = 500,
+    .sweep_after_ms = { 250, 500, 1000, 2000, 5000 },
+    .sweep_failed_ms = 30000,
+    .kill_durable_ms = 2000,
+    .guard_commit_ms = 5000,
 };
 
 static int scaled(int ms, int factor)
@@ -43,13 +47,28 @@ static int scaled(int ms, int factor)
 struct engine_times engine_times_scaled(const struct engine_times *times, int factor)
 {
     struct engine_times out = *times;
-    int *all[] = { &out.order_deadline_ms,       &out.answer_timeout_ms, &out.recv_window_ms,
-                   &out.horizon_slack_ms,        &out.lookup_late_ms,    &out.lookup_apart_ms,
-                   &out.read_retry_ms,           &out.scan_margin_ms,    &out.scan_back_ms,
-                   &out.first_back_ms,           &out.rescan_back_ms,    &out.watermark_every_ms,
-                   &out.audit_every_ms,          &out.audit_back_ms,     &out.gap_patience_ms,
-                   &out.gone_after_ms,           &out.keep_final_ms,     &out.cancel_again_ms,
-                   &out.clock_uncertainty_max_ms };
+    int *all[] = { &out.order_deadline_ms,
+                   &out.answer_timeout_ms,
+                   &out.recv_window_ms,
+                   &out.horizon_slack_ms,
+                   &out.lookup_late_ms,
+                   &out.lookup_apart_ms,
+                   &out.read_retry_ms,
+                   &out.scan_margin_ms,
+                   &out.scan_back_ms,
+                   &out.first_back_ms,
+                   &out.rescan_back_ms,
+                   &out.watermark_every_ms,
+                   &out.audit_every_ms,
+                   &out.audit_back_ms,
+                   &out.gap_patience_ms,
+                   &out.gone_after_ms,
+                   &out.keep_final_ms,
+                   &out.cancel_again_ms,
+                   &out.clock_uncertainty_max_ms,
+                   &out.sweep_failed_ms,
+                   &out.kill_durable_ms,
+                   &out.guard_commit_ms };
 
     for (size_t i = 0; i < ARRAY_LEN(all); i++)
         *all[i] = scaled(*all[i], factor);
@@ -59,6 +78,8 @@ struct engine_times engine_times_scaled(const struct engine_times *times, int fa
         out.lookup_gap_more_ms[i] = scaled(out.lookup_gap_more_ms[i], factor);
     for (size_t i = 0; i < ARRAY_LEN(out.rescan_after_ms); i++)
         out.rescan_after_ms[i] = scaled(out.rescan_after_ms[i], factor);
+    for (size_t i = 0; i < ARRAY_LEN(out.sweep_after_ms); i++)
+        out.sweep_after_ms[i] = scaled(out.sweep_after_ms[i], factor);
     return out;
 }
 
@@ -83,6 +104,7 @@ enum err engine_create(struct engine **out, const struct engine_config *config)
         engine_destroy(engine);
         return ERR_NO_MEMORY;
     }
+    guard_start(engine);
     recovery_started(engine);
     *out = engine;
     return ERR_NONE;
@@ -218,6 +240,9 @@ void record_done(struct engine *engine, struct record *record)
         engine->states[record->order.state]++;
         record->counted = record->order.state;
     }
+    exposure_count(engine, record);
+    if (engine->guard.sweeping || record->swept)
+        kill_note(engine, record);
     waiters_serve(engine, record);
     record_set_due(engine, record, record_next_ms(engine, record));
 }
@@ -270,6 +295,8 @@ int64_t engine_next_tick_ms(const struct engine *engine)
     int64_t due_ms = record ? record->due_ms : NEVER_MS;
 
     due_ms = min_ms(due_ms, reads_due_ms(engine));
+    due_ms = min_ms(due_ms, guard_due_ms(engine));
+    due_ms = min_ms(due_ms, sweep_due_ms(engine));
     due_ms = min_ms(due_ms, find_due_ms(engine));
     return min_ms(due_ms, recovery_due_ms(engine));
 }
@@ -285,10 +312,12 @@ static void take_restore(struct engine *engine, const struct engine_event *event
         return;
     record = record_new(engine, event->u.restore.order);
     record->final_ms = engine->now_ms;
+    record->asked_ms = record->order.deadline_ms - engine->times->order_deadline_ms;
     for (size_t i = 0; i < event->u.restore.fills_count; i++) {
         if (!fill_find(engine, record, event->u.restore.fills[i].exec_id))
             (void)fill_add(engine, record, event->u.restore.fills[i].exec_id, 0);
     }
+    exposure_count(engine, record);
 }
 
 static void take_answer(struct engine *engine, const struct engine_event *event)
@@ -324,6 +353,9 @@ static void take_page(struct engine *engine, const struct engine_event *event)
         return;
     case READ_FOR_FIND:
         find_page(engine, slot, event);
+        return;
+    case READ_FOR_SWEEP:
+        sweep_page(engine, slot, event);
         return;
     }
 }
@@ -372,6 +404,38 @@ static void take_clock(struct engine *engine, const struct engine_event *event)
     engine->clock_known = true;
     engine->offset_ms = event->u.clock.server_ms - event->now_ms;
     engine->uncertainty_ms = event->u.clock.uncertainty_ms;
+    exposure_review(engine);
+}
+
+static void take_start(struct engine *engine)
+{
+    engine->started = true;
+    engine->start_ms = engine->now_ms;
+    if (!engine->guard.exposure.known)
+        exposure_known(engine, false);
+    create_start(engine);
+    kill_start(engine);
+}
+
+/* What is about the guard. */
+static void take_guard(struct engine *engine, const struct engine_event *event)
+{
+    if (event->kind == EVENT_GUARD_RESTORE)
+        guard_restore(engine, event);
+    else if (event->kind == EVENT_GUARD_PATCH)
+        guard_patch(engine, event);
+    else if (event->kind == EVENT_GUARD_READ)
+        guard_read(engine, event->u.guard_read);
+    else if (event->kind == EVENT_KILL)
+        kill_begin(engine, event);
+    else if (event->kind == EVENT_ARM)
+        kill_arm(engine, event);
+    else if (event->kind == EVENT_SWEPT)
+        sweep_answer(engine, event);
+    else if (event->kind == EVENT_POSITION)
+        exposure_position(engine, event);
+    else
+        exposure_known(engine, event->u.positions_known);
 }
 
 static void take(struct engine *engine, const struct engine_event *event)
@@ -381,9 +445,7 @@ static void take(struct engine *engine, const struct engine_event *event)
         take_restore(engine, event);
         return;
     case EVENT_START:
-        engine->started = true;
-        engine->start_ms = engine->now_ms;
-        create_start(engine);
+        take_start(engine);
         return;
     case EVENT_CREATE:
         create_begin(engine, event);
@@ -395,6 +457,8 @@ static void take(struct engine *engine, const struct engine_event *event)
         take_watch(engine, event);
         return;
     case EVENT_COMMITTED:
+        if (event->u.committed.position > engine->committed)
+            engine->committed = event->u.committed.position;
         create_committed(engine, event);
         return;
     case EVENT_JOURNAL_DOWN:
@@ -428,106 +492,28 @@ static void take(struct engine *engine, const struct engine_event *event)
     case EVENT_TICK:
         take_tick(engine);
         return;
+    case EVENT_GUARD_RESTORE:
+    case EVENT_GUARD_PATCH:
+    case EVENT_GUARD_READ:
+    case EVENT_KILL:
+    case EVENT_ARM:
+    case EVENT_SWEPT:
+    case EVENT_POSITION:
+    case EVENT_POSITIONS_KNOWN:
+        take_guard(engine, event);
+        return;
     case EVENT_STOP:
         engine->stopping = true;
         create_stop(engine);
+        guard_stop(engine);
         return;
     }
-}
-
-/* --- what an event may need, at most --- */
-
-static size_t event_items(const struct engine_event *event)
-{
-    switch (event->kind) {
-    case EVENT_PAGE:
-        return event->u.page.reports_count + event->u.page.fills_count;
-    case EVENT_ORDER:
-    case EVENT_FILL:
-        return 1;
-    case EVENT_RESTORE:
-    case EVENT_START:
-    case EVENT_CREATE:
-    case EVENT_CANCEL:
-    case EVENT_WATCH:
-    case EVENT_COMMITTED:
-    case EVENT_JOURNAL_DOWN:
-    case EVENT_JOURNAL_UP:
-    case EVENT_ANSWER:
-    case EVENT_FOUND:
-    case EVENT_PRIVATE_UP:
-    case EVENT_PRIVATE_DOWN:
-    case EVENT_CLOCK:
-    case EVENT_TICK:
-    case EVENT_STOP:
-        return 0;
-    }
-    return 0;
-}
-
-static size_t event_keys(const struct engine_event *event)
-{
-    size_t keys = 0;
-
-    if (event->kind == EVENT_RESTORE)
-        return event->u.restore.fills_count;
-    if (event->kind == EVENT_FOUND)
-        return event->u.found.fills_count;
-    if (event->kind == EVENT_COMMITTED && event->u.committed.known_fills_count) {
-        for (size_t i = 0; i < event->u.committed.known_count; i++)
-            keys += event->u.committed.known_fills_count[i];
-    }
-    return keys;
-}
-
-/* How much queued evidence this event may set free: that of one find, or of all that wait for a
- * report. */
-static size_t queued_most(const struct engine *engine)
-{
-    size_t longest = 0;
-    size_t looked_up = 0;
-
-    for (const struct find *find = engine->finds_first; find; find = find->next) {
-        longest = find->count > longest ? find->count : longest;
-        if (find->stage >= FIND_LOOK_READY)
-            looked_up += find->count;
-    }
-    return longest + looked_up;
-}
-
-static size_t actions_most(const struct engine *engine, const struct engine_event *event,
-                           size_t items)
-{
-    size_t most = 64 + READS_MAX + FINDS_FLIGHT_MAX + engine->waiters_count + 6 * items;
-
-    if (event->kind == EVENT_START || event->kind == EVENT_STOP)
-        most += 3 * engine->records_count;
-    if (event->kind == EVENT_COMMITTED)
-        most += 4 * engine->intents_count;
-    if (event->kind == EVENT_TICK)
-        most += (size_t)6 * TICK_RECORDS_MAX;
-    if (engine->recovery.plan != PLAN_NONE)
-        most += engine->states[ORDER_UNKNOWN]; /* compare() at its end */
-    return most;
-}
-
-static enum err reserve(struct engine *engine, const struct engine_event *event,
-                        struct engine_actions *actions)
-{
-    size_t items = event_items(event) + queued_most(engine) + 1;
-    size_t records = items < engine->finds_count ? items : engine->finds_count;
-    enum err err =
-        store_reserve(engine, records + 2, event_keys(event) + items, items + 1, items + 1);
-
-    if (err)
-        return err;
-    return actions_reserve(actions, actions_most(engine, event, items));
 }
 
 enum err engine_step(struct engine *engine, const struct engine_event *event,
                      struct engine_actions *actions)
 {
-    enum err err = reserve(engine, event, actions);
+    enum err err = engine_reserve(engine, event, actions);
 
     if (err)
         return err;
@@ -538,11 +524,22 @@ enum err engine_step(struct engine *engine, const struct engine_event *event,
     lookup_pump(engine);
     recovery_pump(engine);
     find_pump(engine);
+    sweep_pump(engine);
+    guard_pump(engine);
     engine->actions = NULL;
     return ERR_NONE;
 }
 
 /* --- what others may see --- */
+
+static int count_limits(const struct guard_rules *rules)
+{
+    int count = __builtin_popcount(rules->all.set);
+
+    for (size_t i = 0; i < rules->clients_count; i++)
+        count += __builtin_popcount(rules->clients[i].limits.set);
+    return count;
+}
 
 void engine_get_status(const struct engine *engine, struct engine_status *out)
 {
@@ -562,6 +559,10 @@ void engine_get_status(const struct engine *engine, struct engine_status *out)
                 engine->states[ORDER_ACKED] + engine->states[ORDER_LIVE];
     out->waiters = engine->waiters_count;
     out->anomalies = engine->anomalies;
+    out->killed = kill_is_on(engine);
+    out->kill_clear = out->killed && engine->guard.state.clear;
+    out->guard_since_ms = engine->guard.state.since_ms;
+    out->limits_on = count_limits(&engine->guard.rules);
 }
 
 const struct order *engine_find(const struct engine *engine, const char *id)
@@ -575,4 +576,28 @@ const char *engine_cancel_in_flight(const struct engine *engine, const struct or
 {
     (void)engine;
     return cancel_in_flight((const struct record *)(const void *)order); /* its first member */
+}
+
+size_t engine_intents(const struct engine *engine, enum category category)
+{
+    return engine->intents_of[category];
+}
+
+unsigned engine_guard_needs(const struct engine *engine)
+{
+    return guard_needs(&engine->guard.rules);
+}
+
+bool engine_is_killed(const struct engine *engine)
+{
+    return kill_is_on(engine);
+}
+
+bool engine_needs_reads(const struct engine *engine)
+{
+    const struct guarded *guard = &engine->guard;
+
+    return engine->states[ORDER_UNKNOWN] > 0 || engine->recovery.plan == PLAN_RECOVERY ||
+           engine->recovery.startup_owed || engine->recovery.owed_from_ms != NEVER_MS ||
+           (guard->sweeping && !guard->state.clear);
 }

@@ -25,6 +25,8 @@
 
 #include "base/error.h"
 #include "base/trade.h"
+#include "engine/guard.h"
+#include "engine/guard_json.h"
 
 struct engine;
 
@@ -58,6 +60,10 @@ struct engine_times {
     int cancel_again_ms; /* 2000: a wanted cancel is sent again this much later while the order is
                             seen open */
     int clock_uncertainty_max_ms; /* 500: above, no creates */
+    int sweep_after_ms[5]; /* a kill cancels all again after 250, 500, 1000, 2000, then each 5000 */
+    int sweep_failed_ms;   /* 30000: what the exchange refuses to cancel is tried again */
+    int kill_durable_ms;   /* 2000: the answer to a kill waits so long for its commit */
+    int guard_commit_ms;   /* 5000: the answer to a PATCH or an arm waits so long for its commit */
 };
 extern const struct engine_times engine_times_default;
 /* Every time divided by `factor` (at least 1 ms); for tests. */
@@ -72,6 +78,7 @@ struct engine_config {
     const char *link_prefix; /* links made here: prefix + counter, at most 24 characters; borrowed
                                 for life */
     size_t orders_max;       /* in memory; more: creates are refused as BUSY. Default 20000 */
+    const struct guard_rules *guard_ceiling; /* by the configuration; copied; NULL: none */
 };
 
 /* --- events --- */
@@ -95,9 +102,18 @@ enum event_kind {
     EVENT_FILL,
     EVENT_PRIVATE_UP, /* logged in and subscribed */
     EVENT_PRIVATE_DOWN,
-    EVENT_CLOCK, /* a clock sample: server time and uncertainty */
-    EVENT_TICK,  /* time has passed: deadlines, retries */
-    EVENT_STOP,  /* shutting down: intents not sent become NOT_SENT, waiters are answered */
+    EVENT_CLOCK,         /* a clock sample: server time and uncertainty */
+    EVENT_TICK,          /* time has passed: deadlines, retries */
+    EVENT_STOP,          /* shutting down: intents not sent become NOT_SENT, waiters are answered */
+    EVENT_GUARD_RESTORE, /* before EVENT_START: what the journal has of the guard */
+    EVENT_GUARD_PATCH,
+    EVENT_GUARD_READ,
+    EVENT_KILL,
+    EVENT_ARM,
+    EVENT_SWEPT,    /* to ACTION_CANCEL_ALL */
+    EVENT_POSITION, /* a position as the exchange reports it; one that is flat now is told too */
+    EVENT_POSITIONS_KNOWN, /* true: every position that is not flat has been reported, as a read
+                              showed it that began after the last `false` (or after the start) */
 };
 
 /* How a create or cancel ended, as far as its answer tells. Mirrors bybit/codes.h without including
@@ -119,6 +135,12 @@ struct fill_key {
     char exec_id[64];
 };
 
+/* A create of the last minute. */
+struct guard_create {
+    int64_t at_ms;
+    char client[TAG_MAX];
+};
+
 struct engine_event {
     enum event_kind kind;
     int64_t now_ms; /* wall clock (of this machine), never goes backwards within a run: the owner
@@ -135,6 +157,8 @@ struct engine_event {
             enum engine_wait wait;
             int64_t wait_until_ms; /* for WAIT_FILLED, WAIT_FINAL; 0: the order's own time-outs
                                       bound it */
+            const struct guard_facts *facts; /* NULL: none */
+            int64_t turn_ms; /* until its turn in the rate budget, as far as can be told; 0: now */
         } create;
         struct {
             const char *id; /* order id, link or client id */
@@ -161,7 +185,9 @@ struct engine_event {
         } answer;
         struct {
             uint64_t read_id;
-            bool ok; /* HTTP 200, retCode 0, readable */
+            bool ok;       /* HTTP 200, retCode 0, readable */
+            bool rejected; /* not ok, and the exchange's last word: no right, no such market; not
+                              when it was lost, throttled or not sent */
             const struct order_report *reports;
             size_t reports_count;
             const struct fill *fills;
@@ -182,7 +208,83 @@ struct engine_event {
             int64_t server_ms; /* the exchange's clock at now_ms */
             int64_t uncertainty_ms;
         } clock;
+        struct {
+            const struct guard_state *state; /* NULL: nothing is stored */
+            /* Creates of the last minute: when their intents were made, and by which client. */
+            const struct guard_create *creates;
+            size_t creates_count;
+        } guard_restore;
+        struct {
+            const struct guard_patch *patch;
+            uint64_t waiter;
+        } guard_patch;
+        uint64_t guard_read; /* waiter */
+        struct {
+            const char *reason; /* "" : none given */
+            const char *by;
+            uint64_t waiter;       /* 0: nobody waits (a signal) */
+            int64_t wait_until_ms; /* the answer comes by then, whatever is still open */
+        } kill;                    /* and arm, without the wait */
+        struct {
+            uint64_t send_id;
+            enum answer_kind kind;
+            int ret_code;
+            const char *ret_msg;
+            int64_t retry_after_ms;
+        } swept;
+        struct {
+            enum category category;
+            const char *symbol;
+            int position_idx;
+            struct decimal value; /* USD, not below 0; 0: flat */
+            int64_t updated_ms;   /* the exchange's updatedTime; 0: not known */
+            int64_t exchange_seq; /* as a fill's; 0: not known */
+        } position;
+        bool positions_known;
     } u;
+};
+
+/* --- the guard's report --- */
+
+enum sweep_state {
+    SWEEP_CANCELLING,
+    SWEEP_CLEAR,   /* the exchange showed nothing open, after the last cancel-all */
+    SWEEP_WAITING, /* no turn yet: a ban, the budget, no clock; `error` says which */
+    SWEEP_FAILED,  /* the exchange refuses; `error` has its words */
+};
+
+#define SWEEP_SCOPES_MAX 10
+#define KILL_LISTED_MAX  500
+
+struct guard_report {
+    struct guard_state state; /* rules: what is in force (the ceiling is in it) */
+    struct guard_rules ceiling;
+    bool has_ceiling;
+    bool durable; /* the newest change of it is committed */
+    struct guard_counts all;
+    struct guard_counts clients[GUARD_CLIENTS_MAX]; /* of state.rules.clients */
+    /* Of the last kill of this run; counts are 0 before one. */
+    size_t cancelled_count; /* orders that have ended cancelled since */
+    size_t listed_count;
+    struct {
+        char order_id[ORDER_ID_MAX];
+        char client_id[CLIENT_ID_MAX];
+        enum category category;
+        char symbol[SYMBOL_MAX];
+    } listed[KILL_LISTED_MAX]; /* the first of them */
+    size_t filled_count;       /* that were filled before the cancel came */
+    size_t not_sent_count;     /* creates that were stopped before they left */
+    size_t open_count;         /* known to be open now */
+    size_t unknown_count;      /* whose fate is open */
+    size_t scopes_count;
+    struct {
+        enum category category;
+        char settle_coin[COIN_MAX]; /* "": all */
+        const char *order_filter;   /* "": all; static text */
+        enum sweep_state state;
+        int rounds;
+        char error[MESSAGE_MAX];
+    } scopes[SWEEP_SCOPES_MAX];
 };
 
 /* --- actions --- */
@@ -193,6 +295,7 @@ enum row_kind {
     ROW_ORDER,  /* insert or update by (link, order id) */
     ROW_FILL,   /* insert */
     ROW_WATERMARK,
+    ROW_GUARD, /* the guard's state, whole. Synced. */
 };
 
 enum read_kind {
@@ -220,12 +323,18 @@ enum outcome {
     OUTCOME_KEY_REUSED,  /* 422: same key, other body */
     OUTCOME_IN_PROGRESS, /* 409: the first request with this key has no outcome yet */
     OUTCOME_NOT_FOUND,   /* not in memory: so final long ago, or never here: look in the journal */
+    OUTCOME_GUARD,       /* 422: refused by a limit of the guard: `verdict` */
+    OUTCOME_KILLED,      /* 422: refused because of the kill */
+    OUTCOME_NEEDS_FACTS, /* price or leverage is missing: find it and ask again */
+    OUTCOME_GUARD_DONE,  /* to GUARD_PATCH, GUARD_READ, KILL, ARM: `report`. 200 */
+    OUTCOME_CEILING,     /* 422: the PATCH would lift what the configuration sets */
 };
 
 enum action_kind {
     ACTION_ROW,
     ACTION_SEND_CREATE,
     ACTION_SEND_CANCEL,
+    ACTION_CANCEL_ALL, /* at once, as a cancel */
     ACTION_READ,
     ACTION_FIND,
     ACTION_REPLY
@@ -242,6 +351,8 @@ struct engine_action {
             struct order order; /* INTENT, RETRY, ORDER */
             struct fill fill;
             int64_t watermark_ms;
+            const struct guard_state *guard; /* GUARD: valid until the next step */
+            const char *guard_change;        /* "killed", "clear", "armed", "limits": static text */
         } row;
         struct {
             uint64_t send_id;
@@ -250,9 +361,19 @@ struct engine_action {
             char order_id[ORDER_ID_MAX]; /* cancel: "" when not known */
         } send;
         struct {
+            uint64_t send_id;
+            int64_t deadline_ms; /* as of a send */
+            enum category category;
+            char settle_coin[COIN_MAX]; /* "" : none */
+            char symbol[SYMBOL_MAX];    /* "" : none */
+            const char *order_filter;   /* "" : none; static text */
+        } cancel_all;
+        struct {
             uint64_t read_id;
             enum read_kind kind;
+            bool urgent; /* of a kill: in the lane of cancels */
             enum category category;
+            const char *order_filter; /* NULL: none; static text */
             char settle_coin[COIN_MAX];
             char symbol[SYMBOL_MAX];
             char link[ORDER_LINK_MAX];
@@ -277,6 +398,8 @@ struct engine_action {
             const char *cancel_in_flight; /* NULL, "sent", "unknown": static text */
             int64_t retry_after_ms;
             struct error error; /* why, for a person; upstream: the exchange's retCode */
+            const struct guard_verdict *verdict; /* GUARD; valid until the next step */
+            const struct guard_report *report;   /* GUARD_DONE; valid until the next step */
         } reply;
     } u;
 };
@@ -313,10 +436,21 @@ struct engine_status {
     size_t unknown;
     size_t waiters;
     uint64_t anomalies;
+    bool killed;            /* the guard's state, in short */
+    bool kill_clear;        /* nothing was open any more */
+    int64_t guard_since_ms; /* of the kill, or of the arm; 0: never */
+    int limits_on;          /* limits in force, of all callers and of named ones */
 };
 void engine_get_status(const struct engine *engine, struct engine_status *out);
 /* The order in memory by order id, link or client id; NULL: not there. Valid until the next step.
  */
 const struct order *engine_find(const struct engine *engine, const char *id);
+/* Creates whose commit is awaited: they will want a turn in the rate budget. */
+size_t engine_intents(const struct engine *engine, enum category category);
+/* Bits of guard_needs, for the rules in force. */
+unsigned engine_guard_needs(const struct engine *engine);
+bool engine_is_killed(const struct engine *engine);
+/* An order is unknown, or recovery or a sweep runs: reads of our own must not starve. */
+bool engine_needs_reads(const struct engine *engine);
 /* NULL, "sent" or "unknown". */
 const char *engine_cancel_in_flight(const struct engine *engine, const struct order *order);

@@ -238,6 +238,8 @@ static void fill_new(struct engine *engine, struct record *record, const struct 
     prove(engine, record, was_over);
     (void)fill_add(engine, record, fill.exec_id, fill_numbers(&fill));
     add_size(engine, record, &fill);
+    if (counts(&fill))
+        exposure_fill(engine, record, &fill);
     row_fill(engine, &fill, was_settled);
     if (was_settled) {
         record->order.settled = false;

@@ -5,6 +5,8 @@
  *  - store.c: records, fill keys, indexes, the timer heap; memory is reserved before a step changes
  * anything
  *  - actions.c: appends rows, sends, reads, replies
+ *  - reserve.c: the memory that an event may need
+ *  - admit.c: whether a create is taken at all
  *  - create.c: INTENT, SENT, and what its answer proves
  *  - cancel.c: cancel_wanted, and cancels again
  *  - evidence.c: order messages and fills into records
@@ -13,6 +15,11 @@
  *  - recovery.c: scans at the start, after a gap, again, and as an audit
  *  - waiters.c: who waits for what, one reply each
  *  - order.c: merge of one message into one order (pure)
+ *  - guarded.c: the guard's rules in force, who waits for a change of them, reports
+ *  - minute.c: creates of the last minute
+ *  - exposure.c: what is open, in money
+ *  - kill.c: kill and arm, and what comes of the orders
+ *  - sweep.c: cancels all at the exchange until nothing is open
  */
 #pragma once
 
@@ -25,6 +32,15 @@
 #include "engine/recovery.h"
 
 #define NEVER_MS INT64_MAX
+
+#define PLACES_MAX        1024 /* positions */
+#define PENDING_MAX       8 /* fills of one position that no report covers yet; more are merged */
+#define MINUTE_SLOT_MS    100
+#define MINUTE_SLOTS      601 /* a create leaves when its whole slot is a minute old */
+#define GUARD_WAITERS_MAX 64
+#define SWEEP_SCOPES      9
+#define SWEEP_SYMBOLS_MAX 16 /* inverse: symbols in one round */
+#define SWEEP_SINGLES_MAX 64 /* orders cancelled one by one, after one scan */
 
 #define WAITERS_MAX      1024
 #define LOOKUPS_MAX      12 /* reads of single orders in flight */
@@ -48,6 +64,7 @@ struct index {
     size_t mask;
 };
 
+MUST_CHECK enum err index_init(struct index *index, size_t items_max);
 uint64_t hash_text(uint64_t seed, const char *text);
 uint64_t hash_number(uint64_t number);
 /* The first node of this hash after `after` (NULL: from the start). Compare the item yourself. */
@@ -142,6 +159,15 @@ struct record {
     bool missing;  /* open here, not in a complete scan */
     bool conflict; /* evidence that cannot be */
     int64_t conflict_ms;
+
+    /* guard: what it counts for, in MONEY units */
+    decimal_int amount;
+    int client;              /* 1 + its place among the named clients; 0: none of them */
+    int64_t base_ms;         /* fills up to here were executed before it came into memory */
+    struct decimal seen_qty; /* filled before base_ms, and the fills seen since */
+    int64_t asked_ms;        /* when its last intent was counted */
+    bool swept;              /* of a kill: its end is told in the report */
+
     struct fill_node *fills;
     size_t fills_count;
     size_t fills_unsized; /* keys whose size is not known */
@@ -193,7 +219,7 @@ struct find {
     int64_t retry_ms;
 };
 
-enum read_owner { READ_FREE, READ_FOR_SCAN, READ_FOR_RECORD, READ_FOR_FIND };
+enum read_owner { READ_FREE, READ_FOR_SCAN, READ_FOR_RECORD, READ_FOR_FIND, READ_FOR_SWEEP };
 
 /* A read in flight. */
 struct read_slot {
@@ -203,10 +229,127 @@ struct read_slot {
     struct record *record;
     struct find *find;
     struct scan_job *job;
+    struct sweep_scope *scope;
     struct cursor_guard guard;
     struct engine_action read; /* as it was asked, for the next page */
 };
-#define READS_MAX (SCANS_MAX + LOOKUPS_MAX)
+#define READS_SINGLE_MAX (SCANS_MAX + LOOKUPS_MAX)
+#define READS_MAX        (READS_SINGLE_MAX + SWEEP_SCOPES)
+
+/* --- the guard --- */
+
+/* Money is counted in 1e-8 USD, each amount rounded up and cut at a bound that no sum of them can
+ * overflow: so sums are exact, and what was added can be taken off again. */
+#define MONEY_SCALE 8
+#define MONEY_MAX   ((decimal_int)1000000000000000 * 100000000)
+
+/* A fill that the position's last report does not cover. */
+struct pending {
+    decimal_int amount;
+    int64_t at_ms; /* the exchange's clock; 0: not known */
+    int64_t exchange_seq;
+};
+
+struct place {
+    struct node by_key;
+    enum category category;
+    char symbol[SYMBOL_MAX];
+    int position_idx;
+    bool reported;
+    decimal_int value;
+    int64_t updated_ms;
+    int64_t exchange_seq;
+    struct pending pending[PENDING_MAX];
+    size_t pending_count;
+};
+
+struct exposure {
+    decimal_int orders;
+    decimal_int clients[GUARD_CLIENTS_MAX]; /* orders of each named client */
+    decimal_int positions;                  /* reported, and pending fills */
+    decimal_int unplaced; /* what found no place: it only grows, for nothing tells its end */
+    bool known;
+    int64_t unknown_ms; /* since when (the last time) positions are not known */
+    int64_t as_of_ms;   /* a read that began after this has shown all; 0: none yet */
+    struct place *places;
+    size_t places_count;
+    struct index place_keys;
+};
+
+struct minute {
+    int64_t slot; /* the newest */
+    int total;
+    int counts[MINUTE_SLOTS];
+};
+
+enum guard_wait { GUARD_WAIT_PATCH, GUARD_WAIT_KILL, GUARD_WAIT_ARM };
+
+struct guard_waiter {
+    uint64_t id;
+    enum guard_wait kind;
+    uint64_t position;  /* of the row that makes it durable */
+    int64_t durable_ms; /* kill: not waited for the commit after this */
+    int64_t until_ms;
+};
+
+enum scope_stage {
+    SCOPE_DUE,        /* cancel-all at due_ms */
+    SCOPE_CANCELLING, /* answers are awaited */
+    SCOPE_SCANNING,
+    SCOPE_SCANNED, /* nothing was open; orders in memory have no end yet */
+    SCOPE_CLEAR,
+};
+
+struct sweep_send {
+    uint64_t send_id; /* 0: none */
+    int64_t due_ms;
+};
+
+struct sweep_scope {
+    enum scope_stage stage;
+    enum sweep_state state; /* as told */
+    int rounds;
+    int64_t due_ms;
+    struct sweep_send sends[SWEEP_SYMBOLS_MAX];
+    size_t flying;
+    bool refused;  /* a cancel-all of this round did not happen: no turn */
+    bool rejected; /* the exchange refused it */
+    int64_t scan_ms;
+    size_t open;                                 /* in this scan */
+    char symbols[SWEEP_SYMBOLS_MAX][SYMBOL_MAX]; /* inverse: of open orders in the last scan */
+    size_t symbols_count;
+    char error[MESSAGE_MAX];
+};
+
+struct guarded {
+    struct guard_state state; /* as the journal has it, or will have it */
+    struct guard_rules ceiling;
+    bool has_ceiling;
+    struct guard_rules rules; /* in force */
+    bool limited;             /* any limit is on */
+    uint64_t position;        /* of the newest row that must be durable */
+    struct exposure exposure;
+    struct minute minute;
+    struct minute minutes[GUARD_CLIENTS_MAX];
+    struct minute minutes_before[GUARD_CLIENTS_MAX]; /* while rules change */
+    struct guard_waiter waiters[GUARD_WAITERS_MAX];
+    size_t waiters_count;
+    struct guard_verdict verdict;
+    struct guard_report report; /* its counts of the last kill are kept here */
+
+    /* An arm holds once it is committed: until then this kill is in force. */
+    bool arming;
+    uint64_t arm_position;
+    int64_t arm_due_ms;
+    struct {
+        int64_t since_ms;
+        char reason[160];
+        char by[TAG_MAX + 16];
+    } kill;
+    size_t not_sent; /* of the last kill: intents that were stopped */
+    bool sweeping;   /* killed: the scopes are swept, or watched */
+    struct sweep_scope scopes[SWEEP_SCOPES];
+};
 
 struct engine {
     struct engine_config config;
@@ -217,7 +360,8 @@ struct engine {
 
     uint64_t last_seq;
     uint64_t last_position;
-    uint64_t last_id; /* sends, reads, finds */
+    uint64_t committed; /* all rows up to here are durable */
+    uint64_t last_id;   /* sends, reads, finds */
     uint64_t last_link;
     uint64_t anomalies;
     bool started;
@@ -250,6 +394,7 @@ struct engine {
     struct record *intents_first; /* by position */
     struct record *intents_last;
     size_t intents_count;
+    size_t intents_of[CATEGORY_COUNT];
 
     struct record *look_first;
     struct record *look_last;
@@ -265,6 +410,7 @@ struct engine {
     size_t evidence_count;
 
     struct recovery recovery;
+    struct guarded guard;
 
     struct waiter *waiters;
     struct waiter *waiters_free;
@@ -320,9 +466,16 @@ void row_order(struct engine *engine, struct record *record, enum row_kind kind,
                bool anomaly);
 void row_fill(struct engine *engine, struct fill *fill, bool anomaly);
 void row_watermark(struct engine *engine, int64_t watermark_ms);
-void reply_add(struct engine *engine, uint64_t waiter, enum outcome outcome,
-               const struct record *record, int64_t retry_after_ms, const char *why, int ret_code);
+void row_guard(struct engine *engine, const char *change);
+struct engine_action *reply_add(struct engine *engine, uint64_t waiter, enum outcome outcome,
+                                const struct record *record, int64_t retry_after_ms,
+                                const char *why, int ret_code);
 uint64_t next_id(struct engine *engine);
+
+/* --- reserve.c --- */
+
+MUST_CHECK enum err engine_reserve(struct engine *engine, const struct engine_event *event,
+                                   struct engine_actions *actions);
 
 /* --- engine.c --- */
 
@@ -340,6 +493,12 @@ void record_note_final(struct engine *engine, struct record *record);
 /* The exchange refuses our key: no more creates. */
 void engine_note_auth(struct engine *engine, int ret_code, const char *ret_msg);
 
+/* --- admit.c --- */
+
+/* True: it is answered. `record`: of a NOT_SENT link that is tried again; else NULL. */
+bool create_refused(struct engine *engine, const struct engine_event *event,
+                    const struct record *record);
+
 /* --- create.c --- */
 
 void create_begin(struct engine *engine, const struct engine_event *event);
@@ -349,6 +508,8 @@ void create_timer(struct engine *engine, struct record *record);
 int64_t create_due_ms(const struct record *record);
 void create_start(struct engine *engine);
 void create_stop(struct engine *engine);
+/* Not to be sent when its commit comes: `why`. */
+void create_doom(struct record *record, const char *why);
 /* The link is taken at the exchange by an order that is not this one. */
 void create_foreign(struct engine *engine, struct record *record);
 void create_soft_confirmed(struct engine *engine, struct record *record);
@@ -356,6 +517,8 @@ void create_soft_confirmed(struct engine *engine, struct record *record);
 /* --- cancel.c --- */
 
 void cancel_begin(struct engine *engine, const struct engine_event *event);
+/* Wants the order cancelled, with a row, and sends what can be sent. */
+void cancel_wish(struct engine *engine, struct record *record);
 /* Sends the wanted cancel unless one is in flight or it is too soon. */
 void cancel_pursue(struct engine *engine, struct record *record);
 void cancel_answer(struct engine *engine, struct record *record, const struct engine_event *event);
@@ -442,3 +605,84 @@ void waiters_end_creates(struct engine *engine, struct record *record, enum outc
 bool waiters_any(const struct record *record, enum waiter_kind kind);
 int64_t waiters_due_ms(const struct record *record);
 void waiters_end_all(struct engine *engine, struct record *record);
+
+/* --- minute.c --- */
+
+/* A create made at `at_ms`. */
+void minute_add(struct minute *minute, int64_t now_ms, int64_t at_ms);
+void minute_take_back(struct minute *minute, int64_t now_ms, int64_t at_ms);
+int minute_count(struct minute *minute, int64_t now_ms);
+/* Until one more fits under `max`; 0: now, or (max 0) never. */
+int64_t minute_next_ms(struct minute *minute, int64_t now_ms, int max);
+
+/* --- exposure.c --- */
+
+MUST_CHECK enum err exposure_init(struct engine *engine);
+void exposure_deinit(struct engine *engine);
+/* The record is new in memory, or its order was replaced whole. */
+void exposure_adopt(struct engine *engine, struct record *record);
+/* After any change of the record, or of its client. */
+void exposure_count(struct engine *engine, struct record *record);
+void exposure_forget(struct engine *engine, struct record *record);
+/* A fill that has not been counted before. */
+void exposure_fill(struct engine *engine, struct record *record, const struct fill *fill);
+void exposure_position(struct engine *engine, const struct engine_event *event);
+void exposure_known(struct engine *engine, bool known);
+/* The clock has told which fills a read of all positions covers. */
+void exposure_review(struct engine *engine);
+struct decimal exposure_open(const struct engine *engine);
+struct decimal exposure_open_of(const struct engine *engine, size_t client);
+
+/* --- guarded.c --- */
+
+void guard_start(struct engine *engine);
+void guard_restore(struct engine *engine, const struct engine_event *event);
+void guard_patch(struct engine *engine, const struct engine_event *event);
+void guard_read(struct engine *engine, uint64_t waiter);
+/* May it be sent? guard.verdict says why not. */
+enum guard_answer guard_judge(struct engine *engine, const struct order_request *request,
+                              const struct guard_facts *facts);
+/* An intent counts among the creates of the minute, until it turns out to be none. */
+void guard_note_create(struct engine *engine, struct record *record);
+void guard_take_back_create(struct engine *engine, struct record *record);
+/* 1 + the place of this name among the named clients; 0: it is none of them. */
+int guard_client_number(const struct engine *engine, const char *name);
+/* A row of the guard as it is now; `synced`: it has to be durable to count. */
+void guard_changed(struct engine *engine, const char *change, bool synced);
+bool guard_can_wait(const struct engine *engine);
+void guard_wait_add(struct engine *engine, const struct guard_waiter *waiter);
+/* Ends all that wait for this, with the report as it is. */
+void guard_waiters_end(struct engine *engine, enum guard_wait kind, enum outcome outcome,
+                       const char *why);
+void guard_reply(struct engine *engine, uint64_t waiter, enum outcome outcome, const char *why);
+/* Replies that have become due; an arm that has become durable. */
+void guard_pump(struct engine *engine);
+void guard_stop(struct engine *engine);
+int64_t guard_due_ms(const struct engine *engine);
+
+/* --- kill.c --- */
+
+/* Also while an arm is not durable yet. */
+bool kill_is_on(const struct engine *engine);
+void kill_begin(struct engine *engine, const struct engine_event *event);
+void kill_arm(struct engine *engine, const struct engine_event *event);
+void kill_arm_failed(struct engine *engine);
+/* A start that finds a kill. */
+void kill_start(struct engine *engine);
+/* Of each record that has changed while killed. */
+void kill_note(struct engine *engine, struct record *record);
+void kill_report(const struct engine *engine, struct guard_report *report);
+/* Orders that are or may be open at the exchange. */
+size_t kill_open_count(const struct engine *engine);
+
+/* --- sweep.c --- */
+
+void sweep_begin(struct engine *engine);
+void sweep_end(struct engine *engine);
+void sweep_answer(struct engine *engine, const struct engine_event *event);
+void sweep_page(struct engine *engine, struct read_slot *slot, const struct engine_event *event);
+/* An order that is not final is known: a scope of it that was clear is not. */
+void sweep_reopen(struct engine *engine, const struct order *order);
+void sweep_pump(struct engine *engine);
+int64_t sweep_due_ms(const struct engine *engine);
+void sweep_report(const struct engine *engine, struct guard_report *report);

@@ -10,10 +10,11 @@
 
 /* --- reads in flight --- */
 
-/* The first SCANS_MAX slots are for scans, the others for look-ups. */
+/* The first SCANS_MAX slots are for scans, then come those for look-ups; the last ones are the
+ * sweep's. */
 struct read_slot *read_free_slot(struct engine *engine)
 {
-    for (size_t i = SCANS_MAX; i < READS_MAX; i++) {
+    for (size_t i = SCANS_MAX; i < READS_SINGLE_MAX; i++) {
         if (engine->reads[i].owner == READ_FREE)
             return &engine->reads[i];
     }

@@ -1,9 +1,10 @@
 /* engine/loop.c - the thread around the engine.
  *
  * Three inboxes, taken in this order each turn: what the journal and its readers say (commits
- * release what waits), evidence from the private stream, commands from the api. One item is one
- * event; its actions are carried out before the next: rows first (handed to the journal as one
- * chain), then sends and reads, then replies.
+ * release what waits), evidence from the private stream, commands from the api. A fourth, of
+ * cancels and what the guard is told, is looked at before each of their items, so that no flood
+ * stands before it. One item is one event; its actions are carried out before the next: rows first
+ * (handed to the journal as one chain), then sends and reads, then replies.
  */
 #include "engine/loop.h"
 
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -22,7 +24,8 @@
 #include "engine/loop_parts.h"
 
 #define COMMANDS_MAX      1024
-#define CANCELS_MORE      64
+#define URGENT_MAX        1024
+#define URGENT_ROUND      64 /* at most so many before something else has its turn */
 #define EVIDENCE_MAX      32768
 #define INTERNAL_MAX      65536
 #define CLOCK_FIRST_MS    200 /* the first samples come this fast */
@@ -30,161 +33,6 @@
 #define CLOCK_TIMEOUT_MS  5000
 #define WARM_CONNECTIONS  2
 #define STATUS_EVERY_MS   1000 /* the engine hears of the clock at least this often */
-
-/* --- items --- */
-
-static void item_destroy(struct item *item)
-{
-    if (item->kind == ITEM_COMMITTED) {
-        for (size_t i = 0; i < item->u.committed.known_count; i++)
-            free(item->u.committed.known[i].fills);
-        free(item->u.committed.known);
-    }
-    if (item->kind == ITEM_FOUND)
-        free(item->u.found.fills);
-    free(item);
-}
-
-/* The two key types have one shape: db/ may not know engine/, nor the other way round. */
-static const struct fill_key *keys_of(const struct journal_fill_key *keys)
-{
-    _Static_assert(sizeof(struct fill_key) == sizeof(struct journal_fill_key), "one shape");
-    return (const struct fill_key *)keys;
-}
-
-static void feed_committed(struct loop *loop, const struct item *item)
-{
-    struct engine_event event = { .kind = EVENT_COMMITTED };
-    size_t count = item->u.committed.known_count;
-    struct order *orders = NULL;
-    const struct fill_key **fills = NULL;
-    size_t *fills_count = NULL;
-
-    loop->committed = item->u.committed.position;
-    event.u.committed.position = item->u.committed.position;
-    if (count) {
-        orders = calloc(count, sizeof(*orders));
-        fills = calloc(count, sizeof(const struct fill_key *));
-        fills_count = calloc(count, sizeof(*fills_count));
-        if (!orders || !fills || !fills_count) {
-            log_error("loop: out of memory for known links, stopping");
-            abort();
-        }
-        for (size_t i = 0; i < count; i++) {
-            orders[i] = item->u.committed.known[i].stored;
-            fills[i] = keys_of(item->u.committed.known[i].fills);
-            fills_count[i] = item->u.committed.known[i].fills_count;
-        }
-        event.u.committed.known = orders;
-        event.u.committed.known_fills = fills;
-        event.u.committed.known_fills_count = fills_count;
-        event.u.committed.known_count = count;
-    }
-    loop_feed(loop, &event);
-    free(orders);
-    free((void *)fills);
-    free(fills_count);
-}
-
-static void feed_found(struct loop *loop, const struct item *item)
-{
-    struct engine_event event = { .kind = EVENT_FOUND };
-
-    event.u.found.find_id = item->u.found.find_id;
-    event.u.found.failed = item->u.found.failed;
-    event.u.found.order = item->u.found.has_order ? &item->u.found.order : NULL;
-    event.u.found.fills = keys_of(item->u.found.fills);
-    event.u.found.fills_count = item->u.found.fills_count;
-    event.u.found.fill_known = item->u.found.fill_known;
-    loop_feed(loop, &event);
-}
-
-static void reply_busy(const struct item *item, const char *why)
-{
-    struct loop_reply out = { .outcome = OUTCOME_NOT_READY };
-
-    error_set(&out.error, ERR_UNAVAILABLE, "%s", why);
-    item->on_reply(&out, item->userdata);
-}
-
-static void feed_command(struct loop *loop, const struct item *item)
-{
-    struct engine_event event = { .kind = EVENT_CREATE };
-    uint64_t waiter = loop_waiter_add(loop, item);
-
-    if (!waiter) {
-        reply_busy(item, "out of memory");
-        return;
-    }
-    if (item->kind == ITEM_CREATE) {
-        event.u.create.request = &item->u.request;
-        event.u.create.waiter = waiter;
-        event.u.create.wait = item->wait;
-        event.u.create.wait_until_ms = item->wait_until_ms;
-    } else {
-        event.kind = item->kind == ITEM_CANCEL ? EVENT_CANCEL : EVENT_WATCH;
-        event.u.cancel.id = item->u.id;
-        event.u.cancel.waiter = waiter;
-        event.u.cancel.wait = item->wait;
-        event.u.cancel.wait_until_ms = item->wait_until_ms;
-    }
-    loop->commanding = waiter;
-    loop_feed(loop, &event);
-    loop->commanding = 0;
-}
-
-static void tell_journal_state(struct loop *loop, bool was_down)
-{
-    bool down = loop->journal_down || loop->journal_full;
-
-    if (down != was_down)
-        loop_feed_simple(loop, down ? EVENT_JOURNAL_DOWN : EVENT_JOURNAL_UP);
-}
-
-static void take_item(struct loop *loop, struct item *item)
-{
-    struct engine_event event = { .kind = EVENT_ORDER };
-    bool was_down = loop->journal_down || loop->journal_full;
-
-    switch (item->kind) {
-    case ITEM_CREATE:
-    case ITEM_CANCEL:
-    case ITEM_WATCH:
-        feed_command(loop, item);
-        break;
-    case ITEM_ORDER:
-        event.u.order = &item->u.report;
-        loop_feed(loop, &event);
-        break;
-    case ITEM_FILL:
-        event.kind = EVENT_FILL;
-        event.u.fill = &item->u.fill;
-        loop_feed(loop, &event);
-        break;
-    case ITEM_PRIVATE_UP:
-    case ITEM_PRIVATE_DOWN:
-        loop->private_up = item->kind == ITEM_PRIVATE_UP;
-        loop_feed_simple(loop, loop->private_up ? EVENT_PRIVATE_UP : EVENT_PRIVATE_DOWN);
-        break;
-    case ITEM_COMMITTED:
-        feed_committed(loop, item);
-        break;
-    case ITEM_JOURNAL_DOWN:
-    case ITEM_JOURNAL_UP:
-        loop->journal_down = item->kind == ITEM_JOURNAL_DOWN;
-        tell_journal_state(loop, was_down);
-        break;
-    case ITEM_FOUND:
-        feed_found(loop, item);
-        break;
-    case ITEM_STOP:
-        loop->stopping = true;
-        loop->stop_at_ms = clock_mono_ms() + loop->grace_ms;
-        loop_feed_simple(loop, EVENT_STOP);
-        break;
-    }
-    item_destroy(item);
-}
 
 /* --- the thread --- */
 
@@ -210,6 +58,7 @@ static void sample_clock(struct loop *loop, int64_t now_ms)
 {
     struct rest_request request = {
         .route = ROUTE_TIME,
+        .lane = BUDGET_OWN,
         .deadline_ms = now_ms + CLOCK_TIMEOUT_MS,
         .on_done = on_clock_done,
         .userdata = loop,
@@ -251,7 +100,7 @@ static void take_time(struct loop *loop)
         loop->journal_full = false;
         loop_rows_submit(loop);
     }
-    tell_journal_state(loop, was_down);
+    loop_tell_journal_state(loop, was_down);
     if (atomic_exchange(&loop->evidence_lost, false)) {
         log_error("loop: evidence from the private stream was lost, recovering over REST");
         loop_feed_simple(loop, EVENT_PRIVATE_DOWN);
@@ -282,13 +131,41 @@ static int sleep_ms(struct loop *loop)
     return wait_ms < 0 ? 0 : (int)wait_ms;
 }
 
+static void take_urgent(struct loop *loop)
+{
+    struct item *item;
+    int taken = 0;
+
+    while (taken < URGENT_ROUND && (item = queue_pop(loop->urgent))) {
+        loop_take_item(loop, item);
+        taken++;
+    }
+    if (taken > 0)
+        rest_run(loop->rest); /* what they asked for leaves now */
+}
+
 /* At most `most` items of one inbox, so that none starves the others. */
 static void drain(struct loop *loop, struct queue *queue, int most)
 {
     struct item *item;
 
-    while (most-- > 0 && (item = queue_pop(queue)))
-        take_item(loop, item);
+    while (most-- > 0) {
+        take_urgent(loop);
+        item = queue_pop(queue);
+        if (!item)
+            return;
+        loop_take_item(loop, item);
+    }
+}
+
+static void tell_budget(struct loop *loop)
+{
+    bool needs_own = engine_needs_reads(loop->engine);
+
+    if (needs_own == loop->needs_own)
+        return;
+    loop->needs_own = needs_own;
+    budget_need_own(loop->config.rest.budget, needs_own);
 }
 
 /* A stop waits for what is under way, and for the commits: an intent that was not sent is noted as
@@ -306,20 +183,24 @@ static void *run(void *userdata)
 {
     struct loop *loop = userdata;
     struct epoll_event ready[8];
+    struct item *item;
 
     while (!is_finished(loop)) {
         (void)epoll_wait(loop->epoll, ready, ARRAY_LEN(ready), sleep_ms(loop));
+        loop_guard_take(loop);
         drain(loop, loop->internal, 1024);
         rest_run(loop->rest);
         drain(loop, loop->evidence, 256);
         drain(loop, loop->commands, 256);
         rest_run(loop->rest);
         take_time(loop);
+        tell_budget(loop);
         publish_status(loop);
     }
     rest_destroy(loop->rest); /* what is under way ends as lost: looked up at the next start */
     loop->rest = NULL;
-    drain(loop, loop->internal, INT32_MAX);
+    while ((item = queue_pop(loop->internal)))
+        loop_take_item(loop, item);
     loop_rows_submit(loop);
     publish_status(loop);
     return NULL;
@@ -398,7 +279,7 @@ static void on_restored(const struct order *order, const struct journal_fill_key
     struct engine_event event = { .kind = EVENT_RESTORE };
 
     event.u.restore.order = order;
-    event.u.restore.fills = keys_of(fills);
+    event.u.restore.fills = loop_keys(fills);
     event.u.restore.fills_count = fills_count;
     loop_feed(userdata, &event);
 }
@@ -414,12 +295,15 @@ static enum err make_parts(struct loop *loop, struct error *error)
 {
     enum err err;
 
+    loop->urgent = queue_create(URGENT_MAX);
     loop->commands = queue_create(COMMANDS_MAX);
     loop->evidence = queue_create(EVIDENCE_MAX);
     loop->internal = queue_create(INTERNAL_MAX);
     loop->epoll = epoll_create1(EPOLL_CLOEXEC);
+    loop->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     loop->traces = calloc(TRACES_MAX, sizeof(*loop->traces));
-    if (!loop->traces || !loop->commands || !loop->evidence || !loop->internal || loop->epoll < 0)
+    if (!loop->traces || !loop->urgent || !loop->commands || !loop->evidence || !loop->internal ||
+        loop->epoll < 0 || loop->bell < 0 || !loop_guard_init(loop))
         return error_set(error, ERR_NO_MEMORY, "engine: out of memory or descriptors");
     err = engine_create(&loop->engine, &loop->config.engine);
     if (err)
@@ -427,7 +311,8 @@ static enum err make_parts(struct loop *loop, struct error *error)
     err = rest_create(&loop->rest, &loop->config.rest, error);
     if (err)
         return err;
-    if (watch(loop, queue_fd(loop->commands)) || watch(loop, queue_fd(loop->evidence)) ||
+    if (watch(loop, queue_fd(loop->urgent)) || watch(loop, loop->bell) ||
+        watch(loop, queue_fd(loop->commands)) || watch(loop, queue_fd(loop->evidence)) ||
         watch(loop, queue_fd(loop->internal)) || watch(loop, rest_fd(loop->rest)))
         return error_set(error, ERR_IO, "engine: epoll failed");
     return ERR_NONE;
@@ -437,16 +322,13 @@ static void empty(struct queue *queue)
 {
     struct item *item;
 
-    while (queue && (item = queue_pop(queue))) {
-        if (item->kind <= ITEM_WATCH)
-            reply_busy(item, "the bridge is stopping");
-        item_destroy(item);
-    }
+    while (queue && (item = queue_pop(queue)))
+        loop_refuse_item(item, "the bridge is stopping");
 }
 
 static void destroy(struct loop *loop)
 {
-    struct queue *const queues[] = { loop->commands, loop->evidence, loop->internal };
+    struct queue *const queues[] = { loop->urgent, loop->commands, loop->evidence, loop->internal };
 
     rest_destroy(loop->rest);
     for (size_t i = 0; i < ARRAY_LEN(queues); i++) {
@@ -463,9 +345,13 @@ static void destroy(struct loop *loop)
     free(loop->actions.list);
     free(loop->waiters);
     free(loop->traces);
+    loop_guard_deinit(loop);
+    if (loop->bell >= 0)
+        close(loop->bell);
     if (loop->epoll >= 0)
         close(loop->epoll);
     pthread_mutex_destroy(&loop->status_lock);
+    pthread_mutex_destroy(&loop->guard_lock);
     free(loop);
 }
 
@@ -478,12 +364,17 @@ enum err loop_start(struct loop **out, const struct loop_config *config, struct 
         return error_set(error, ERR_NO_MEMORY, "engine: out of memory");
     loop->config = *config;
     loop->epoll = -1;
+    loop->bell = -1;
     loop->wall_base_ms = clock_wall_ms() - clock_mono_ms();
     pthread_mutex_init(&loop->status_lock, NULL);
+    pthread_mutex_init(&loop->guard_lock, NULL);
     err = make_parts(loop, error);
     if (err)
         goto fail;
-    err = journal_restore(config->journal, on_restored, loop, error);
+    /* The guard first: whose limits count tells whose orders are counted. */
+    err = loop_guard_restore(loop, error);
+    if (!err)
+        err = journal_restore(config->journal, on_restored, loop, error);
     if (err)
         goto fail;
     loop_feed_simple(loop, EVENT_START);
@@ -520,7 +411,9 @@ void loop_stop(struct loop *loop, int grace_ms)
         usleep(1000);
     pthread_join(loop->thread, NULL);
     loop->thread_started = false;
+    queue_close(loop->urgent);
     queue_close(loop->commands);
+    empty(loop->urgent);
     empty(loop->commands);
 }
 
@@ -528,121 +421,4 @@ void loop_destroy(struct loop *loop)
 {
     if (loop)
         destroy(loop);
-}
-
-/* --- calls from other threads --- */
-
-static enum err push_command(struct loop *loop, struct item *item, size_t extra)
-{
-    enum err err = queue_push_extra(loop->commands, item, extra);
-
-    if (err)
-        free(item);
-    return err;
-}
-
-static struct item *command(enum item_kind kind, enum engine_wait wait, int64_t wait_until_ms,
-                            loop_reply_fn *on_reply, void *userdata)
-{
-    struct item *item = calloc(1, sizeof(*item));
-
-    if (!item)
-        return NULL;
-    item->kind = kind;
-    item->wait = wait;
-    item->wait_until_ms = wait_until_ms;
-    item->on_reply = on_reply;
-    item->userdata = userdata;
-    item->pushed_us = clock_mono_us();
-    return item;
-}
-
-enum err loop_create(struct loop *loop, const struct order_request *request, enum engine_wait wait,
-                     int64_t wait_until_ms, loop_reply_fn *on_reply, void *userdata)
-{
-    struct item *item = command(ITEM_CREATE, wait, wait_until_ms, on_reply, userdata);
-
-    if (!item)
-        return ERR_BUSY;
-    item->u.request = *request;
-    return push_command(loop, item, 0);
-}
-
-enum err loop_cancel(struct loop *loop, const char *id, enum engine_wait wait,
-                     int64_t wait_until_ms, loop_reply_fn *on_reply, void *userdata)
-{
-    struct item *item = command(ITEM_CANCEL, wait, wait_until_ms, on_reply, userdata);
-
-    if (!item)
-        return ERR_BUSY;
-    if (text_copy(item->u.id, sizeof(item->u.id), id)) {
-        free(item);
-        return ERR_INVALID;
-    }
-    return push_command(loop, item, CANCELS_MORE);
-}
-
-enum err loop_watch(struct loop *loop, const char *id, enum engine_wait wait, int64_t wait_until_ms,
-                    loop_reply_fn *on_reply, void *userdata)
-{
-    struct item *item = command(ITEM_WATCH, wait, wait_until_ms, on_reply, userdata);
-
-    if (!item)
-        return ERR_BUSY;
-    if (text_copy(item->u.id, sizeof(item->u.id), id)) {
-        free(item);
-        return ERR_INVALID;
-    }
-    return push_command(loop, item, 0);
-}
-
-static enum err push_evidence(struct loop *loop, struct item *item)
-{
-    if (item && queue_push(loop->evidence, item) == ERR_NONE)
-        return ERR_NONE;
-    free(item);
-    atomic_store(&loop->evidence_lost, true);
-    return ERR_BUSY;
-}
-
-enum err loop_on_order(struct loop *loop, const struct order_report *report)
-{
-    struct item *item = command(ITEM_ORDER, WAIT_ACCEPTED, 0, NULL, NULL);
-
-    if (item)
-        item->u.report = *report;
-    return push_evidence(loop, item);
-}
-
-enum err loop_on_fill(struct loop *loop, const struct fill *fill)
-{
-    struct item *item = command(ITEM_FILL, WAIT_ACCEPTED, 0, NULL, NULL);
-
-    if (item)
-        item->u.fill = *fill;
-    return push_evidence(loop, item);
-}
-
-void loop_on_private(struct loop *loop, bool up)
-{
-    struct item *item =
-        command(up ? ITEM_PRIVATE_UP : ITEM_PRIVATE_DOWN, WAIT_ACCEPTED, 0, NULL, NULL);
-
-    if (!item)
-        abort();
-    /* Above the bound: the state of the link must never get lost. */
-    while (queue_push_extra(loop->evidence, item, 256) != ERR_NONE)
-        usleep(1000);
-}
-
-uint64_t loop_position(struct loop *loop)
-{
-    return atomic_load(&loop->position);
-}
-
-void loop_get_status(struct loop *loop, struct engine_status *out)
-{
-    pthread_mutex_lock(&loop->status_lock);
-    *out = loop->status;
-    pthread_mutex_unlock(&loop->status_lock);
 }

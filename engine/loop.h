@@ -32,6 +32,7 @@ struct loop_config {
     /* Our events ← what the engine says: writes the event's data as JSON. */
     void (*format_order)(struct buffer *out, const struct order *order);
     void (*format_fill)(struct buffer *out, const struct fill *fill);
+    void (*format_guard)(struct buffer *out, const struct guard_state *state, const char *change);
     /* Each journaled event after its commit, in order, from the journal's thread. */
     void (*on_event)(uint64_t seq, const char *event, const char *json, size_t json_bytes,
                      int64_t at_ms, void *userdata);
@@ -66,19 +67,51 @@ struct loop_reply {
     const char *cancel_in_flight; /* NULL, "sent", "unknown" */
     int64_t retry_after_ms;
     struct error error;
+    const struct guard_verdict *verdict; /* OUTCOME_GUARD; borrowed for the callback */
+    const struct guard_report *report;   /* OUTCOME_GUARD_DONE; borrowed for the callback */
 };
 typedef void loop_reply_fn(const struct loop_reply *reply, void *userdata);
 
-/* ERR_BUSY: 1,024 commands wait (creates), 64 more for cancels; `on_reply` is then not called.
- * `wait_until_ms`: wall clock. */
+/* Creates and watches wait in one inbox, of 1,024; cancels and what the guard is told in another,
+ * which is looked at first: 1,024 reads of the guard, 64 more for cancels, 64 more for kills.
+ * ERR_BUSY: full; `on_reply` is then not called. `wait_until_ms`: wall clock. `facts`: copied;
+ * NULL: none. */
 MUST_CHECK enum err loop_create(struct loop *loop, const struct order_request *request,
-                                enum engine_wait wait, int64_t wait_until_ms,
-                                loop_reply_fn *on_reply, void *userdata);
+                                const struct guard_facts *facts, enum engine_wait wait,
+                                int64_t wait_until_ms, loop_reply_fn *on_reply, void *userdata);
 MUST_CHECK enum err loop_cancel(struct loop *loop, const char *id, enum engine_wait wait,
                                 int64_t wait_until_ms, loop_reply_fn *on_reply, void *userdata);
 /* The order as it is, or when the wait is fulfilled; OUTCOME_NOT_FOUND: not in memory. */
 MUST_CHECK enum err loop_watch(struct loop *loop, const char *id, enum engine_wait wait,
                                int64_t wait_until_ms, loop_reply_fn *on_reply, void *userdata);
+
+/* --- the guard --- */
+
+/* Bits of guard_needs: what facts an order should bring along. */
+unsigned loop_guard_needs(const struct loop *loop);
+bool loop_is_killed(const struct loop *loop);
+/* Each answered by OUTCOME_GUARD_DONE (or CEILING, NOT_READY). `patch` is copied. */
+MUST_CHECK enum err loop_guard_read(struct loop *loop, loop_reply_fn *on_reply, void *userdata);
+MUST_CHECK enum err loop_guard_patch(struct loop *loop, const struct guard_patch *patch,
+                                     loop_reply_fn *on_reply, void *userdata);
+/* Creates stop at once, before this returns: also those that wait for their turn. `on_reply` NULL:
+ * nobody waits. ERR_BUSY: killed and carried out all the same, but `on_reply` is not called. */
+MUST_CHECK enum err loop_kill(struct loop *loop, const char *reason, const char *by,
+                              int64_t wait_until_ms, loop_reply_fn *on_reply, void *userdata);
+MUST_CHECK enum err loop_arm(struct loop *loop, const char *reason, const char *by,
+                             loop_reply_fn *on_reply, void *userdata);
+/* Positions as the account has them. Copied, and never refused: what finds no place (1,024 wait)
+ * makes positions unknown until all of them have been told again, and that they are known. */
+struct loop_position {
+    enum category category;
+    char symbol[SYMBOL_MAX];
+    int position_idx;
+    struct decimal value; /* USD, not below 0; 0: flat */
+    int64_t updated_ms;
+    int64_t exchange_seq;
+};
+void loop_on_position(struct loop *loop, const struct loop_position *position);
+void loop_on_positions_known(struct loop *loop, bool known);
 
 /* Evidence from the private stream, and its state. Copied. ERR_BUSY: the inbox is full: stop
  * reading the socket. */

@@ -9,6 +9,7 @@
 #include "engine/loop_parts.h"
 
 #define EVENT_JSON_MAX ((size_t)64 * 1024)
+#define GUARD_JSON_MAX ((size_t)512 * 1024) /* the limits of 17 scopes with 64 symbols each */
 
 int64_t loop_now_ms(const struct loop *loop)
 {
@@ -83,11 +84,17 @@ static struct waiter waiter_take(struct loop *loop, uint64_t id)
     }
 }
 
+void loop_waiter_forget(struct loop *loop, uint64_t id)
+{
+    if (id)
+        (void)waiter_take(loop, id);
+}
+
 /* --- engine events --- */
 
 static void carry_out(struct loop *loop);
 
-void loop_feed(struct loop *loop, struct engine_event *event)
+bool loop_feed(struct loop *loop, struct engine_event *event)
 {
     event->now_ms = loop_now_ms(loop);
     loop->actions.count = 0;
@@ -98,9 +105,11 @@ void loop_feed(struct loop *loop, struct engine_event *event)
         if (event->kind == EVENT_ORDER || event->kind == EVENT_FILL ||
             event->kind == EVENT_PRIVATE_UP || event->kind == EVENT_PRIVATE_DOWN)
             atomic_store(&loop->evidence_lost, true);
-        return;
+        return false;
     }
+    loop_guard_publish(loop);
     carry_out(loop);
+    return true;
 }
 
 void loop_feed_simple(struct loop *loop, enum event_kind kind)
@@ -123,16 +132,45 @@ void loop_feed_clock(struct loop *loop)
 
 /* --- rows --- */
 
+/* The parts of a row's content that are texts. False: out of memory. */
+static bool add_state(struct journal_row *row, const struct engine_action *action)
+{
+    struct buffer state = buffer_of(GUARD_JSON_MAX);
+
+    guard_add_state(&state, action->u.row.guard);
+    row->u.guard.text = buffer_take(&state, &row->u.guard.bytes);
+    return row->u.guard.text != NULL;
+}
+
+static bool add_event(const struct loop *loop, struct journal_row *row,
+                      const struct engine_action *action)
+{
+    struct buffer json = buffer_of(row->kind == JOURNAL_GUARD ? GUARD_JSON_MAX : EVENT_JSON_MAX);
+
+    if (row->kind == JOURNAL_FILL) {
+        row->event = "fill";
+        loop->config.format_fill(&json, &row->u.fill);
+    } else if (row->kind == JOURNAL_GUARD) {
+        row->event = "guard";
+        loop->config.format_guard(&json, action->u.row.guard, action->u.row.guard_change);
+    } else {
+        row->event = "order";
+        loop->config.format_order(&json, &row->u.order);
+    }
+    row->json = buffer_take(&json, &row->json_bytes);
+    return row->json != NULL;
+}
+
 static struct journal_row *row_from_action(const struct loop *loop,
                                            const struct engine_action *action)
 {
     static const enum journal_row_kind kinds[] = {
         [ROW_INTENT] = JOURNAL_INTENT,       [ROW_RETRY] = JOURNAL_RETRY,
         [ROW_ORDER] = JOURNAL_ORDER,         [ROW_FILL] = JOURNAL_FILL,
-        [ROW_WATERMARK] = JOURNAL_WATERMARK,
+        [ROW_WATERMARK] = JOURNAL_WATERMARK, [ROW_GUARD] = JOURNAL_GUARD,
     };
-    struct buffer json = buffer_of(EVENT_JSON_MAX);
     struct journal_row *row = journal_row_create();
+    bool made = true;
 
     if (!row)
         return NULL;
@@ -144,23 +182,16 @@ static struct journal_row *row_from_action(const struct loop *loop,
         row->u.fill = action->u.row.fill;
     else if (row->kind == JOURNAL_WATERMARK)
         row->u.watermark_ms = action->u.row.watermark_ms;
+    else if (row->kind == JOURNAL_GUARD)
+        made = add_state(row, action);
     else
         row->u.order = action->u.row.order;
-    if (!row->seq)
+    if (made && row->seq)
+        made = add_event(loop, row, action);
+    if (made)
         return row;
-    if (row->kind == JOURNAL_FILL) {
-        row->event = "fill";
-        loop->config.format_fill(&json, &row->u.fill);
-    } else {
-        row->event = "order";
-        loop->config.format_order(&json, &row->u.order);
-    }
-    row->json = buffer_take(&json, &row->json_bytes);
-    if (!row->json) {
-        journal_row_destroy(row);
-        return NULL;
-    }
-    return row;
+    journal_row_destroy(row);
+    return NULL;
 }
 
 static void rows_append(struct loop *loop, struct journal_row *row)
@@ -204,6 +235,8 @@ static void reply(struct loop *loop, const struct engine_action *action)
         .cancel_in_flight = action->u.reply.cancel_in_flight,
         .retry_after_ms = action->u.reply.retry_after_ms,
         .error = action->u.reply.error,
+        .verdict = action->u.reply.verdict,
+        .report = action->u.reply.report,
     };
 
     if (!waiter.id)
@@ -223,6 +256,9 @@ static void act(struct loop *loop, const struct engine_action *action)
     case ACTION_SEND_CANCEL:
         loop_send_write(loop, action, true);
         break;
+    case ACTION_CANCEL_ALL:
+        loop_send_cancel_all(loop, action);
+        break;
     case ACTION_READ:
         loop_send_read(loop, action);
         break;
@@ -233,6 +269,12 @@ static void act(struct loop *loop, const struct engine_action *action)
         reply(loop, action);
         break;
     }
+}
+
+/* A reply that points into the engine is given before anything can feed it again. */
+static bool is_borrowing(const struct engine_action *action)
+{
+    return action->kind == ACTION_REPLY && (action->u.reply.verdict || action->u.reply.report);
 }
 
 /* Carrying out an action can feed the engine again (a request that cannot even be queued): so the
@@ -260,8 +302,14 @@ static void carry_out(struct loop *loop)
         rows_append(loop, row);
     }
     loop_rows_submit(loop);
-    for (size_t i = 0; i < taken.count; i++)
-        act(loop, &taken.list[i]);
+    for (size_t i = 0; i < taken.count; i++) {
+        if (is_borrowing(&taken.list[i]))
+            act(loop, &taken.list[i]);
+    }
+    for (size_t i = 0; i < taken.count; i++) {
+        if (!is_borrowing(&taken.list[i]))
+            act(loop, &taken.list[i]);
+    }
     if (loop->actions.list) {
         free(taken.list);
     } else {

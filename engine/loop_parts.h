@@ -1,8 +1,12 @@
 /* engine/loop_parts.h - what the loop's own files share. Nothing outside of them includes it.
  *
- *   loop.c       inboxes, the thread, start and stop, calls from other threads
+ *   loop.c       the thread, start and stop
+ *   loop_calls.c calls from other threads: commands and evidence into the inboxes
+ *   loop_items.c what was in the inboxes, as events
+ *   loop_guard.c what the others may know of the guard without asking, its restore, positions
  *   loop_act.c   one event into the engine, and its actions: rows, replies, and the sends below
- *   loop_send.c  creates, cancels, reads and finds: asked, and their answers as events
+ *   loop_send.c  creates, cancels and reads: asked, and their answers as events
+ *   loop_find.c  likewise of the journal
  *   loop_trace.c where the time of a command goes
  *
  * Threads: the loop's, unless said.
@@ -22,6 +26,10 @@ enum item_kind {
     ITEM_CREATE,
     ITEM_CANCEL,
     ITEM_WATCH,
+    ITEM_GUARD_READ,
+    ITEM_GUARD_PATCH,
+    ITEM_KILL,
+    ITEM_ARM,
     ITEM_ORDER,
     ITEM_FILL,
     ITEM_PRIVATE_UP,
@@ -33,16 +41,28 @@ enum item_kind {
     ITEM_STOP,
 };
 
+/* Why and by whom, cut to what the engine keeps. */
+struct kill_words {
+    char reason[sizeof(((struct guard_state *)0)->reason)];
+    char by[sizeof(((struct guard_state *)0)->by)];
+};
+
 struct item {
     enum item_kind kind;
     enum engine_wait wait;
     int64_t wait_until_ms;
-    loop_reply_fn *on_reply;
+    loop_reply_fn *on_reply; /* NULL: nobody waits */
     void *userdata;
     int64_t pushed_us; /* commands: into the inbox */
     union {
-        struct order_request request;
+        struct {
+            struct order_request request;
+            struct guard_facts facts;
+            bool has_facts;
+        } create;
         char id[CLIENT_ID_MAX];
+        struct guard_patch *patch; /* owned */
+        struct kill_words kill;    /* and arm */
         struct order_report report;
         struct fill fill;
         struct {
@@ -80,17 +100,29 @@ struct trace {
     struct loop_timing timing;
 };
 
+/* Positions that the engine has not been told yet: the newest of each place. */
+#define POSITIONS_MAX 1024
+struct positions_box {
+    size_t count;
+    bool lost;       /* there was no room: what the engine knows of positions is not whole */
+    bool known_told; /* `known` is news */
+    bool known;
+    struct loop_position list[POSITIONS_MAX];
+};
+
 struct loop {
     struct loop_config config;
     struct engine *engine;
     struct engine_actions actions;
     struct rest *rest;
-    struct queue *commands;
+    struct queue *urgent;   /* cancels and what the guard is told: before all else */
+    struct queue *commands; /* creates and watches */
     struct queue *evidence;
     struct queue *internal;
     pthread_t thread;
     bool thread_started;
     int epoll;
+    int bell; /* an eventfd: positions, or a kill that found no place */
     int grace_ms;
 
     struct waiter *waiters; /* a hash by id, linear probing */
@@ -121,6 +153,19 @@ struct loop {
 
     pthread_mutex_t status_lock;
     struct engine_status status;
+
+    /* loop_guard.c; `box` and `owed` under guard_lock */
+    atomic_uint kills;         /* ever asked for */
+    atomic_uint kills_waiting; /* asked for and not in the engine yet */
+    atomic_bool killed;        /* as the engine says */
+    atomic_uint guard_needs;
+    pthread_mutex_t guard_lock;
+    struct positions_box *box;
+    struct positions_box *taken; /* the loop's thread's */
+    bool positions_lost; /* likewise: the next "known" may be about those that got lost, too */
+    unsigned kills_owed; /* without an item; the newest one's words in `owed` */
+    struct kill_words owed;
+    bool needs_own; /* as the budget was told */
 };
 
 /* The run's clock: wall clock at the start, plus monotonic time. Any thread. */
@@ -128,8 +173,9 @@ int64_t loop_now_ms(const struct loop *loop);
 
 /* --- loop_act.c --- */
 
-/* Feeds one event (its time is set here) and carries out the actions. */
-void loop_feed(struct loop *loop, struct engine_event *event);
+/* Feeds one event (its time is set here) and carries out the actions. False: out of memory, the
+ * engine has not taken it. */
+bool loop_feed(struct loop *loop, struct engine_event *event);
 void loop_feed_simple(struct loop *loop, enum event_kind kind);
 void loop_feed_clock(struct loop *loop);
 /* Hands over what waits. What cannot be handed over stays, in order, and stops creates until it
@@ -137,6 +183,32 @@ void loop_feed_clock(struct loop *loop);
 void loop_rows_submit(struct loop *loop);
 /* Returns the new waiter's number, 0 when out of memory. */
 uint64_t loop_waiter_add(struct loop *loop, const struct item *item);
+void loop_waiter_forget(struct loop *loop, uint64_t id);
+
+/* --- loop_items.c --- */
+
+/* Feeds what the item says, and frees it. */
+void loop_take_item(struct loop *loop, struct item *item);
+void loop_item_destroy(struct item *item);
+/* Answers whoever waits for it, and frees it. */
+void loop_refuse_item(struct item *item, const char *why);
+void loop_tell_journal_state(struct loop *loop, bool was_down);
+/* The two key types have one shape: db/ may not know engine/, nor the other way round. */
+const struct fill_key *loop_keys(const struct journal_fill_key *keys);
+
+/* --- loop_guard.c --- */
+
+/* False: out of memory. */
+bool loop_guard_init(struct loop *loop);
+void loop_guard_deinit(struct loop *loop);
+/* The guard's state and the creates of the last minute, before the orders. */
+MUST_CHECK enum err loop_guard_restore(struct loop *loop, struct error *error);
+/* After each step, before its answers go out: who hears that the guard is armed may create. */
+void loop_guard_publish(struct loop *loop);
+/* Feeds what came without an item: kills, positions. */
+void loop_guard_take(struct loop *loop);
+/* Any thread: a kill that found no place in the inbox is carried out all the same. */
+void loop_guard_owe(struct loop *loop, const struct kill_words *words);
 
 /* --- loop_trace.c: where the time of a command goes --- */
 
@@ -153,6 +225,11 @@ struct loop_timing loop_trace_timing(const struct loop *loop, const struct waite
 
 /* --- loop_send.c: each ends in an event, now or later --- */
 
+enum budget_lane loop_create_lane(const struct order_request *request);
 void loop_send_write(struct loop *loop, const struct engine_action *action, bool is_cancel);
+void loop_send_cancel_all(struct loop *loop, const struct engine_action *action);
 void loop_send_read(struct loop *loop, const struct engine_action *action);
+
+/* --- loop_find.c: likewise --- */
+
 void loop_send_find(struct loop *loop, const struct engine_action *action);

@@ -1,8 +1,7 @@
-/* engine/loop_send.c - what the engine asks of others, and their answers as events: creates and
- * cancels, reads of lists and orders (bybit/rest), finds in the journal (db/history). */
+/* engine/loop_send.c - what the engine asks of the exchange (bybit/rest), and its answers as
+ * events: creates and cancels, one by one or all, reads of lists and orders. */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -20,6 +19,7 @@ struct send {
     struct loop *loop;
     uint64_t id; /* send_id or read_id */
     bool is_cancel;
+    unsigned kills; /* of a create: kills that were asked for before it was handed over */
     enum read_kind read;
     enum category category;
     char link[ORDER_LINK_MAX]; /* what an answer about one order must name, when it names one */
@@ -106,6 +106,22 @@ static void read_answer(const struct rest_answer *answer, const struct send *sen
     }
 }
 
+/* A create waits for its turn at the transport: a kill reaches it there. */
+static bool may_send(void *userdata)
+{
+    const struct send *send = userdata;
+
+    return !loop_is_killed(send->loop) && atomic_load(&send->loop->kills) == send->kills;
+}
+
+/* What came instead of an answer. */
+static enum answer_kind kind_without(const struct rest_answer *answer)
+{
+    if (answer->throttled)
+        return REPLY_THROTTLED;
+    return answer->sent == REST_NOT_SENT ? REPLY_NOT_SENT : REPLY_LOST;
+}
+
 static void on_sent_done(const struct rest_answer *answer, void *userdata)
 {
     struct send *send = userdata;
@@ -121,13 +137,10 @@ static void on_sent_done(const struct rest_answer *answer, void *userdata)
     if (answer->answered) {
         read_answer(answer, send, &event, ret_msg, order_id);
     } else {
-        struct text text = text_in(ret_msg, sizeof(ret_msg));
-
-        text_add(&text, answer->error.text);
-        if (answer->throttled)
-            event.u.answer.kind = REPLY_THROTTLED;
-        else
-            event.u.answer.kind = answer->sent == REST_NOT_SENT ? REPLY_NOT_SENT : REPLY_LOST;
+        text_cut(ret_msg, sizeof(ret_msg), answer->error.text);
+        event.u.answer.kind = kind_without(answer);
+        if (event.u.answer.kind == REPLY_NOT_SENT && !send->is_cancel && !may_send(send))
+            event.u.answer.ret_msg = "killed before it was sent";
     }
     send->loop->ends = loop_trace_answer(send->loop, send->link, send->is_cancel, answer);
     loop_feed(send->loop, &event);
@@ -153,37 +166,171 @@ static enum err submit(struct loop *loop, const struct rest_request *request)
     return loop->rest ? rest_submit(loop->rest, request) : ERR_UNAVAILABLE;
 }
 
+enum budget_lane loop_create_lane(const struct order_request *request)
+{
+    return guard_is_exit(request) ? BUDGET_CANCEL : BUDGET_CREATE;
+}
+
+/* NULL: out of memory. */
+static struct send *write_of(struct loop *loop, const struct engine_action *action, bool is_cancel)
+{
+    struct send *send = calloc(1, sizeof(*send));
+
+    if (!send)
+        return NULL;
+    send->loop = loop;
+    send->id = action->u.send.send_id;
+    send->is_cancel = is_cancel;
+    send->kills = atomic_load(&loop->kills);
+    memcpy(send->link, action->u.send.request.link, sizeof(send->link));
+    if (is_cancel)
+        memcpy(send->order_id, action->u.send.order_id, sizeof(send->order_id));
+    return send;
+}
+
+static enum err submit_write(struct loop *loop, const struct engine_action *action,
+                             struct send *send)
+{
+    const struct order_request *order = &action->u.send.request;
+    struct buffer body = buffer_of((size_t)16 * 1024);
+    struct rest_request request = {
+        .route = send->is_cancel ? ROUTE_ORDER_CANCEL : ROUTE_ORDER_CREATE,
+        .category = order->category,
+        .deadline_ms = clock_mono_ms() + (action->u.send.deadline_ms - loop_now_ms(loop)),
+        .lane = send->is_cancel ? BUDGET_CANCEL : loop_create_lane(order),
+        .may_send = send->is_cancel ? NULL : may_send,
+        .on_done = on_sent_done,
+        .userdata = send,
+    };
+    enum err err;
+
+    if (send->is_cancel)
+        request_cancel(&body, order, action->u.send.order_id);
+    else
+        request_create(&body, order);
+    err = buffer_check(&body);
+    if (!err) {
+        request.body = body.data;
+        loop_trace_send(loop, send->link, send->is_cancel);
+        err = submit(loop, &request);
+    }
+    buffer_deinit(&body);
+    return err;
+}
+
 void loop_send_write(struct loop *loop, const struct engine_action *action, bool is_cancel)
 {
-    struct buffer body = buffer_of((size_t)16 * 1024);
-    struct rest_request request = { .route = is_cancel ? ROUTE_ORDER_CANCEL : ROUTE_ORDER_CREATE };
+    struct send *send = write_of(loop, action, is_cancel);
+    const char *why = "too many requests wait for the exchange";
+
+    /* A kill can have been asked for without the engine having heard of it yet: what then went to a
+     * lane might still wait there when the guard is armed again. */
+    if (send && !is_cancel && !may_send(send))
+        why = "killed before it was sent";
+    else if (send && submit_write(loop, action, send) == ERR_NONE)
+        return;
+    free(send);
+    answer_not_sent(loop, action->u.send.send_id, why);
+}
+
+/* --- cancel-all --- */
+
+static void read_swept(const struct rest_answer *answer, struct engine_event *event,
+                       char ret_msg[MESSAGE_MAX])
+{
+    struct envelope envelope;
+    bool has_envelope =
+        message_envelope(&envelope, answer->body, answer->body_bytes, NULL) == ERR_NONE;
+
+    if (has_envelope) {
+        event->u.swept.ret_code = envelope.ret_code;
+        text_cut(ret_msg, MESSAGE_MAX, envelope.ret_msg);
+    } else {
+        struct text text = text_in(ret_msg, MESSAGE_MAX);
+
+        text_addf(&text, "HTTP %ld without a readable body", answer->http_status);
+        if (answer_is_ban(answer->http_status, answer->body))
+            event->u.swept.ret_code = (int)answer->http_status;
+    }
+    event->u.swept.kind = kind_of(
+        answer_classify(answer->http_status, has_envelope, event->u.swept.ret_code, answer->body));
+}
+
+/* During a ban that is why, whatever the transport or the answer says. */
+static void tell_ban(struct loop *loop, struct engine_event *event, char ret_msg[MESSAGE_MAX])
+{
+    int64_t until_ms = budget_banned_until(loop->config.rest.budget);
+    int64_t left_ms = until_ms - clock_mono_ms();
+    struct text text;
+    char at[CLOCK_TEXT_MAX];
+
+    if (until_ms == 0 || left_ms <= 0 || event->u.swept.kind == REPLY_OK)
+        return;
+    event->u.swept.retry_after_ms = left_ms;
+    text = text_in(ret_msg, MESSAGE_MAX);
+    text_addf(&text, "the exchange has banned this address: no requests until %s",
+              clock_format(clock_wall_ms() + left_ms, at));
+}
+
+static void on_swept(const struct rest_answer *answer, void *userdata)
+{
+    struct send *send = userdata;
+    struct engine_event event = { .kind = EVENT_SWEPT };
+    char ret_msg[MESSAGE_MAX] = "";
+
+    event.u.swept.send_id = send->id;
+    event.u.swept.ret_msg = ret_msg;
+    event.u.swept.retry_after_ms = answer->retry_after_ms;
+    if (answer->answered) {
+        read_swept(answer, &event, ret_msg);
+    } else {
+        text_cut(ret_msg, sizeof(ret_msg), answer->error.text);
+        event.u.swept.kind = kind_without(answer);
+    }
+    tell_ban(send->loop, &event, ret_msg);
+    loop_feed(send->loop, &event);
+    free(send);
+}
+
+static void answer_not_swept(struct loop *loop, uint64_t send_id)
+{
+    struct engine_event event = { .kind = EVENT_SWEPT };
+
+    event.u.swept.send_id = send_id;
+    event.u.swept.kind = REPLY_NOT_SENT;
+    event.u.swept.ret_msg = "too many requests wait for the exchange";
+    loop_feed(loop, &event);
+}
+
+void loop_send_cancel_all(struct loop *loop, const struct engine_action *action)
+{
+    const struct request_cancel_all what = { .category = action->u.cancel_all.category,
+                                             .settle_coin = action->u.cancel_all.settle_coin,
+                                             .symbol = action->u.cancel_all.symbol,
+                                             .order_filter = action->u.cancel_all.order_filter };
+    struct rest_request request = { .route = ROUTE_CANCEL_ALL,
+                                    .category = what.category,
+                                    .lane = BUDGET_CANCEL,
+                                    .on_done = on_swept };
+    struct buffer body = buffer_of((size_t)4 * 1024);
     struct send *send = calloc(1, sizeof(*send));
-    uint64_t send_id = action->u.send.send_id;
+    uint64_t send_id = action->u.cancel_all.send_id;
     enum err err = ERR_NO_MEMORY;
 
-    if (is_cancel)
-        request_cancel(&body, &action->u.send.request, action->u.send.order_id);
-    else
-        request_create(&body, &action->u.send.request);
+    request_cancel_all(&body, &what);
     if (send && buffer_check(&body) == ERR_NONE) {
-        *send = (struct send){ .loop = loop, .id = send_id, .is_cancel = is_cancel };
-        memcpy(send->link, action->u.send.request.link, sizeof(send->link));
-        if (is_cancel)
-            memcpy(send->order_id, action->u.send.order_id, sizeof(send->order_id));
-        request.category = action->u.send.request.category;
+        *send = (struct send){ .loop = loop, .id = send_id };
         request.body = body.data;
-        request.deadline_ms = clock_mono_ms() + (action->u.send.deadline_ms - loop_now_ms(loop));
-        request.urgent = is_cancel || action->u.send.request.reduce_only;
-        request.on_done = on_sent_done;
+        request.deadline_ms =
+            clock_mono_ms() + (action->u.cancel_all.deadline_ms - loop_now_ms(loop));
         request.userdata = send;
-        loop_trace_send(loop, send->link, is_cancel);
         err = submit(loop, &request);
     }
     buffer_deinit(&body);
     if (err == ERR_NONE)
         return;
     free(send);
-    answer_not_sent(loop, send_id, "too many requests wait for the exchange");
+    answer_not_swept(loop, send_id);
 }
 
 /* --- reads --- */
@@ -251,6 +398,19 @@ static enum err read_page(const struct send *send, const struct rest_answer *ans
     return read_items(send, &list, page, error);
 }
 
+/* The exchange's last word on a read, not one that it says for now. */
+static bool is_rejected(const struct rest_answer *answer)
+{
+    struct envelope envelope;
+    enum answer_kind kind;
+
+    if (!answer->answered ||
+        message_envelope(&envelope, answer->body, answer->body_bytes, NULL) != ERR_NONE)
+        return false;
+    kind = kind_of(answer_classify(answer->http_status, true, envelope.ret_code, answer->body));
+    return kind == REPLY_REJECT || kind == REPLY_AUTH;
+}
+
 static void on_read_done(const struct rest_answer *answer, void *userdata)
 {
     struct send *send = userdata;
@@ -266,6 +426,7 @@ static void on_read_done(const struct rest_answer *answer, void *userdata)
     event.u.page.read_id = send->id;
     if (page.fills || page.reports)
         event.u.page.ok = read_page(send, answer, &page, &error) == ERR_NONE;
+    event.u.page.rejected = !event.u.page.ok && is_rejected(answer);
     if (event.u.page.ok) {
         event.u.page.reports = page.reports;
         event.u.page.reports_count = page.reports ? page.count : 0;
@@ -307,6 +468,7 @@ void loop_send_read(struct loop *loop, const struct engine_action *action)
     struct request_list list = {
         .category = action->u.read.category,
         .settle_coin = action->u.read.settle_coin,
+        .order_filter = action->u.read.order_filter,
         .symbol = action->u.read.symbol,
         .order_id = action->u.read.order_id,
         .link = action->u.read.link,
@@ -318,6 +480,7 @@ void loop_send_read(struct loop *loop, const struct engine_action *action)
     struct rest_request request = {
         .route = read_route(action->u.read.kind),
         .category = action->u.read.category,
+        .lane = action->u.read.urgent ? BUDGET_CANCEL : BUDGET_OWN,
         .query = query,
         .deadline_ms = clock_mono_ms() + READ_TIMEOUT_MS,
         .on_done = on_read_done,
@@ -342,80 +505,6 @@ void loop_send_read(struct loop *loop, const struct engine_action *action)
         free(send);
         event.u.page.read_id = action->u.read.read_id;
         event.u.page.next_cursor = "";
-        loop_feed(loop, &event);
-    }
-}
-
-/* --- finds --- */
-
-struct find {
-    struct loop *loop;
-    uint64_t id;
-    enum category category;
-    char order_id[ORDER_ID_MAX];
-    char link[ORDER_LINK_MAX];
-    char exec_id[64];
-};
-
-static enum err find_in(struct history_reader *reader, const struct find *find, struct item *item)
-{
-    enum err err;
-
-    if (find->exec_id[0])
-        return reader_fill_known(reader, find->category, find->order_id, find->exec_id,
-                                 &item->u.found.fill_known);
-    err =
-        reader_find_order(reader, find->category, find->order_id, find->link, &item->u.found.order);
-    if (err == ERR_NOT_FOUND)
-        return ERR_NONE;
-    if (err)
-        return err;
-    item->u.found.has_order = true;
-    return reader_fill_keys(reader, find->category, item->u.found.order.order_id,
-                            &item->u.found.fills, &item->u.found.fills_count);
-}
-
-/* On a history worker. */
-static void run_find(struct history_reader *reader, enum err err, void *userdata)
-{
-    struct find *find = userdata;
-    struct item *item = calloc(1, sizeof(*item));
-
-    /* Evidence waits for this answer: it must not get lost. The next start finds it at the exchange
-     * again. */
-    if (!item) {
-        log_error("loop: out of memory for a find, stopping");
-        abort();
-    }
-    item->kind = ITEM_FOUND;
-    item->u.found.find_id = find->id;
-    item->u.found.failed = err != ERR_NONE || find_in(reader, find, item) != ERR_NONE;
-    while (queue_push(find->loop->internal, item) != ERR_NONE)
-        usleep(1000);
-    free(find);
-}
-
-void loop_send_find(struct loop *loop, const struct engine_action *action)
-{
-    struct find *find = calloc(1, sizeof(*find));
-
-    if (find) {
-        find->loop = loop;
-        find->id = action->u.find.find_id;
-        find->category = action->u.find.category;
-        text_cut(find->order_id, sizeof(find->order_id), action->u.find.order_id);
-        text_cut(find->link, sizeof(find->link), action->u.find.link);
-        text_cut(find->exec_id, sizeof(find->exec_id), action->u.find.exec_id);
-        if (history_submit(loop->config.history, atomic_load(&loop->position), run_find, find) ==
-            ERR_NONE)
-            return;
-    }
-    free(find);
-    {
-        struct engine_event event = { .kind = EVENT_FOUND };
-
-        event.u.found.find_id = action->u.find.find_id;
-        event.u.found.failed = true;
         loop_feed(loop, &event);
     }
 }

@@ -211,6 +211,7 @@ void order_from_report(struct order *order, const struct order_report *report, i
     request->qty = report->qty;
     request->price = report->price;
     request->trigger_price = report->trigger_price;
+    request->value_price = DECIMAL_NONE;
     request->take_profit = DECIMAL_NONE;
     request->stop_loss = DECIMAL_NONE;
     request->reduce_only = report->reduce_only;

@@ -26,7 +26,7 @@ uint64_t hash_number(uint64_t number)
     return number ^ (number >> 32);
 }
 
-static enum err index_init(struct index *index, size_t items_max)
+enum err index_init(struct index *index, size_t items_max)
 {
     size_t count = 64;
 
@@ -88,7 +88,7 @@ enum err store_init(struct engine *engine)
         index_init(&engine->cancels, max / 4) || index_init(&engine->fill_keys, max * 2) ||
         index_init(&engine->find_keys, max / 4))
         return ERR_NO_MEMORY;
-    return ERR_NONE;
+    return exposure_init(engine);
 }
 
 /* Lists of four types, linked by a member `next` at different places. */
@@ -117,6 +117,7 @@ static void free_list(void *first, size_t next_at)
 
 void store_deinit(struct engine *engine)
 {
+    exposure_deinit(engine);
     for (struct record *record = engine->records; record; record = record->next)
         free_list(record->fills, NEXT_OF_FILL);
     for (struct find *find = engine->finds_first; find; find = find->next)
@@ -288,6 +289,7 @@ void record_reindex(struct engine *engine, struct record *record)
     if (request->client_id[0] && strcmp(request->client_id, request->link) != 0)
         index_add(&engine->clients, &record->by_client, hash_text(0, request->client_id), record);
     record_index_order_id(engine, record);
+    exposure_adopt(engine, record);
 }
 
 struct record *record_new(struct engine *engine, const struct order *order)
@@ -334,6 +336,7 @@ void record_evict(struct engine *engine, struct record *record)
     index_remove(&engine->creates, &record->by_create);
     index_remove(&engine->cancels, &record->by_cancel);
     heap_remove(engine, record);
+    exposure_forget(engine, record);
     if (record->prev)
         record->prev->next = record->next;
     else

@@ -44,6 +44,7 @@ static enum outcome create_outcome(const struct record *record, const struct wai
         return OUTCOME_REPLAYED;
     switch (record->order.state) {
     case ORDER_INTENT:
+        return record->doomed ? OUTCOME_NOT_SENT : OUTCOME_UNKNOWN;
     case ORDER_SENT:
     case ORDER_UNKNOWN:
         return OUTCOME_UNKNOWN;
@@ -69,11 +70,11 @@ static const char *create_why(const struct record *record)
         return "no usable answer: the order is being looked up";
     case ORDER_REJECTED:
         return record->order.reject_reason;
+    case ORDER_INTENT:
     case ORDER_NOT_SENT:
         return record->why;
     case ORDER_NEVER_ACCEPTED:
         return "the order never arrived at the exchange";
-    case ORDER_INTENT:
     case ORDER_SENT:
     case ORDER_ACKED:
     case ORDER_LIVE:

@@ -141,21 +141,26 @@ static enum err start_engine(struct app *app, const struct journal_start *start,
             .last_seq = start->last_seq,
             .watermark_ms = start->watermark_ms,
             .link_prefix = app->link_prefix,
+            .guard_ceiling = app->config->has_guard_ceiling ? &app->config->guard_ceiling : NULL,
         },
         .journal = app->journal,
         .history = app->history,
         .clock_every_ms = 60000,
         .format_order = api_event_order,
         .format_fill = api_event_fill,
+        .format_guard = api_event_guard,
         .on_event = app_on_journaled,
         .userdata = app,
     };
+    enum err err;
 
     config.engine.times.recv_window_ms = app->config->recv_window_ms;
     /* Links grow: prefix, the journal's own letters, run number, then the engine's counter. */
     (void)snprintf(app->link_prefix, sizeof(app->link_prefix), "b%s-%" PRIx64 "-", start->id,
                    (uint64_t)start->run);
-    return loop_start(&app->loop, &config, error);
+    err = loop_start(&app->loop, &config, error);
+    atomic_store(&app->engine_runs, err == ERR_NONE);
+    return err;
 }
 
 static enum err start_reads(struct app *app, struct error *error)
@@ -438,6 +443,21 @@ void app_print_welcome(const struct app *app)
 int app_exit_status(const struct app *app)
 {
     return atomic_load(&app->exit_status);
+}
+
+void app_kill(struct app *app)
+{
+    const char *why_not = !app->has_keys           ? "there are no keys, so nothing was ever sent"
+                          : app->config->read_only ? "the bridge runs with --read-only"
+                                                   : NULL;
+
+    if (why_not) {
+        log_warn("kill: SIGUSR1 does nothing: %s", why_not);
+        return;
+    }
+    log_warn("kill: asked for by SIGUSR1");
+    /* ERR_BUSY: carried out all the same, and nobody waits for an answer. */
+    (void)!loop_kill(app->loop, "SIGUSR1", "SIGUSR1", 0, NULL, NULL);
 }
 
 /* --- stop --- */

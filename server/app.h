@@ -19,5 +19,8 @@ void app_print_welcome(const struct app *app);
 /* 0, or the status to exit with when the app asked for its own end (by SIGTERM to the process): 78,
  * when the API key turned out to be one that is refused. */
 int app_exit_status(const struct app *app);
+/* SIGUSR1: no more creates, and everything is cancelled, until the guard is armed. Only logs why
+ * not where the bridge may not trade. */
+void app_kill(struct app *app);
 /* Within a second: answers what waits, says `bye` to the streams, commits, closes. NULL is fine. */
 void app_stop(struct app *app);

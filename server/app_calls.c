@@ -1,6 +1,8 @@
 /* What the parts tell each other: the stream and the account to the engine and the feed, the
  * journal to the feed, the api to the server. */
 #include <signal.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -8,7 +10,8 @@
 #include "server/about.h"
 #include "server/app_parts.h"
 
-#define DELAY_MAX_MS INT64_C(3600000)
+#define DELAY_MAX_MS  INT64_C(3600000)
+#define FLAT_SINCE_MS 12000 /* a load of positions takes no longer */
 
 void app_on_journaled(uint64_t seq, const char *event, const char *json, size_t json_bytes,
                       int64_t at_ms, void *userdata)
@@ -163,11 +166,96 @@ const struct stream_callbacks app_stream_callbacks = {
     .on_wallet = on_wallet,
 };
 
+/* --- positions for the guard --- */
+
+/* In USD; none: not known. Contracts of inverse positions are USD, and what linear ones and options
+ * are settled in counts as USD. */
+static struct decimal usd_value(const struct position *position)
+{
+    struct decimal value = position->value;
+
+    if (position->side == SIDE_NONE)
+        return DECIMAL_ZERO;
+    if (position->category == CATEGORY_INVERSE)
+        value = position->qty;
+    if (!decimal_is_none(&value) && value.mantissa < 0)
+        value.mantissa = -value.mantissa;
+    return value;
+}
+
+/* A position that a load lacks is flat by then, and carries the marks of its last message, which
+ * are older than the fills that made it so: those would count beside it for ever. */
+static void mark_flat(const struct app *app, const struct position *position,
+                      struct loop_position *out)
+{
+    int64_t flat_ms;
+
+    if (position->side != SIDE_NONE || !clock_sync_ready(app->clock))
+        return;
+    flat_ms = clock_sync_server_ms(app->clock) - FLAT_SINCE_MS;
+    if (out->updated_ms >= flat_ms)
+        return;
+    out->updated_ms = flat_ms;
+    out->exchange_seq = 0;
+}
+
+/* False: there is no value for it. */
+static bool tell_guard(struct app *app, const struct position *position)
+{
+    struct loop_position out = { .category = position->category,
+                                 .position_idx = position->position_idx,
+                                 .value = usd_value(position),
+                                 .updated_ms = position->updated_ms,
+                                 .exchange_seq = position->seq };
+
+    memcpy(out.symbol, position->symbol, sizeof(out.symbol));
+    if (decimal_is_none(&out.value))
+        return false;
+    mark_flat(app, position, &out);
+    loop_on_position(app->loop, &out);
+    return true;
+}
+
+/* All of them, after a load: their values move with the price. */
+static void tell_guard_all(struct app *app)
+{
+    struct position *list = malloc(ACCOUNT_POSITIONS_MAX * sizeof(*list));
+    struct account_state state;
+    bool known = list != NULL;
+    size_t count = list ? account_positions(app->account, list, ACCOUNT_POSITIONS_MAX) : 0;
+
+    for (size_t i = 0; i < count; i++)
+        known = tell_guard(app, &list[i]) && known;
+    free(list);
+    account_get_state(app->account, ACCOUNT_POSITIONS, &state);
+    loop_on_positions_known(app->loop, known && state.loaded && !state.truncated);
+}
+
+static void on_account_loaded(enum account_part part, void *userdata)
+{
+    struct app *app = userdata;
+
+    if (part == ACCOUNT_POSITIONS && atomic_load(&app->engine_runs))
+        tell_guard_all(app);
+}
+
+/* A position that found no place in the account is not told: this is how it shows. */
+static void check_truncated(struct app *app)
+{
+    struct account_state state;
+
+    account_get_state(app->account, ACCOUNT_POSITIONS, &state);
+    if (state.truncated)
+        loop_on_positions_known(app->loop, false);
+}
+
 static void on_account_position(const struct position *position, void *userdata)
 {
     struct app *app = userdata;
 
     hub_publish_position(&app->account_writer, position, clock_wall_ms());
+    if (atomic_load(&app->engine_runs) && !tell_guard(app, position))
+        loop_on_positions_known(app->loop, false);
 }
 
 static void on_account_balance(const struct balance *balance, int64_t as_of_ms, void *userdata)
@@ -180,6 +268,7 @@ static void on_account_balance(const struct balance *balance, int64_t as_of_ms, 
 const struct account_callbacks app_account_callbacks = {
     .on_position = on_account_position,
     .on_balance = on_account_balance,
+    .on_loaded = on_account_loaded,
 };
 
 void app_on_reads_tick(void *userdata)
@@ -188,6 +277,8 @@ void app_on_reads_tick(void *userdata)
 
     if (app->account)
         account_tick(app->account);
+    if (app->account && atomic_load(&app->engine_runs))
+        check_truncated(app);
     if (app->key)
         key_check_tick(app->key);
 }

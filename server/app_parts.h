@@ -50,6 +50,7 @@ struct app {
     struct account *account; /* NULL without keys */
     struct key_check *key;   /* NULL without keys, and where the exchange is embedded */
     atomic_int exit_status;
+    atomic_bool engine_runs; /* `loop` is there: asked by threads that began before it */
     struct hub *hub;
     struct hub_writer stream_writer;  /* the stream's thread */
     struct hub_writer account_writer; /* the account's callbacks, which come one at a time */

@@ -10,13 +10,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <openssl/sha.h>
-
 #include "base/text.h"
 #include "server/config_parts.h"
 
-#define NO_LIMIT 1000000 /* requests in 5 s */
-#define HINT_MAX 96
+#define NO_LIMIT  1000000 /* requests in 5 s */
+#define HINT_MAX  96
+#define SHOWN_MAX (64 * 1024) /* the guard's symbols, for each client */
 
 struct option {
     const char *name;  /* without dashes */
@@ -67,6 +66,23 @@ static const struct option options[] = {
       "start even with a key that can withdraw" },
     { "read-only", NULL, config_set_read_only, config_show_read_only,
       "refuse whatever changes something" },
+    { "guard-max-order-notional", "USD", config_set_guard_order_notional,
+      config_show_guard_order_notional,
+      "ceiling (PATCH /guard may only tighten it): the most that one order may be worth" },
+    { "guard-max-open-notional", "USD", config_set_guard_open_notional,
+      config_show_guard_open_notional, "ceiling: the most that orders and positions may be worth" },
+    { "guard-max-orders-per-minute", "N", config_set_guard_orders_per_minute,
+      config_show_guard_orders_per_minute, "ceiling: orders in 60 seconds" },
+    { "guard-symbols", "SYMBOL,...", config_set_guard_symbols, config_show_guard_symbols,
+      "ceiling: the symbols that may be traded" },
+    { "guard-categories", "CATEGORY,...", config_set_guard_categories, config_show_guard_categories,
+      "ceiling: the categories that may be traded" },
+    { "guard-max-leverage", "N", config_set_guard_leverage, config_show_guard_leverage,
+      "ceiling: the leverage of a position that may be added to" },
+    { "guard-reduce-only", NULL, config_set_guard_reduce_only, config_show_guard_reduce_only,
+      "ceiling: only orders with reduce_only are sent" },
+    { "guard-client", "NAME:LIMIT=VALUE", config_set_guard_client, config_show_guard_clients,
+      "ceiling of one X-Client, as in bot1:max_order_notional=1000 (may be repeated)" },
     { "token-file", "PATH", config_set_token_file, config_show_token_file,
       "callers need this token (mode 0600); it may trade" },
     { "read-token-file", "PATH", config_set_read_token_file, config_show_read_token_file,
@@ -80,7 +96,7 @@ static const struct option options[] = {
     { "sim-seed", "N", config_set_sim_seed, config_show_sim_seed,
       "seed of the embedded exchange's market" },
     { "no-limits", NULL, config_set_no_limits, NULL,
-      "simulated exchange only: no rate limits there, and none towards it" },
+      "simulated exchange only: no rate limits there (else the documented ones), none towards it" },
     { "config", "PATH", config_set_config, NULL, "read options from a file of lines NAME = VALUE" },
     { "print-config", NULL, config_set_print, NULL,
       "show the resulting options, secrets masked, and end" },
@@ -385,6 +401,7 @@ enum err config_read(struct config *config, int argc, char **argv, struct secret
         err = read_flags(config, argc, argv, false, usage, error);
     if (err || config->action == CONFIG_HELP || config->action == CONFIG_VERSION)
         return err;
+    config_finish_guard(config);
     err = config_read_secrets(config, secrets, error);
     return err ? err : check(config, error);
 }
@@ -402,46 +419,6 @@ bool config_has_keys(const struct config *config)
 bool config_has_token(const struct config *config)
 {
     return config->token || config->read_token || config->admin_token;
-}
-
-void config_account(const struct config *config, char out[16])
-{
-    unsigned char hash[SHA256_DIGEST_LENGTH];
-
-    if (config_is_embedded(config) || !config->api_key) {
-        (void)snprintf(out, 16, "sim");
-        return;
-    }
-    SHA256((const unsigned char *)config->api_key, strlen(config->api_key), hash);
-    (void)snprintf(out, 16, "%02x%02x%02x%02x", hash[0], hash[1], hash[2], hash[3]);
-}
-
-enum err config_journal_path(const struct config *config, char *out, size_t out_bytes,
-                             struct error *error)
-{
-    const char *state = getenv("XDG_STATE_HOME");
-    const char *home = getenv("HOME");
-    struct text path = text_in(out, out_bytes);
-    char account[16];
-
-    if (config->journal[0]) {
-        text_add(&path, config->journal);
-        return ERR_NONE;
-    }
-    config_account(config, account);
-    if (state && state[0] == '/')
-        text_addf(&path, "%s/bybit-bridge/", state);
-    else if (home && home[0] == '/')
-        text_addf(&path, "%s/.local/state/bybit-bridge/", home);
-    else
-        return error_set(error, ERR_INVALID,
-                         "there is no HOME to keep the journal in: give --journal PATH");
-    if (config_is_embedded(config))
-        text_add(&path, "sim.db");
-    else
-        text_addf(&path, "%s-%s.db", env_word(config->env), account);
-    return text_fits(&path) ? ERR_NONE
-                            : error_set(error, ERR_INVALID, "the journal's path is too long");
 }
 
 void config_print_help(void)
@@ -476,7 +453,7 @@ void config_print_help(void)
 void config_print(const struct config *config)
 {
     for (size_t i = 0; i < ARRAY_LEN(options); i++) {
-        char shown[CONFIG_LIST_MAX * CONFIG_TEXT_MAX];
+        char shown[SHOWN_MAX];
         struct text text = text_in(shown, sizeof(shown));
 
         if (!options[i].show)

@@ -15,6 +15,7 @@
 #include "base/secret.h"
 #include "base/trade.h"
 #include "bybit/hosts.h"
+#include "engine/guard.h"
 
 #define CONFIG_LIST_MAX 16
 #define CONFIG_TEXT_MAX 512
@@ -60,6 +61,8 @@ struct config {
     bool no_limits; /* the simulated exchange's rate limits are off, and the IP limit towards it */
     int speed;      /* divides the waiting times: for tests */
     bool sim_control;
+    struct guard_rules guard_ceiling; /* what PATCH /guard may only tighten */
+    bool has_guard_ceiling;
 
     /* Secrets; point into the page. NULL: none. */
     const char *api_key;

@@ -37,6 +37,14 @@ CONFIG_SETTER(sim_seed);
 CONFIG_SETTER(speed);
 CONFIG_SETTER(no_limits);
 CONFIG_SETTER(sim_control);
+CONFIG_SETTER(guard_order_notional);
+CONFIG_SETTER(guard_open_notional);
+CONFIG_SETTER(guard_orders_per_minute);
+CONFIG_SETTER(guard_symbols);
+CONFIG_SETTER(guard_categories);
+CONFIG_SETTER(guard_leverage);
+CONFIG_SETTER(guard_reduce_only);
+CONFIG_SETTER(guard_client);
 CONFIG_SETTER(help);
 CONFIG_SETTER(version);
 CONFIG_SETTER(print);
@@ -70,6 +78,21 @@ CONFIG_SHOWER(allow_withdraw_key);
 CONFIG_SHOWER(log_format);
 CONFIG_SHOWER(log_level);
 CONFIG_SHOWER(sim_seed);
+CONFIG_SHOWER(guard_order_notional);
+CONFIG_SHOWER(guard_open_notional);
+CONFIG_SHOWER(guard_orders_per_minute);
+CONFIG_SHOWER(guard_symbols);
+CONFIG_SHOWER(guard_categories);
+CONFIG_SHOWER(guard_leverage);
+CONFIG_SHOWER(guard_reduce_only);
+CONFIG_SHOWER(guard_clients);
+
+/* A switch: "" on the command line; a word in the environment and the file. */
+MUST_CHECK enum err config_parse_switch(bool *to, const char *value, struct error *error);
+
+/* Once all options are read: symbols without a category get the default one, which may have been
+ * set behind them; clients without limits go. */
+void config_finish_guard(struct config *config);
 
 /* The words of --log-level, by enum log_level. */
 extern const char *const config_log_levels[4];

@@ -233,8 +233,7 @@ enum err config_set_admin_token_file(struct config *config, const char *value, s
     return set_text(config->admin_token_file, sizeof(config->admin_token_file), value, error);
 }
 
-/* A switch: "" on the command line; a word in the environment and the file. */
-static enum err set_switch(bool *to, const char *value, struct error *error)
+enum err config_parse_switch(bool *to, const char *value, struct error *error)
 {
     static const char *const on[] = { "", "1", "true", "yes", "on" };
     static const char *const off[] = { "0", "false", "no", "off" };
@@ -256,18 +255,18 @@ static enum err set_switch(bool *to, const char *value, struct error *error)
 
 enum err config_set_dashboard_trading(struct config *config, const char *value, struct error *error)
 {
-    return set_switch(&config->dashboard_trading, value, error);
+    return config_parse_switch(&config->dashboard_trading, value, error);
 }
 
 enum err config_set_read_only(struct config *config, const char *value, struct error *error)
 {
-    return set_switch(&config->read_only, value, error);
+    return config_parse_switch(&config->read_only, value, error);
 }
 
 enum err config_set_allow_withdraw_key(struct config *config, const char *value,
                                        struct error *error)
 {
-    return set_switch(&config->allow_withdraw_key, value, error);
+    return config_parse_switch(&config->allow_withdraw_key, value, error);
 }
 
 enum err config_set_log_format(struct config *config, const char *value, struct error *error)
@@ -308,12 +307,12 @@ enum err config_set_speed(struct config *config, const char *value, struct error
 
 enum err config_set_no_limits(struct config *config, const char *value, struct error *error)
 {
-    return set_switch(&config->no_limits, value, error);
+    return config_parse_switch(&config->no_limits, value, error);
 }
 
 enum err config_set_sim_control(struct config *config, const char *value, struct error *error)
 {
-    return set_switch(&config->sim_control, value, error);
+    return config_parse_switch(&config->sim_control, value, error);
 }
 
 enum err config_set_help(struct config *config, const char *value, struct error *error)

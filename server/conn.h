@@ -1,5 +1,5 @@
 /* server/conn.h - a local connection and the request on it: shared by http.c, request.c, reply.c,
- * reaper.c, admit.c, delay.c, linger.c, login.c and sse*.c.
+ * reaper.c, admit.c, delay.c, linger.c, login.c, places.c and sse*.c.
  *
  * A connection lives from MHD's "started" to its "closed" notice; its one request object is used
  * again and again. While a handler works, the connection is suspended. A request whose connection
@@ -37,7 +37,9 @@ struct listener {
     struct MHD_Daemon *daemon;
     int fd; /* the listen socket until it is handed over */
     bool is_unix;
-    bool pending; /* MHD_run is due */
+    bool pending;       /* MHD_run is due */
+    size_t connections; /* now */
+    size_t cancelling;  /* in reserved places: see places.c */
 };
 
 enum conn_state {
@@ -94,6 +96,8 @@ struct conn {
     enum conn_state state;
     bool suspended;
     bool counted;     /* in http->waiting */
+    bool spare;       /* holds a reserved place */
+    bool cancels;     /* there: for a cancel */
     int64_t since_ms; /* of the state, or of the last progress */
     /* The last reply, without what differs each time: see reply.c. */
     struct MHD_Response *kept;
@@ -188,6 +192,17 @@ void admit_start(struct conn *conn);
 void admit_end(struct conn *conn);
 /* Refuses the request of one that is not allowed. */
 enum MHD_Result admit_refuse(struct conn *conn);
+
+/* --- places.c: who gets a place when all are taken --- */
+
+/* A connection begins or ends; before it is in, or out of, http->conns. */
+void places_start(struct conn *conn);
+void places_end(struct conn *conn);
+/* Whether the request on this connection may go on; false: all places but the reserved ones are
+ * taken. Its head is read, its body is not. */
+bool places_connection(struct conn *conn);
+/* Whether there is a place for one more handler at work. */
+bool places_handler(const struct http *http, const struct gate_verdict *verdict);
 
 /* --- delay.c: refusals that are held back --- */
 

@@ -81,9 +81,9 @@ struct hub_reader *hub_reader_open(struct hub *hub, void (*on_ready)(void *userd
                                    void *userdata);
 void hub_reader_close(struct hub_reader *reader); /* NULL is fine */
 
-enum hub_events { HUB_ORDERS = 1, HUB_FILLS = 2 };
-/* Wants journaled events: "fill" ones for HUB_FILLS, all others for HUB_ORDERS; those with a number
- * above `after`. */
+enum hub_events { HUB_ORDERS = 1, HUB_FILLS = 2, HUB_GUARD = 4 };
+/* Wants journaled events: "fill" ones for HUB_FILLS, "guard" ones for HUB_GUARD, all others for
+ * HUB_ORDERS; those with a number above `after`. */
 void hub_reader_want_events(struct hub_reader *reader, unsigned events, uint64_t after);
 /* All up to here has been given, or is not wanted. */
 uint64_t hub_reader_position(const struct hub_reader *reader);

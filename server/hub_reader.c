@@ -77,7 +77,11 @@ void hub_reader_set_position(struct hub_reader *reader, uint64_t seq)
 
 bool hub_event_wanted(unsigned events, const char *event)
 {
-    return events & (strcmp(event, "fill") == 0 ? HUB_FILLS : HUB_ORDERS);
+    enum hub_events kind = strcmp(event, "fill") == 0    ? HUB_FILLS
+                           : strcmp(event, "guard") == 0 ? HUB_GUARD
+                                                         : HUB_ORDERS;
+
+    return events & kind;
 }
 
 static enum hub_owed next_event(struct hub_reader *reader, struct hub_item *out)

@@ -11,12 +11,14 @@
 
 #include <openssl/crypto.h>
 
+#include "api/events.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "base/text.h"
 #include "server/app.h"
 #include "server/config.h"
 #include "server/healthcheck.h"
+#include "server/kill_command.h"
 #include "sim/sim.h"
 
 #define EXIT_USAGE    64
@@ -72,16 +74,22 @@ static void block_signals(sigset_t *set)
     sigaddset(set, SIGTERM);
     sigaddset(set, SIGINT);
     sigaddset(set, SIGHUP);
+    sigaddset(set, SIGUSR1);
     pthread_sigmask(SIG_BLOCK, set, NULL);
 }
 
-/* Until SIGTERM or SIGINT. SIGHUP is ignored: there is nothing to reload yet. */
-static void wait_for_end(const sigset_t *set)
+/* Until SIGTERM or SIGINT. SIGUSR1 is the kill switch; `app` NULL: there is nothing to kill. SIGHUP
+ * is ignored: there is nothing to reload yet. */
+static void wait_for_end(const sigset_t *set, struct app *app)
 {
     int number = 0;
 
-    while (sigwait(set, &number) != 0 || number == SIGHUP)
-        ;
+    do {
+        if (sigwait(set, &number) != 0)
+            number = 0;
+        if (number == SIGUSR1 && app)
+            app_kill(app);
+    } while (number != SIGTERM && number != SIGINT);
     log_info("main: stopping on signal %d", number);
 }
 
@@ -108,7 +116,7 @@ static int run_bridge(const struct config *config, struct secret_page *secrets,
     if (err)
         return fail(status_of(err), &error);
     app_print_welcome(app);
-    wait_for_end(signals);
+    wait_for_end(signals, app);
     status = app_exit_status(app);
     app_stop(app);
     return status;
@@ -169,7 +177,7 @@ static int run_sim(const struct config *config, struct secret_page *secrets,
     printf("simulated exchange listens on http://%s:%d (REST and WebSocket)\n", config->listen_host,
            sim_port(sim));
     (void)fflush(stdout);
-    wait_for_end(signals);
+    wait_for_end(signals, NULL);
     sim_stop(sim);
     return EXIT_SUCCESS;
 }
@@ -211,28 +219,40 @@ static int sim(int argc, char **argv, struct secret_page *secrets, const sigset_
     return run_sim(&config, secrets, signals);
 }
 
-/* "bybit-bridge healthcheck ..." takes the configuration of the bridge to ask; its keys are not
- * read. */
-static int healthcheck(int argc, char **argv, struct secret_page *secrets)
+/* The commands that ask a running bridge take its configuration; its keys are not read. */
+static void forget_keys(void)
 {
     static const char *const not_needed[] = {
         "BYBIT_API_KEY",         "BYBIT_API_KEY_FILE",    "BYBIT_API_SECRET",
         "BYBIT_API_SECRET_FILE", "CREDENTIALS_DIRECTORY", "BYBIT_API_PRIVATE_KEY_PATH"
     };
-    static struct config config;
-    struct error error = { .text = "" };
-    char line[HEALTHCHECK_LINE_MAX];
-    bool has_listen = false;
-    bool has_unix_socket = false;
-    bool usage = false;
-    int status;
 
     for (size_t i = 0; i < ARRAY_LEN(not_needed); i++)
         unsetenv(not_needed[i]);
+}
+
+/* Where the command line names an address, and no socket, that is asked. */
+static bool wants_tcp(int argc, char **argv)
+{
+    bool has_listen = false;
+    bool has_unix_socket = false;
+
     for (int i = 1; i < argc; i++) {
         has_listen = has_listen || strncmp(argv[i], "--listen", 8) == 0;
         has_unix_socket = has_unix_socket || strncmp(argv[i], "--unix-socket", 13) == 0;
     }
+    return has_listen && !has_unix_socket;
+}
+
+static int healthcheck(int argc, char **argv, struct secret_page *secrets)
+{
+    static struct config config;
+    struct error error = { .text = "" };
+    char line[HEALTHCHECK_LINE_MAX];
+    bool usage = false;
+    int status;
+
+    forget_keys();
     if (config_read(&config, argc, argv, secrets, &usage, &error))
         return fail(usage ? EXIT_USAGE : EXIT_CONFIG, &error);
     if (config.action == CONFIG_HELP) {
@@ -241,8 +261,82 @@ static int healthcheck(int argc, char **argv, struct secret_page *secrets)
                "--config file.\nExit status: 0 ready, 1 not ready, 2 unreachable.\n");
         return EXIT_SUCCESS;
     }
-    status = (int)healthcheck_ask(&config, has_listen && !has_unix_socket, line);
+    status = (int)healthcheck_ask(&config, wants_tcp(argc, argv), line);
     printf("%s\n", line);
+    return status;
+}
+
+/* Takes "--NAME VALUE" or "--NAME=VALUE" out of the arguments; the last one counts. ERR_INVALID:
+ * the value is missing. `*value` stays where there is none. */
+static enum err take_option(int *argc, char **argv, const char *name, const char **value,
+                            struct error *error)
+{
+    size_t bytes = strlen(name);
+    int kept = 1;
+
+    for (int i = 1; i < *argc; i++) {
+        if (strncmp(argv[i], name, bytes) == 0 && argv[i][bytes] == '=')
+            *value = argv[i] + bytes + 1;
+        else if (strcmp(argv[i], name) != 0)
+            argv[kept++] = argv[i];
+        else if (++i < *argc)
+            *value = argv[i];
+        else
+            return error_set(error, ERR_INVALID, "kill: %s needs a value", name);
+    }
+    *argc = kept;
+    return ERR_NONE;
+}
+
+static enum err read_kill(int *argc, char **argv, struct kill_request *request, struct error *error)
+{
+    const char *timeout = NULL;
+    enum err err = take_option(argc, argv, "--reason", &request->reason, error);
+
+    if (!err)
+        err = take_option(argc, argv, "--timeout", &timeout, error);
+    if (!err && timeout)
+        err = api_parse_duration(timeout, &request->timeout_ms, error);
+    if (!err && request->timeout_ms > KILL_TIMEOUT_MAX_MS)
+        err = error_set(error, ERR_INVALID, "kill: --timeout is at most 10m");
+    if (!err && strlen(request->reason) >= KILL_REASON_MAX)
+        err = error_set(error, ERR_INVALID, "kill: --reason has at most %d bytes",
+                        KILL_REASON_MAX - 1);
+    request->want_tcp = wants_tcp(*argc, argv);
+    return err;
+}
+
+/* "bybit-bridge kill": what is typed when things go wrong. */
+static int kill_bridge(int argc, char **argv, struct secret_page *secrets, const sigset_t *signals)
+{
+    static struct config config;
+    struct kill_request request = { .reason = "", .timeout_ms = KILL_TIMEOUT_MS };
+    struct buffer text = buffer_of((size_t)256 * 1024);
+    struct error error = { .text = "" };
+    bool usage = false;
+    int status;
+
+    pthread_sigmask(SIG_UNBLOCK, signals, NULL); /* it may be broken off */
+    forget_keys();
+    if (read_kill(&argc, argv, &request, &error))
+        return fail(EXIT_USAGE, &error);
+    if (config_read(&config, argc, argv, secrets, &usage, &error))
+        return fail(usage ? EXIT_USAGE : EXIT_CONFIG, &error);
+    if (config.action == CONFIG_HELP) {
+        printf("usage: bybit-bridge kill [--reason TEXT] [--timeout DURATION] [--listen "
+               "ADDRESS:PORT | --unix-socket PATH]\n\n"
+               "Tells the bridge that runs with the same options, environment or --config file to "
+               "send no more orders\nand to cancel all that is open, and says what has become of "
+               "it. It stays so until POST /guard/arm.\nWaits until nothing is open, for 15s "
+               "unless --timeout says otherwise.\nExit status: 0 killed, nothing is open, stored; "
+               "1 killed, but not all is known to be cancelled, or it is\nnot stored; 2 no bridge "
+               "said that it is killed (kill -USR1 PID does it too).\n");
+        return EXIT_SUCCESS;
+    }
+    status = (int)kill_command(&config, &request, &text);
+    (void)fputs(text.data ? text.data : "out of memory\n",
+                status == KILL_UNREACHED ? stderr : stdout);
+    buffer_deinit(&text);
     return status;
 }
 
@@ -262,6 +356,8 @@ int main(int argc, char **argv)
         status = sim(argc - 1, argv + 1, secrets, &signals);
     else if (argc > 1 && strcmp(argv[1], "healthcheck") == 0)
         status = healthcheck(argc - 1, argv + 1, secrets);
+    else if (argc > 1 && strcmp(argv[1], "kill") == 0)
+        status = kill_bridge(argc - 1, argv + 1, secrets, &signals);
     else
         status = bridge(argc, argv, secrets, &signals);
     secret_page_destroy(secrets);

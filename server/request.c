@@ -15,7 +15,6 @@
 #include "server/conn.h"
 #include "server/sse.h"
 
-#define EXTRA_CANCELS     128 /* above max_in_flight */
 #define TARGET_KEPT_BYTES 512
 #define REPLY_KEPT_BYTES  ((size_t)64 * 1024)
 
@@ -62,6 +61,7 @@ static void conn_start(struct listener *listener, struct MHD_Connection *mhd, vo
     conn_set_state(conn, CONN_IDLE);
     conn->marked = true; /* nothing received yet */
     admit_start(conn);
+    places_start(conn);
     reaper_watch(conn);
     conn->next = http->conns;
     if (http->conns)
@@ -87,6 +87,7 @@ static void conn_end(struct conn *conn)
     delay_forget(conn);
     reaper_unwatch(conn);
     admit_end(conn);
+    places_end(conn);
     if (conn->next)
         conn->next->previous = conn->previous;
     if (conn->previous)
@@ -255,6 +256,13 @@ static enum MHD_Result first_call(struct conn *conn, const char *method, const c
         request->phase = PHASE_ANSWERED;
         return reply_problem(conn, 503, "stopping", "the bridge is stopping");
     }
+    if (!places_connection(conn)) {
+        request->phase = PHASE_ANSWERED;
+        linger_start(conn);
+        return reply_problem(conn, 503, "busy",
+                             "all connections are in use, but for some that are "
+                             "kept for cancels and the kill switch");
+    }
     if (verdict->body_bytes) {
         request->body = malloc(verdict->body_bytes + 1);
         if (!request->body)
@@ -338,6 +346,7 @@ static void fill_call(struct request *request)
     const struct gate_verdict *verdict = &request->verdict;
     struct api_call *call = &request->call;
 
+    call->api = request->http->config.api;
     call->endpoint = verdict->endpoint;
     call->path = verdict->path;
     memcpy(call->param, verdict->param, sizeof(call->param));
@@ -363,32 +372,6 @@ static void fill_call(struct request *request)
     call->owner = request;
 }
 
-/* Whether it is a read that takes its time on purpose. */
-static bool is_long_wait(const struct gate_verdict *verdict)
-{
-    for (size_t i = 0; i < verdict->query_count; i++) {
-        if (strcmp(verdict->query[i].name, "wait") == 0)
-            return verdict->endpoint->access == ACCESS_READ;
-    }
-    return false;
-}
-
-/* Who may only read stops no order by waiting for much: reads are counted apart, and those that
- * wait long leave the half to other reads, and to the engine for orders. Creates leave room for
- * cancels. */
-static bool is_full(const struct http *http, const struct gate_verdict *verdict)
-{
-    size_t max = http->config.max_in_flight;
-
-    if (is_long_wait(verdict))
-        max -= max / 2;
-    if (verdict->endpoint->access == ACCESS_READ)
-        return http->waiting_reads >= max;
-    if (strcmp(verdict->endpoint->method, "DELETE") == 0)
-        max += EXTRA_CANCELS;
-    return http->waiting - http->waiting_reads >= max;
-}
-
 static enum MHD_Result work(struct conn *conn)
 {
     struct request *request = conn->request;
@@ -400,7 +383,7 @@ static enum MHD_Result work(struct conn *conn)
         return reply_preflight(conn);
     if (http->stopping)
         return reply_problem(conn, 503, "stopping", "the bridge is stopping");
-    if (is_full(http, &request->verdict))
+    if (!places_handler(http, &request->verdict))
         return reply_problem(conn, 503, "busy", "too many requests are waiting for their answers");
     fill_call(request);
     if (endpoint->flags & IS_STREAM)

@@ -60,6 +60,9 @@ static void let_go(struct sse_reader *reader)
     }
     replay_forget(reader->replay);
     reader->replay = NULL;
+    guard_ask_forget(reader->guard_ask);
+    reader->guard_ask = NULL;
+    reader->guard_again_ms = 0;
 }
 
 static void reader_free(struct sse_reader *reader)
@@ -137,6 +140,8 @@ static void add_topic_names(struct buffer *json, const struct sse_reader *reader
         json_add_text(json, "orders");
     if (reader->events & HUB_FILLS)
         json_add_text(json, "fills");
+    if (reader->events & HUB_GUARD)
+        json_add_text(json, "guard");
     if (status)
         json_add_text(json, "status");
     for (size_t i = 0; i < reader->watched_count; i++)
@@ -201,8 +206,11 @@ static void begin(struct sse_reader *reader, bool status)
     for (size_t i = 0; i < reader->watched_count; i++)
         sse_say_snapshot(reader, i);
     if (place == SSE_UNREADABLE) {
-        sse_reset(reader, "the id is unknown here");
-    } else if (place == SSE_EARLIEST && sse->api->history) {
+        sse_reset(reader, "the id is unknown here"); /* asks for the guard itself */
+        return;
+    }
+    sse_ask_guard(reader);
+    if (place == SSE_EARLIEST && sse->api->history) {
         reader->replay_order = (struct replay_order){ .kind = REPLAY_EARLIEST,
                                                       .position = hub_last_seq(sse->hub),
                                                       .events = reader->events,
@@ -300,6 +308,8 @@ static void tick_reader(struct sse_reader *reader, int64_t now_ms, int heartbeat
 {
     if (reader->state == SSE_RETRY && !reader->aborted && now_ms >= reader->retry_ms)
         sse_load(reader);
+    if (reader->guard_again_ms && now_ms >= reader->guard_again_ms)
+        sse_ask_guard(reader);
     if (now_ms >= reader->release_ms) {
         sse_release(reader, now_ms);
         conn_resume(reader->conn);
@@ -328,6 +338,8 @@ int64_t sse_tick(struct sse *sse)
             sse->due_ms = reader->release_ms;
         if (reader->state == SSE_RETRY && reader->retry_ms < sse->due_ms)
             sse->due_ms = reader->retry_ms;
+        if (reader->guard_again_ms && reader->guard_again_ms < sse->due_ms)
+            sse->due_ms = reader->guard_again_ms;
     }
     return sse->due_ms;
 }

@@ -59,7 +59,7 @@ static bool check_keys(const struct sse *sse, const struct sse_wish *wish,
         return true;
     refusal->code = "no_api_key";
     (void)snprintf(refusal->detail, sizeof(refusal->detail),
-                   "topics orders, fills, positions and balance need an API key");
+                   "topics orders, fills, guard, positions and balance need an API key");
     return false;
 }
 

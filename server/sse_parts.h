@@ -6,6 +6,7 @@
 #include "server/hub.h"
 #include "server/sse.h"
 #include "server/sse_format.h"
+#include "server/sse_guard.h"
 #include "server/sse_replay.h"
 #include "server/sse_topics.h"
 
@@ -41,9 +42,12 @@ struct sse_reader {
     struct replay_order replay_order;
     const char *reset_reason;
     int64_t retry_ms;
-    int64_t beat_ms;     /* the next heartbeat */
-    int64_t conflate_ms; /* 0: all that comes is sent */
-    int64_t release_ms;  /* when the first held topic may go on */
+    struct guard_ask *guard_ask; /* under way */
+    int64_t guard_again_ms;      /* the engine is to be asked again then; 0: it is not */
+    bool guard_told;             /* since it was asked, an event of the guard was sent */
+    int64_t beat_ms;             /* the next heartbeat */
+    int64_t conflate_ms;         /* 0: all that comes is sent */
+    int64_t release_ms;          /* when the first held topic may go on */
     bool beat_due;
     uint64_t shown_seq; /* the last id sent */
     bool ending;        /* say bye once nothing is owed, then end */
@@ -88,6 +92,9 @@ void sse_say(struct sse_reader *reader, const char *event, uint64_t seq, const s
 void sse_load(struct sse_reader *reader);
 /* The id cannot be resumed: open orders, then live. */
 void sse_reset(struct sse_reader *reader, const char *reason);
+
+/* Asks for the guard as it is, to be told when it is known. Nothing unless the reader wants it. */
+void sse_ask_guard(struct sse_reader *reader);
 
 /* --- sse_snapshot.c --- */
 

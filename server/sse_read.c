@@ -103,6 +103,7 @@ void sse_reset(struct sse_reader *reader, const char *reason)
     uint64_t position = hub_last_seq(reader->sse->hub);
 
     reader->reset_reason = reason;
+    sse_ask_guard(reader);
     if (reader->sse->api->history) {
         load(reader, REPLAY_ORDERS, position);
         return;
@@ -117,6 +118,37 @@ static void fall_behind(struct sse_reader *reader)
         load(reader, REPLAY_AFTER, hub_reader_position(reader->hub));
     else
         sse_reset(reader, "the events after this id are not kept");
+}
+
+/* --- the guard as it is --- */
+
+/* What an event has told meanwhile is newer. */
+static void on_guard(const struct buffer *json, void *userdata)
+{
+    struct sse_reader *reader = userdata;
+
+    reader->guard_ask = NULL;
+    if (reader->guard_told || reader->ended)
+        return;
+    sse_say(reader, "guard", SSE_NO_ID, json);
+    conn_resume(reader->conn);
+}
+
+void sse_ask_guard(struct sse_reader *reader)
+{
+    struct sse *sse = reader->sse;
+
+    if (!(reader->events & HUB_GUARD) || !sse->api->loop)
+        return;
+    guard_ask_forget(reader->guard_ask);
+    reader->guard_told = false;
+    reader->guard_again_ms = 0;
+    reader->guard_ask = guard_ask_start(sse->api->loop, sse->http->bell, on_guard, reader);
+    if (reader->guard_ask)
+        return;
+    reader->guard_again_ms = sse->http->now_ms + RETRY_MS;
+    if (sse->due_ms > reader->guard_again_ms)
+        sse->due_ms = reader->guard_again_ms;
 }
 
 /* --- one pass --- */
@@ -154,8 +186,10 @@ static void send_frame(struct sse_reader *reader, struct pass *pass, const struc
 
     sse_piece_make(&piece, &reader->format, frame->event, frame->seq ? frame->seq : SSE_NO_ID,
                    item->dropped, frame->json, frame->json_bytes);
-    if (frame->seq)
+    if (frame->seq) {
         reader->shown_seq = frame->seq;
+        reader->guard_told = reader->guard_told || strcmp(frame->event, "guard") == 0;
+    }
     if (item->dropped)
         atomic_fetch_add_explicit(&reader->sse->dropped, item->dropped, memory_order_relaxed);
     if (piece.bytes > pass->max - pass->used) {

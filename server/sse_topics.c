@@ -11,7 +11,7 @@
 #include "server/hub_publish.h"
 
 #define TOPIC_LIST                                                                                 \
-    "orders, fills, positions, balance, status, ticker:SYMBOL, book:SYMBOL[:DEPTH], "              \
+    "orders, fills, guard, positions, balance, status, ticker:SYMBOL, book:SYMBOL[:DEPTH], "       \
     "trades:SYMBOL, candles:SYMBOL[:INTERVAL], liquidations:SYMBOL (as in "                        \
     "topics=orders,fills,ticker:BTCUSDT,book:spot:BTCUSDT:50,candles:BTCUSDT:5m)"
 #define DEPTHS               "1, 50, 200, 1000; of options 25, 100"
@@ -176,7 +176,7 @@ static const struct {
 /* `word`: up to the first colon; `rest`: behind it, NULL where there is none. */
 static bool refuse_unknown(const char *word, const char *rest, struct sse_refusal *refusal)
 {
-    static const char *const plain[] = { "orders", "fills", "status" };
+    static const char *const plain[] = { "orders", "fills", "guard", "status" };
     const char *known[ARRAY_LEN(plain) + ARRAY_LEN(topics)];
     const char *nearest;
 
@@ -184,8 +184,6 @@ static bool refuse_unknown(const char *word, const char *rest, struct sse_refusa
         known[i] = plain[i];
     for (size_t i = 0; i < ARRAY_LEN(topics); i++)
         known[ARRAY_LEN(plain) + i] = topics[i].word;
-    if (strcmp(word, "guard") == 0)
-        return refuse(refusal, "not_yet", "topic 'guard' is not served yet; there are " TOPIC_LIST);
     nearest = text_nearest(word, known, ARRAY_LEN(known));
     if (nearest && rest && strcmp(nearest, word) == 0)
         return refuse(refusal, "invalid_topic",
@@ -220,17 +218,23 @@ static bool parse_one(struct sse_wish *out, char *word, enum category default_ca
 {
     char *rest;
 
-    if (strcmp(word, "orders") == 0)
-        out->events |= HUB_ORDERS;
-    else if (strcmp(word, "fills") == 0)
-        out->events |= HUB_FILLS;
-    else if (strcmp(word, "status") != 0) {
+    /* What orders and fills mean depends on the links and on the guard: both come unasked. */
+    if (strcmp(word, "orders") == 0) {
+        out->events |= HUB_ORDERS | HUB_GUARD;
+        out->status = true;
+    } else if (strcmp(word, "fills") == 0) {
+        out->events |= HUB_FILLS | HUB_GUARD;
+        out->status = true;
+    } else if (strcmp(word, "guard") == 0) {
+        out->events |= HUB_GUARD;
+    } else if (strcmp(word, "status") == 0) {
+        out->status = true;
+    } else {
         rest = strchr(word, ':');
         if (rest)
             *rest++ = '\0';
         return parse_topic(out, word, rest, default_category, refusal);
     }
-    out->status = true; /* comes unasked with orders and fills */
     return true;
 }
 

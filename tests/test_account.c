@@ -150,6 +150,23 @@ START_TEST(a_position_that_is_gone_is_told_of_once_as_flat)
 }
 END_TEST
 
+START_TEST(a_load_is_told_of_after_what_it_changed)
+{
+    come_up(ITEM("BTCUSDT", "Buy", "0.5", "1000", "5"));
+    ck_assert_uint_eq(kit.loads_told[ACCOUNT_POSITIONS], 1);
+    ck_assert_uint_eq(kit.loads_told[ACCOUNT_BALANCE], 1);
+    for (int i = 0; i < 2; i++) { /* also when it has changed nothing */
+        ck_assert(!account_load(kit.account, ACCOUNT_POSITIONS, kit_on_load, NULL));
+        kit_load_positions("");
+        ck_assert_uint_eq(kit.loads_told[ACCOUNT_POSITIONS], 2 + (size_t)i);
+        ck_assert_uint_eq(kit.told_before_load, 2);
+    }
+    ck_assert(!account_load(kit.account, ACCOUNT_POSITIONS, kit_on_load, NULL));
+    kit_no_answer("");
+    ck_assert_uint_eq(kit.loads_told[ACCOUNT_POSITIONS], 3);
+}
+END_TEST
+
 START_TEST(an_audit_that_finds_the_same_tells_nothing)
 {
     come_up(ITEM("BTCUSDT", "Buy", "0.5", "1000", "5"));
@@ -645,6 +662,7 @@ static void add_loads(TCase *tcase)
                         ARRAY_LEN(hostile_pages));
     tcase_add_test(tcase, an_unreadable_position_is_left_as_it_was);
     tcase_add_test(tcase, a_position_that_is_gone_is_told_of_once_as_flat);
+    tcase_add_test(tcase, a_load_is_told_of_after_what_it_changed);
     tcase_add_test(tcase, an_audit_that_finds_the_same_tells_nothing);
     tcase_add_test(tcase, a_category_that_is_refused_stays_empty_and_the_others_are_loaded);
     tcase_add_test(tcase, a_scope_refused_from_the_start_does_not_keep_the_other_from_being_whole);

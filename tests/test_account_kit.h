@@ -42,6 +42,8 @@ static struct {
     /* what the callbacks told */
     struct position told[256];
     size_t told_count;
+    size_t loads_told[ACCOUNT_PARTS];
+    size_t told_before_load; /* positions, by the last of them */
     size_t balances_told;
     char wallet_told[DECIMAL_TEXT_MAX]; /* USDT */
     /* who asked for a load */
@@ -50,11 +52,11 @@ static struct {
     struct error error;
 } kit = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
-enum err reads_get(struct reads *reads, enum bybit_route route, enum category category,
-                   const char *query, int timeout_ms, int cache_ms,
-                   void (*on_done)(const struct rest_answer *answer, int64_t as_of_ms,
-                                   void *userdata),
-                   void *userdata)
+enum err reads_get_own(struct reads *reads, enum bybit_route route, enum category category,
+                       const char *query, int timeout_ms, int cache_ms,
+                       void (*on_done)(const struct rest_answer *answer, int64_t as_of_ms,
+                                       void *userdata),
+                       void *userdata)
 {
     struct kit_ask *ask;
     enum err err = kit.err;
@@ -270,7 +272,16 @@ static void kit_on_load(const struct error *error, void *userdata)
     }
 }
 
-static const struct account_callbacks kit_callbacks = { kit_on_position, kit_on_balance };
+static void kit_on_loaded(enum account_part part, void *userdata)
+{
+    (void)userdata;
+    kit.loads_told[part]++;
+    kit.told_before_load = kit.told_count;
+}
+
+static const struct account_callbacks kit_callbacks = { .on_position = kit_on_position,
+                                                        .on_balance = kit_on_balance,
+                                                        .on_loaded = kit_on_loaded };
 
 /* `settle_ms` 1: a load is believed at once. */
 static void kit_start(int settle_ms, int audit_every_ms)
@@ -281,6 +292,7 @@ static void kit_start(int settle_ms, int audit_every_ms)
                                            .wait_ms = kit.wait_ms };
 
     kit.asks_count = kit.asked = kit.told_count = kit.balances_told = kit.loaded = kit.failed = 0;
+    kit.loads_told[ACCOUNT_POSITIONS] = kit.loads_told[ACCOUNT_BALANCE] = 0;
     kit.err = kit.want_err = ERR_NONE;
     kit.wants = kit.drops = 0;
     kit.market = market_create();

@@ -42,6 +42,23 @@ struct kit {
     size_t cancels_busy_from; /* the n-th cancel and later ones are not taken; 0: all are */
     struct engine_status engine;
     void (*on_cancel)(loop_reply_fn *on_reply, void *userdata); /* takes cancels over */
+    /* The guard in front of the creates: says what it lacks (or refuses) and whether the create is
+     * answered with that. NULL: all pass. */
+    bool (*on_create)(const struct order_request *request, const struct guard_facts *facts,
+                      struct loop_reply *reply);
+    /* Takes creates over. */
+    void (*take_create)(const struct guard_facts *facts, loop_reply_fn *on_reply, void *userdata);
+    struct guard_facts facts; /* of the last create */
+    unsigned needs;           /* bits of guard_needs */
+    bool killed;
+    struct guard_report *report; /* what the guard's calls answer with */
+    struct guard_patch *patch;
+    size_t patches;
+    size_t kills;
+    size_t arms;
+    size_t guard_reads;
+    char reason[160];
+    char by[100];
     bool deferred; /* cancels wait for kit_answer_one */
     loop_reply_fn *waiting_fn[64];
     void *waiting_data[64];
@@ -75,6 +92,10 @@ struct kit {
     char query[200];
     int cache_ms;
     void (*on_read)(enum bybit_route route, const char *query); /* makes the answer */
+    /* Takes reads over. */
+    void (*take_read)(void (*on_done)(const struct rest_answer *answer, int64_t as_of_ms,
+                                      void *userdata),
+                      void *userdata);
     size_t reads;
     int chains; /* under way */
     int chains_max;
@@ -86,84 +107,9 @@ struct kit {
 };
 static struct kit kit;
 
+#include "test_api_kit_loop.h"
+
 /* --- stand-ins --- */
-
-enum err loop_create(struct loop *loop, const struct order_request *request, enum engine_wait wait,
-                     int64_t wait_until_ms, loop_reply_fn *on_reply, void *userdata)
-{
-    (void)loop;
-    if (kit.loop_err)
-        return kit.loop_err;
-    kit.creates++;
-    kit.created = *request;
-    kit.wait = wait;
-    kit.until_ms = wait_until_ms;
-    if (kit.reply.has_order)
-        kit.reply.order.request = *request;
-    if (kit.reply.has_order && !request->link[0])
-        memcpy(kit.reply.order.request.link, "b-7", 4);
-    on_reply(&kit.reply, userdata);
-    return ERR_NONE;
-}
-
-static void note_id(const char *id, enum engine_wait wait, int64_t wait_until_ms)
-{
-    struct text text = text_in(kit.id, sizeof(kit.id));
-
-    text_add(&text, id);
-    kit.wait = wait;
-    kit.until_ms = wait_until_ms;
-}
-
-enum err loop_cancel(struct loop *loop, const char *id, enum engine_wait wait,
-                     int64_t wait_until_ms, loop_reply_fn *on_reply, void *userdata)
-{
-    (void)loop;
-    if (kit.on_cancel) {
-        kit.on_cancel(on_reply, userdata);
-        return ERR_NONE;
-    }
-    if (kit.loop_err)
-        return kit.loop_err;
-    if (kit.cancels_busy_from && kit.cancels + 1 >= kit.cancels_busy_from)
-        return ERR_BUSY;
-    kit.cancels++;
-    note_id(id, wait, wait_until_ms);
-    if (!kit.deferred) {
-        on_reply(&kit.reply, userdata);
-        return ERR_NONE;
-    }
-    ck_assert_uint_lt(kit.waiting, ARRAY_LEN(kit.waiting_fn));
-    kit.waiting_fn[kit.waiting] = on_reply;
-    kit.waiting_data[kit.waiting++] = userdata;
-    if (kit.waiting > kit.waiting_most)
-        kit.waiting_most = kit.waiting;
-    return ERR_NONE;
-}
-
-enum err loop_watch(struct loop *loop, const char *id, enum engine_wait wait, int64_t wait_until_ms,
-                    loop_reply_fn *on_reply, void *userdata)
-{
-    (void)loop;
-    if (kit.loop_err)
-        return kit.loop_err;
-    kit.watches++;
-    note_id(id, wait, wait_until_ms);
-    on_reply(&kit.reply, userdata);
-    return ERR_NONE;
-}
-
-uint64_t loop_position(struct loop *loop)
-{
-    (void)loop;
-    return 42;
-}
-
-void loop_get_status(struct loop *loop, struct engine_status *out)
-{
-    (void)loop;
-    *out = kit.engine;
-}
 
 enum err history_submit(struct history *history, uint64_t position,
                         void (*run)(struct history_reader *reader, enum err err, void *userdata),
@@ -179,6 +125,14 @@ enum err history_submit(struct history *history, uint64_t position,
     return ERR_NONE;
 }
 
+enum err history_submit_first(struct history *history, uint64_t position,
+                              void (*run)(struct history_reader *reader, enum err err,
+                                          void *userdata),
+                              void *userdata)
+{
+    return history_submit(history, position, run, userdata);
+}
+
 enum err reader_order(struct history_reader *reader, const char *id, struct order *out)
 {
     (void)reader;
@@ -191,6 +145,14 @@ enum err reader_order(struct history_reader *reader, const char *id, struct orde
         }
     }
     return ERR_NOT_FOUND;
+}
+
+enum err reader_find_order(struct history_reader *reader, enum category category,
+                           const char *order_id, const char *link, struct order *out)
+{
+    (void)category;
+    ck_assert_str_eq(order_id, "");
+    return reader_order(reader, link, out);
 }
 
 static bool kit_matches(const struct order *order, const struct list_filter *filter)
@@ -321,7 +283,12 @@ enum err reads_get(struct reads *reads, enum bybit_route route, enum category ca
 
     (void)reads;
     (void)category;
+    if (kit.take_read) {
+        kit.take_read(on_done, userdata);
+        return ERR_NONE;
+    }
     ck_assert_int_le(timeout_ms, 15000);
+    ck_assert_int_gt(timeout_ms, 0);
     if (kit.reads_err)
         return kit.reads_err;
     kit.reads++;
@@ -332,6 +299,15 @@ enum err reads_get(struct reads *reads, enum bybit_route route, enum category ca
         kit.on_read(route, query);
     on_done(&kit.answer, clock_wall_ms() - kit.answer_age_ms, userdata);
     return ERR_NONE;
+}
+
+enum err reads_get_own(struct reads *reads, enum bybit_route route, enum category category,
+                       const char *query, int timeout_ms, int cache_ms,
+                       void (*on_done)(const struct rest_answer *answer, int64_t as_of_ms,
+                                       void *userdata),
+                       void *userdata)
+{
+    return reads_get(reads, route, category, query, timeout_ms, cache_ms, on_done, userdata);
 }
 
 bool reads_chain_begin(struct reads *reads)
@@ -472,6 +448,7 @@ static void kit_open(void)
                             .default_category = CATEGORY_LINEAR,
                             .epoch = 1,
                             .started_ms = 1700000000000,
+                            .order_deadline_ms = 5000,
                             .loop = (struct loop *)&parts[0],
                             .journal = (struct journal *)&parts[1],
                             .feed_last = kit_feed_last,
@@ -481,8 +458,10 @@ static void kit_open(void)
     kit.api.clock = clock_sync_create();
     kit.api.budget = budget_create(550);
     kit.orders = calloc(KIT_ORDERS_MAX, sizeof(*kit.orders));
+    kit.report = calloc(1, sizeof(*kit.report));
+    kit.patch = calloc(1, sizeof(*kit.patch));
     ck_assert(kit.api.instruments && kit.api.market && kit.api.clock && kit.api.budget &&
-              kit.orders);
+              kit.orders && kit.report && kit.patch);
     kit.chains_max = 1;
     kit.engine.ready = true;
     kit.link.state = LINK_CONNECTED;
@@ -496,6 +475,8 @@ static void kit_close(void)
 {
     buffer_deinit(&kit.call.reply);
     free(kit.orders);
+    free(kit.report);
+    free(kit.patch);
     instruments_slot_destroy(kit.api.instruments);
     market_destroy(kit.api.market);
     clock_sync_destroy(kit.api.clock);

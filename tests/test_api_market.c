@@ -352,7 +352,7 @@ START_TEST(status_is_whole)
         "version",          "env",        "site",     "keys",    "key",
         "default_category", "started_at", "uptime_s", "as_of",   "ready",
         "reasons",          "links",      "clock",    "budget",  "journal",
-        "engine",           "symbols",    "process",  "streams",
+        "engine",           "guard",      "symbols",  "process", "streams",
     };
     cJSON *json;
 

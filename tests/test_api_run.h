@@ -44,6 +44,7 @@ static int kit_run(const char *method, const char *target, const char *body)
     query = strchr(kit.target, '?');
     if (query)
         *query++ = '\0';
+    call->api = &kit.api;
     call->method = method;
     call->path = kit.target;
     call->endpoint = api_find(method, kit.target, call->param, &known, allow, &suffix);
@@ -65,6 +66,8 @@ static int kit_run(const char *method, const char *target, const char *body)
     call->body_is_form = !kit.labelled_json;
     if (strcmp(kit.request_headers.name, "Idempotency-Key") == 0)
         call->idempotency_key = kit.request_headers.value;
+    if (strcmp(kit.request_headers.name, "X-Client") == 0)
+        call->client = kit.request_headers.value;
     if (strcmp(kit.request_headers.name, "Accept") == 0)
         call->accept = kit.request_headers.value;
     call->done = kit_done;
@@ -73,7 +76,7 @@ static int kit_run(const char *method, const char *target, const char *body)
     return call->status;
 }
 
-static int kit_get(const char *target)
+static inline int kit_get(const char *target)
 {
     return kit_run("GET", target, NULL);
 }

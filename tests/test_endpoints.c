@@ -20,6 +20,13 @@ static const struct {
     { "HEAD", "/orders/my-1", "/orders/{id}", "my-1", true, "" },
     { "GET", "/ticker/spot:BTCUSDT", "/ticker/{symbol}", "spot:BTCUSDT", true, "" },
     { "GET", "/stream", "/stream", "", true, "" },
+    { "PATCH", "/guard", "/guard", "", true, "" },
+    { "HEAD", "/guard", "/guard", "", true, "" },
+    { "POST", "/guard/kill", "/guard/kill", "", true, "" },
+    { "GET", "/guard/kill", NULL, "", true, "POST" },
+    { "POST", "/guard", NULL, "", true, "GET, HEAD, PATCH" },
+    { "POST", "/guard/arm", "/guard/arm", "", true, "" },
+    { "DELETE", "/guard/arm", NULL, "", true, "POST" },
     { "PATCH", "/orders", NULL, "", true, "POST, GET, HEAD, DELETE" },
     { "POST", "/orders/my-1", NULL, "", true, "GET, HEAD, DELETE" },
     { "POST", "/ticker/X", NULL, "", true, "GET, HEAD" },
@@ -129,6 +136,16 @@ START_TEST(every_query_name_can_be_suggested)
 }
 END_TEST
 
+/* Who may trade may stop trading; limits and the end of a kill are the administrator's. */
+START_TEST(the_guard_has_its_roles)
+{
+    ck_assert_int_eq(row("GET", "/guard")->access, ACCESS_READ);
+    ck_assert_int_eq(row("POST", "/guard/kill")->access, ACCESS_TRADE);
+    ck_assert_int_eq(row("PATCH", "/guard")->access, ACCESS_ADMIN);
+    ck_assert_int_eq(row("POST", "/guard/arm")->access, ACCESS_ADMIN);
+}
+END_TEST
+
 START_TEST(rows_are_whole)
 {
     size_t streams = 0;
@@ -143,7 +160,8 @@ START_TEST(rows_are_whole)
         ck_assert_int_eq(endpoint->handle == NULL, stream || login);
         ck_assert_int_eq(endpoint->access == ACCESS_READ, reads || login);
         ck_assert_int_eq((endpoint->flags & TAKES_BODY) != 0,
-                         strcmp(endpoint->method, "POST") == 0);
+                         strcmp(endpoint->method, "POST") == 0 ||
+                             strcmp(endpoint->method, "PATCH") == 0);
         ck_assert(!(endpoint->flags & IS_LIST) || reads);
         streams += stream;
     }
@@ -162,6 +180,7 @@ int main(void)
     tcase_add_test(tcase, a_param_that_is_too_long_is_no_path);
     tcase_add_test(tcase, an_unknown_query_name_gets_the_nearest_one);
     tcase_add_test(tcase, every_query_name_can_be_suggested);
+    tcase_add_test(tcase, the_guard_has_its_roles);
     tcase_add_test(tcase, rows_are_whole);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);

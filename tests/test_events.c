@@ -1,4 +1,5 @@
 /* What users see of an order, a fill, a ticker, a book: cJSON is the oracle for the JSON. */
+#include <stdlib.h>
 #include <string.h>
 
 #include <check.h>
@@ -353,6 +354,47 @@ START_TEST(a_symbol_and_a_link_are_shown)
 }
 END_TEST
 
+START_TEST(a_change_of_the_guard_is_shown_whole)
+{
+    struct guard_state *state = calloc(1, sizeof(*state));
+    cJSON *json;
+
+    ck_assert_ptr_nonnull(state);
+    state->killed = true;
+    state->since_ms = 1700000000000;
+    memcpy(state->reason, "too\nhot", 8);
+    memcpy(state->by, "SIGUSR1", 8);
+    state->rules.all.set = GUARD_BIT(GUARD_MAX_LEVERAGE);
+    state->rules.all.max_leverage = dec("5");
+    state->rules.clients_count = 1;
+    memcpy(state->rules.clients[0].name, "bot", 4);
+    api_event_guard(&out, state, "killed");
+    json = parsed();
+    is_text(json, "change", "killed");
+    ck_assert(cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "killed")));
+    ck_assert(cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(json, "clear")));
+    is_number(json, "since", 1700000000000.0);
+    is_text(json, "reason", "too\nhot");
+    is_text(json, "by", "SIGUSR1");
+    is_text(cJSON_GetObjectItemCaseSensitive(json, "limits"), "max_leverage", "5");
+    is_text(
+        cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(json, "clients"), "bot"),
+        "max_leverage", NULL);
+    ck_assert(cJSON_HasObjectItem(json, "ts") && cJSON_HasObjectItem(json, "recv_at"));
+    cJSON_Delete(json);
+
+    buffer_clear(&out);
+    memset(state, 0, sizeof(*state));
+    api_event_guard(&out, state, "limits");
+    json = parsed();
+    is_text(json, "since", NULL);
+    is_text(json, "reason", NULL);
+    is_text(json, "by", NULL);
+    cJSON_Delete(json);
+    free(state);
+}
+END_TEST
+
 START_TEST(text_from_outside_stays_text)
 {
     struct order order = empty_order();
@@ -381,6 +423,7 @@ int main(void)
     tcase_add_test(tcase, a_ticker_says_how_old_it_is);
     tcase_add_test(tcase, a_book_and_its_frames_have_one_shape);
     tcase_add_test(tcase, a_symbol_and_a_link_are_shown);
+    tcase_add_test(tcase, a_change_of_the_guard_is_shown_whole);
     tcase_add_test(tcase, text_from_outside_stays_text);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);

@@ -34,6 +34,7 @@ static void make_order(struct order *order, int n)
     order->state = n == 55 ? ORDER_UNKNOWN : n >= 50 ? ORDER_LIVE : ORDER_CLOSED;
     order->status = n >= 50 ? STATUS_NEW : STATUS_FILLED;
     order->created_ms = minute(n);
+    order->request.value_price = n == 7 ? kit_decimal("26000.50") : DECIMAL_NONE;
     if (n == 7)
         (void)snprintf(order->request.client_id, sizeof(order->request.client_id), "a key of mine");
 }
@@ -88,6 +89,7 @@ static void teardown(void)
 START_TEST(an_order_is_found_by_each_of_its_names)
 {
     static const char *const names[] = { "id-7", "l-7", "a key of mine" };
+    char price[DECIMAL_TEXT_MAX];
     struct order order;
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
@@ -95,7 +97,10 @@ START_TEST(an_order_is_found_by_each_of_its_names)
         ck_assert_int_eq(reader_order(reader, names[i], &order), ERR_NONE);
         ck_assert_str_eq(order.order_id, "id-7");
         ck_assert_int_eq(order.created_ms, minute(7));
+        ck_assert_str_eq(decimal_format(&order.request.value_price, price), "26000.50");
     }
+    ck_assert_int_eq(reader_order(reader, "id-8", &order), ERR_NONE);
+    ck_assert(decimal_is_none(&order.request.value_price));
     ck_assert_int_eq(reader_order(reader, "nobody", &order), ERR_NOT_FOUND);
     ck_assert_int_eq(reader_order(reader, "", &order), ERR_NOT_FOUND);
 }
@@ -499,6 +504,50 @@ START_TEST(a_full_queue_is_an_answer_and_a_stop_answers_what_waits)
 }
 END_TEST
 
+struct place {
+    struct jobs *jobs;
+    int done_before;
+    atomic_bool done;
+};
+
+static void note_place(struct history_reader *job_reader, enum err err, void *userdata)
+{
+    struct place *place = userdata;
+
+    (void)job_reader;
+    (void)err;
+    place->done_before = atomic_load(&place->jobs->done);
+    atomic_store(&place->done, true);
+}
+
+START_TEST(a_job_that_goes_first_has_a_place_in_a_full_queue_and_runs_before_it)
+{
+    static struct place places[100];
+    struct jobs jobs = { .gate = 1 };
+    struct history *history = start_history(2);
+    size_t taken = 0;
+
+    while (history_submit(history, 0, run_job, &jobs) == ERR_NONE)
+        ;
+    kit_sleep_ms(50); /* each worker has one */
+    while (history_submit(history, 0, run_job, &jobs) == ERR_NONE)
+        ;
+    for (; taken < ARRAY_LEN(places); taken++) {
+        places[taken].jobs = &jobs;
+        if (history_submit_first(history, 0, note_place, &places[taken]))
+            break;
+    }
+    ck_assert_uint_eq(taken, 64);
+    atomic_store(&jobs.gate, 0);
+    for (size_t i = 0; i < taken; i++)
+        kit_await(atomic_load(&places[i].done));
+    ck_assert_int_le(places[taken - 1].done_before, 4);
+    ck_assert_int_le(places[0].done_before, 200); /* of 1026 */
+    history_stop(history);
+    ck_assert_int_eq(atomic_load(&jobs.done), 1026);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("history");
@@ -519,6 +568,7 @@ int main(void)
     tcase_add_test(tcase, a_client_reads_its_own_writes);
     tcase_add_test(tcase, jobs_whose_commit_does_not_come_end_together_in_time);
     tcase_add_test(tcase, a_full_queue_is_an_answer_and_a_stop_answers_what_waits);
+    tcase_add_test(tcase, a_job_that_goes_first_has_a_place_in_a_full_queue_and_runs_before_it);
     suite_add_tcase(suite, tcase);
     return kit_main(suite);
 }

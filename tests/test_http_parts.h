@@ -77,6 +77,15 @@ static void handle_held(const struct api *api, struct api_call *call)
     atomic_store(&held[atomic_fetch_add(&held_count, 1)], call);
 }
 
+/* Held when its client gives it time. */
+static void handle_kill_stub(const struct api *api, struct api_call *call)
+{
+    if (call->query_count)
+        handle_held(api, call);
+    else
+        answer(call, 200, "killed\n");
+}
+
 static void handle_big(const struct api *api, struct api_call *call)
 {
     (void)api;
@@ -126,6 +135,17 @@ static const struct api_endpoint test_endpoints[] = {
       .query = "",
       .flags = TAKES_BODY,
       .handle = handle_held },
+    { .method = "DELETE",
+      .path = "/held",
+      .access = ACCESS_TRADE,
+      .query = "",
+      .handle = handle_held },
+    { .method = "POST",
+      .path = "/guard/kill",
+      .access = ACCESS_TRADE,
+      .query = "timeout",
+      .flags = TAKES_BODY,
+      .handle = handle_kill_stub },
     { .method = "DELETE",
       .path = "/orders",
       .access = ACCESS_TRADE,

@@ -73,17 +73,20 @@ START_TEST(events_come_in_order_and_by_kind)
     struct hub *hub = make(10000, 7);
     struct hub_reader *orders = hub_reader_open(hub, on_ready, NULL);
     struct hub_reader *fills = hub_reader_open(hub, on_ready, NULL);
+    struct hub_reader *guard = hub_reader_open(hub, on_ready, NULL);
     struct hub_item item;
 
+    hub_reader_want_events(guard, HUB_GUARD, 7);
     hub_reader_want_events(orders, HUB_ORDERS, 7);
     hub_reader_want_events(fills, HUB_FILLS, 7);
     expect(orders, HUB_NOTHING, NULL, 0);
     publish(hub, 8, "order");
     publish(hub, 9, "fill");
     publish(hub, 10, "anomaly");
+    publish(hub, 11, "guard");
     expect(orders, HUB_NOTHING, NULL, 0);
     hub_pump(hub);
-    ck_assert_uint_eq(hub_last_seq(hub), 10);
+    ck_assert_uint_eq(hub_last_seq(hub), 11);
     ck_assert_uint_eq(hub_first_seq(hub), 8);
     ck_assert_int_eq(hub_reader_next(orders, &item), HUB_EVENT);
     ck_assert_uint_eq(item.frame->seq, 8);
@@ -92,7 +95,9 @@ START_TEST(events_come_in_order_and_by_kind)
     expect(orders, HUB_NOTHING, NULL, 0);
     expect(fills, HUB_EVENT, "{\"n\":9}", 0);
     expect(fills, HUB_NOTHING, NULL, 0);
-    ck_assert_uint_eq(hub_reader_position(fills), 10);
+    ck_assert_uint_eq(hub_reader_position(fills), 11);
+    expect(guard, HUB_EVENT, "{\"n\":11}", 0);
+    expect(guard, HUB_NOTHING, NULL, 0);
     hub_reader_close(orders);
     hub_destroy(hub); /* closes the other */
 }

@@ -245,6 +245,23 @@ START_TEST(a_known_link_and_a_retry_are_synced_too)
 }
 END_TEST
 
+START_TEST(the_guard_is_synced_before_it_is_told)
+{
+    struct journal_row *row;
+    unsigned before;
+
+    kit_start(&bridge);
+    before = atomic_load(&wal_syncs);
+    row = kit_row(&bridge, JOURNAL_GUARD);
+    row->u.guard.text = strdup("{\"killed\":true}");
+    row->u.guard.bytes = strlen(row->u.guard.text);
+    kit_add_event(&bridge, row, "guard");
+    kit_submit(&bridge, row);
+    kit_settle(&bridge);
+    ck_assert_uint_eq(atomic_load(&wal_syncs), before + 1);
+}
+END_TEST
+
 START_TEST(steady_evidence_is_synced_within_its_time)
 {
     unsigned before;
@@ -613,6 +630,7 @@ static Suite *make_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, an_intent_is_synced_and_evidence_soon_after);
     tcase_add_test(tcase, a_known_link_and_a_retry_are_synced_too);
+    tcase_add_test(tcase, the_guard_is_synced_before_it_is_told);
     tcase_add_test(tcase, steady_evidence_is_synced_within_its_time);
     tcase_add_test(tcase, a_failed_sync_does_not_make_an_intent_known_to_itself);
     tcase_add_test(tcase, a_failed_sync_under_a_reader_loses_and_doubles_nothing);

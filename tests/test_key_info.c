@@ -107,11 +107,11 @@ static struct {
     void *userdata;
 } reads;
 
-enum err reads_get(struct reads *unused, enum bybit_route route, enum category category,
-                   const char *query, int timeout_ms, int cache_ms,
-                   void (*on_done)(const struct rest_answer *answer, int64_t as_of_ms,
-                                   void *userdata),
-                   void *userdata)
+enum err reads_get_own(struct reads *unused, enum bybit_route route, enum category category,
+                       const char *query, int timeout_ms, int cache_ms,
+                       void (*on_done)(const struct rest_answer *answer, int64_t as_of_ms,
+                                       void *userdata),
+                       void *userdata)
 {
     (void)unused;
     (void)category;

@@ -114,6 +114,9 @@ START_TEST(the_tables_take_no_wrong_type_and_no_second_key)
         "INSERT INTO events VALUES (1, 'now', 'order', '{}', x'00')",
         "INSERT INTO events VALUES (1, 1, 'order', NULL, x'00')",
         "INSERT INTO orders (link) VALUES ('a')",
+        "INSERT INTO guard VALUES (2, 1, '{}')",
+        "INSERT INTO guard VALUES (1, 1, NULL)",
+        "INSERT INTO retries VALUES (1, 'a', 1, NULL)",
     };
     struct error error = { 0 };
 

@@ -163,6 +163,8 @@ START_TEST(what_the_table_says_of_an_endpoint_is_told)
                       endpoint->path);
         ck_assert_msg(says(at, "Role trade.") == (endpoint->access == ACCESS_TRADE), "%s %s",
                       endpoint->method, endpoint->path);
+        ck_assert_msg(says(at, "Role admin.") == (endpoint->access == ACCESS_ADMIN), "%s %s",
+                      endpoint->method, endpoint->path);
     }
 }
 END_TEST

@@ -4,6 +4,7 @@
 
 #include "api/errors.h"
 #include "api/events.h"
+#include "api/guard.h"
 #include "api/order_body.h"
 #include "test_openapi_kit.h"
 
@@ -87,8 +88,9 @@ START_TEST(members_of_orders)
     struct buffer out = buffer_of(API_BODY_MAX);
     const struct order order = { 0 };
     const struct fill fill = { 0 };
+    const struct guard_verdict verdict = { .text = "" };
     const struct api_problem_more more = {
-        .outcome = "not_sent", .ret_code = 1, .ret_msg = "", .client_id = "x"
+        .outcome = "not_sent", .ret_code = 1, .ret_msg = "", .guard = &verdict, .client_id = "x"
     };
 
     api_add_order(&out, &order, "sent");
@@ -174,6 +176,74 @@ START_TEST(members_of_accounts)
     same_members("Balance", &out);
     api_event_balance(&out, &balance, 1, 1);
     same_members("EventBalance", &out);
+}
+END_TEST
+
+/* The object that stands in an example's place, or in a member's. */
+static void same_inner(const char *schema, const cJSON *object)
+{
+    struct buffer out = buffer_of(API_BODY_MAX);
+    char *text = cJSON_PrintUnformatted(object);
+
+    ck_assert_ptr_nonnull(text);
+    buffer_add_text(&out, text);
+    cJSON_free(text);
+    same_members(schema, &out);
+}
+
+static const cJSON *inner(const cJSON *object, const char *name)
+{
+    const cJSON *member = cJSON_GetObjectItemCaseSensitive(object, name);
+
+    ck_assert_msg(member, "%s", name);
+    return member;
+}
+
+START_TEST(members_of_the_guard)
+{
+    struct buffer out = buffer_of(API_BODY_MAX);
+    struct guard_report *report = calloc(1, sizeof(*report));
+    cJSON *guard;
+
+    ck_assert_ptr_nonnull(report);
+    report->has_ceiling = report->state.killed = true;
+    report->scopes_count = 1;
+    report->state.rules.clients_count = 1;
+    memcpy(report->state.rules.clients[0].name, "bot", 4);
+    api_add_guard(&out, report);
+    guard = cJSON_Parse(out.data);
+    same_members("Guard", &out);
+    same_inner("GuardLimits", inner(guard, "limits"));
+    same_inner("GuardLimits", inner(inner(guard, "clients"), "bot"));
+    same_inner("GuardCeiling", inner(guard, "ceiling"));
+    same_inner("GuardKill", inner(guard, "kill"));
+    same_inner("GuardCounts", inner(inner(inner(guard, "counts"), "clients"), "bot"));
+    cJSON_Delete(guard);
+    api_event_guard(&out, &report->state, "killed");
+    same_members("EventGuard", &out);
+    free(report);
+}
+END_TEST
+
+/* What a PATCH may name is what the guard has. */
+START_TEST(members_of_a_change)
+{
+    static const char *const schemas[] = { "GuardChange", "GuardClientChange", "GuardLimits" };
+
+    for (size_t i = 0; i < ARRAY_LEN(schemas); i++) {
+        size_t end;
+        size_t at = properties_of(schemas[i], &end);
+        char name[80];
+        int limit = 0;
+
+        for (at++; at < end; at++) {
+            if (!is_key(lines[at], 8, name) || strcmp(name, "clients") == 0)
+                continue;
+            ck_assert_int_lt(limit, GUARD_LIMIT_COUNT);
+            ck_assert_str_eq(name, guard_limit_word((enum guard_limit)limit++));
+        }
+        ck_assert_int_eq(limit, GUARD_LIMIT_COUNT);
+    }
 }
 END_TEST
 
@@ -269,6 +339,29 @@ static const char *link_state_of(int i)
     return link_state_word((enum link_state)i);
 }
 
+static const char *limit_of(int i)
+{
+    return guard_limit_word((enum guard_limit)i);
+}
+
+static const char *sweep_state_of(int i)
+{
+    return sweep_state_word((enum sweep_state)i);
+}
+
+static const char *price_source_of(int i)
+{
+    return guard_price_source_word((enum guard_price_source)(GUARD_PRICE_LIMIT + i));
+}
+
+START_TEST(words_of_the_guard_are_the_same)
+{
+    same_words("GuardKill", "scopes", sweep_state_of, SWEEP_FAILED + 1, false);
+    same_words("Problem", "guard", limit_of, GUARD_LIMIT_COUNT, false);
+    same_words("Problem", "    price_source", price_source_of, GUARD_PRICE_FACE, true);
+}
+END_TEST
+
 START_TEST(words_are_the_same)
 {
     same_words("category", NULL, category_of, CATEGORY_COUNT, false);
@@ -330,6 +423,9 @@ int main(void)
     tcase_add_test(tcase, members_of_books_and_tickers);
     tcase_add_test(tcase, members_of_series);
     tcase_add_test(tcase, members_of_accounts);
+    tcase_add_test(tcase, members_of_the_guard);
+    tcase_add_test(tcase, members_of_a_change);
+    tcase_add_test(tcase, words_of_the_guard_are_the_same);
     tcase_add_test(tcase, words_are_the_same);
     tcase_add_test(tcase, states_of_orders_are_the_same);
     suite_add_tcase(suite, tcase);

@@ -70,6 +70,16 @@ static const struct {
       false },
     { ORDER_CALL_CREATE, OUTCOME_NOT_FOUND, 0, false, 404, "order_not_found", NULL, false, false,
       false },
+    { ORDER_CALL_CREATE, OUTCOME_GUARD, 0, false, 422, "guard_symbols", "not_sent", false, false,
+      false },
+    { ORDER_CALL_CREATE, OUTCOME_KILLED, 0, false, 422, "guard_killed", "not_sent", false, false,
+      false },
+    { ORDER_CALL_CREATE, OUTCOME_NEEDS_FACTS, 0, false, 500, "internal", "not_sent", false, false,
+      false },
+    { ORDER_CALL_CREATE, OUTCOME_GUARD_DONE, 0, false, 500, "internal", "unknown", false, false,
+      false },
+    { ORDER_CALL_CREATE, OUTCOME_CEILING, ORDER_LIVE, true, 500, "internal", "unknown", false,
+      false, false },
     /* cancel */
     { ORDER_CALL_CANCEL, OUTCOME_OK, ORDER_LIVE, true, 200, NULL, NULL, false, false, false },
     { ORDER_CALL_CANCEL, OUTCOME_OK, ORDER_CLOSED, true, 200, NULL, NULL, false, false, false },
@@ -114,9 +124,11 @@ static const char *member(const cJSON *object, const char *name)
 START_TEST(an_outcome_is_answered_as_the_contract_says)
 {
     struct loop_reply reply = reply_of(table[_i].outcome, table[_i].state, table[_i].has_order);
+    const struct guard_verdict verdict = { .limit = GUARD_SYMBOLS, .text = "not listed" };
     struct api_call call = { .done = on_done, .request_id = "r1" };
     cJSON *body;
 
+    reply.verdict = &verdict;
     dones = 0;
     order_answer(&call, table[_i].kind, &reply, "my-1");
     ck_assert_int_eq(dones, 1);

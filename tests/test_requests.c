@@ -92,6 +92,43 @@ START_TEST(cancel_goes_by_order_id_where_known)
 }
 END_TEST
 
+static const struct {
+    struct request_cancel_all what;
+    const char *body;
+} sweeps[] = {
+    { { .category = CATEGORY_SPOT, .settle_coin = "", .symbol = "", .order_filter = "tpslOrder" },
+      "{\"category\":\"spot\",\"orderFilter\":\"tpslOrder\"}" },
+    { { .category = CATEGORY_LINEAR, .settle_coin = "USDC", .order_filter = "" },
+      "{\"category\":\"linear\",\"settleCoin\":\"USDC\"}" },
+    { { .category = CATEGORY_INVERSE, .symbol = "BTCUSD" },
+      "{\"category\":\"inverse\",\"symbol\":\"BTCUSD\"}" },
+    { { .category = CATEGORY_OPTION }, "{\"category\":\"option\"}" },
+};
+
+START_TEST(cancel_all_says_its_scope_and_nothing_else)
+{
+    struct buffer body = buffer_of(4096);
+
+    request_cancel_all(&body, &sweeps[_i].what);
+    ck_assert_int_eq(buffer_check(&body), ERR_NONE);
+    ck_assert_str_eq(body.data, sweeps[_i].body);
+    buffer_deinit(&body);
+}
+END_TEST
+
+START_TEST(a_list_is_narrowed_by_the_kind_of_spot_order)
+{
+    char query[512];
+    struct text text = text_in(query, sizeof(query));
+    struct request_list list = { .category = CATEGORY_SPOT,
+                                 .order_filter = "StopOrder",
+                                 .limit = 50 };
+
+    request_list_query(&text, &list);
+    ck_assert_str_eq(query, "category=spot&orderFilter=StopOrder&limit=50");
+}
+END_TEST
+
 /* PROTOCOL section 3: encoded cursors go back verbatim, others are encoded once. */
 static const struct {
     const char *cursor, *sent;
@@ -134,6 +171,8 @@ int main(void)
     tcase_add_test(tcase, limit_order_keeps_its_digits);
     tcase_add_test(tcase, spot_market_order_always_says_its_unit);
     tcase_add_test(tcase, cancel_goes_by_order_id_where_known);
+    tcase_add_loop_test(tcase, cancel_all_says_its_scope_and_nothing_else, 0, ARRAY_LEN(sweeps));
+    tcase_add_test(tcase, a_list_is_narrowed_by_the_kind_of_spot_order);
     tcase_add_loop_test(tcase, cursors_go_back_as_they_must, 0, ARRAY_LEN(cursors));
     suite_add_tcase(suite, tcase);
     srunner_set_fork_status(runner, CK_NOFORK);

@@ -12,8 +12,11 @@ static const struct {
     unsigned events;
     const char *detail;
 } grammar[] = {
-    { "orders", NULL, NULL, HUB_ORDERS, NULL },
-    { "fills,orders", NULL, NULL, HUB_ORDERS | HUB_FILLS, NULL },
+    { "orders", NULL, NULL, HUB_ORDERS | HUB_GUARD, NULL },
+    { "fills", NULL, NULL, HUB_FILLS | HUB_GUARD, NULL },
+    { "fills,orders", NULL, NULL, HUB_ORDERS | HUB_FILLS | HUB_GUARD, NULL },
+    { "guard", NULL, NULL, HUB_GUARD, NULL },
+    { "orders,guard", NULL, NULL, HUB_ORDERS | HUB_GUARD, NULL },
     { "status", NULL, NULL, 0, NULL },
     { "ticker:BTCUSDT", "ticker:linear:BTCUSDT", NULL, 0, NULL },
     { "ticker:spot:btcusdt", "ticker:spot:BTCUSDT", NULL, 0, NULL },
@@ -23,7 +26,7 @@ static const struct {
     { "book:option:BTC-27MAR26-70000-C-USDT", "book:option:BTC-27MAR26-70000-C-USDT:25", NULL, 0,
       NULL },
     { "book:1000PEPEUSDT", "book:linear:1000PEPEUSDT:50", NULL, 0, NULL },
-    { ",orders,,", NULL, NULL, HUB_ORDERS, NULL },
+    { ",orders,,", NULL, NULL, HUB_ORDERS | HUB_GUARD, NULL },
     { NULL, NULL, "invalid_topic", 0, "ticker:SYMBOL" },
     { "", NULL, "invalid_topic", 0, "ticker:SYMBOL" },
     { ",", NULL, "invalid_topic", 0, "ticker:SYMBOL" },
@@ -32,7 +35,8 @@ static const struct {
     { "tickers:BTCUSDT", NULL, "invalid_topic", 0, "did you mean 'ticker'" },
     { "xyzzy", NULL, "invalid_topic", 0, "unknown topic 'xyzzy'" },
     { "orders:BTCUSDT", NULL, "invalid_topic", 0, "nothing behind a colon" },
-    { "orders,guard", NULL, "not_yet", 0, "candles:SYMBOL" },
+    { "guard:BTCUSDT", NULL, "invalid_topic", 0, "nothing behind a colon" },
+    { "guards", NULL, "invalid_topic", 0, "did you mean 'guard'" },
     { "trades:BTCUSDT", "trades:linear:BTCUSDT", NULL, 0, NULL },
     { "trades:option:BTC-27MAR26-70000-C-USDT", "trades:option:BTC-27MAR26-70000-C-USDT", NULL, 0,
       NULL },
@@ -85,7 +89,7 @@ START_TEST(topics_have_a_grammar)
     ck_assert_uint_eq(wish.topics_count, grammar[_i].name ? 1 : 0);
     if (grammar[_i].name)
         ck_assert_str_eq(wish.topics[0].name, grammar[_i].name);
-    ck_assert(wish.status == !grammar[_i].name);
+    ck_assert(wish.status == (!grammar[_i].name && wish.events != HUB_GUARD));
 }
 END_TEST
 
@@ -187,8 +191,6 @@ START_TEST(wishes_that_cannot_be_met_are_problems)
     ck_assert_ptr_nonnull(strstr(reply, "ticker:SYMBOL"));
     ck_assert_int_eq(refusal("/stream?topics=ordrs", reply, sizeof(reply)), 400);
     ck_assert_ptr_nonnull(strstr(reply, "did you mean 'orders'"));
-    (void)refusal("/stream?topics=guard", reply, sizeof(reply));
-    ck_assert_ptr_nonnull(strstr(reply, "\"code\":\"not_yet\""));
     for (size_t i = 0; i < ARRAY_LEN(conflates); i++) {
         char path[96];
 
@@ -207,6 +209,7 @@ START_TEST(wishes_that_cannot_be_met_are_problems)
     ck_assert_int_eq(refusal("/stream?topics=ticker:BTCUSDT,fills", reply, sizeof(reply)), 401);
     ck_assert_ptr_nonnull(strstr(reply, "\"code\":\"no_api_key\""));
     ck_assert_int_eq(refusal("/stream?topics=positions", reply, sizeof(reply)), 401);
+    ck_assert_int_eq(refusal("/stream?topics=guard", reply, sizeof(reply)), 401);
     ck_assert_int_eq(refusal("/stream?topics=ticker:BTCUSDT,balance", reply, sizeof(reply)), 401);
     ck_assert_ptr_nonnull(strstr(reply, "positions and balance need an API key"));
     stream_open("/stream?topics=ticker:BTCUSDT,status", "");
@@ -245,9 +248,10 @@ START_TEST(hello_comes_first_and_names_everything)
     ck_assert_ptr_nonnull(strstr(client.raw, "Cache-Control: no-store\r\n"));
     ck_assert_ptr_eq(strstr(client.text, "retry: 1000\n\nid: 3-5\nevent: hello\ndata: {"),
                      client.text);
-    ck_assert_ptr_nonnull(strstr(client.text, "\"env\":\"sim\",\"epoch\":3,\"seq\":5,\"topics\":["
-                                              "\"fills\",\"status\",\"ticker:spot:ETHUSDT\","
-                                              "\"book:linear:BTCUSDT:50\"]"));
+    ck_assert_ptr_nonnull(strstr(client.text,
+                                 "\"env\":\"sim\",\"epoch\":3,\"seq\":5,\"topics\":["
+                                 "\"fills\",\"guard\",\"status\",\"ticker:spot:ETHUSDT\","
+                                 "\"book:linear:BTCUSDT:50\"]"));
     stream_close();
     stop();
 }

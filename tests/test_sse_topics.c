@@ -300,7 +300,8 @@ static void on_balance(const struct balance *balance, int64_t as_of_ms, void *us
 
 static void make_account(void)
 {
-    static const struct account_callbacks told = { on_position, on_balance };
+    static const struct account_callbacks told = { .on_position = on_position,
+                                                   .on_balance = on_balance };
     const struct account_config config = { .callbacks = &told };
 
     api.account = account_create(&config);

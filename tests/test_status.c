@@ -109,7 +109,10 @@ START_TEST(metrics_say_what_was_counted)
         "bybit_bridge_journal_commit_duration_seconds_count{synced=\"true\"} 1",
         "bybit_bridge_journal_commit_duration_seconds_count{synced=\"false\"} 0",
         "bybit_bridge_link_delay_seconds_bucket{link=\"public.linear\",le=\"0.005\"} 1",
+        "bybit_bridge_upstream_lane_waiting{lane=\"create\"} 3",
+        "bybit_bridge_upstream_lane_throttled_total{lane=\"read\"} 1",
     };
+    const struct budget_claim creates = { .route = ROUTE_ORDER_CREATE, .lane = BUDGET_CREATE };
 
     metrics_count_n(&metrics->http.requests[METRICS_ENDPOINTS_MAX - 1][4], 2);
     metrics_count(&metrics->http.requests[0][2]);
@@ -119,6 +122,8 @@ START_TEST(metrics_say_what_was_counted)
     metrics_count(&metrics->upstream.retries[ROUTE_TICKERS]);
     metrics_observe(&metrics->journal.commits[1], 100);
     metrics_observe(&metrics->stream.delays[LINK_PUBLIC_LINEAR], 3000);
+    budget_waits(kit.api.budget, &creates, 3);
+    budget_count_throttled(kit.api.budget, BUDGET_READ);
     expect_lines(lines, ARRAY_LEN(lines));
 }
 END_TEST
@@ -202,6 +207,11 @@ START_TEST(status_tells_the_journal_and_the_ban)
     ck_assert_int_gt(at(json, "budget", "banned_for_ms")->valueint, 50000);
     ck_assert(cJSON_IsString(at(json, "budget", "banned_until")));
     ck_assert_int_eq(at(json, "budget", "ip_limit")->valueint, 550);
+    ck_assert_int_eq(cJSON_GetArraySize(at(json, "budget", "lanes")), BUDGET_LANES);
+    ck_assert_str_eq(
+        cJSON_GetObjectItemCaseSensitive(cJSON_GetArrayItem(at(json, "budget", "lanes"), 0), "lane")
+            ->valuestring,
+        "cancel");
     ck_assert_int_ge(at(json, "clock", "sample_age_ms")->valueint, 0);
     cJSON_Delete(json);
 }
@@ -252,17 +262,26 @@ END_TEST
 
 /* --- windows of the budget --- */
 
+static void take(struct budget *budget, enum bybit_route route)
+{
+    struct budget_claim claim = { .route = route, .category = CATEGORY_LINEAR };
+
+    ck_assert_int_eq(budget_take(budget, &claim, 1000), 0);
+}
+
 START_TEST(windows_are_listed_once_they_were_used)
 {
     struct budget_window windows[BUDGET_WINDOWS_MAX];
+    const struct budget_said said = { .limit = -1, .left = -1, .hold_ms = 500 };
+    struct budget_claim held = { .route = ROUTE_TICKERS };
     struct budget *budget = budget_create(100);
 
     ck_assert_uint_eq(budget_windows(budget, 1000, windows), 0);
     ck_assert_int_eq(budget_ip_limit(budget), 100);
     for (int i = 0; i < 3; i++)
-        ck_assert_int_eq(budget_take(budget, ROUTE_ORDER_CREATE, CATEGORY_LINEAR, 1000), 0);
-    ck_assert_int_eq(budget_take(budget, ROUTE_WALLET, CATEGORY_LINEAR, 1000), 0);
-    ck_assert_int_eq(budget_take(budget, ROUTE_TICKERS, CATEGORY_LINEAR, 1000), 0);
+        take(budget, ROUTE_ORDER_CREATE);
+    take(budget, ROUTE_WALLET);
+    take(budget, ROUTE_TICKERS);
     ck_assert_uint_eq(budget_windows(budget, 1000, windows), 2);
     ck_assert_int_eq(windows[0].route, ROUTE_ORDER_CREATE);
     ck_assert(windows[0].per_category && windows[0].category == CATEGORY_LINEAR);
@@ -270,7 +289,7 @@ START_TEST(windows_are_listed_once_they_were_used)
     ck_assert_int_eq(windows[0].left, 7);
     ck_assert_int_eq(windows[1].route, ROUTE_WALLET);
     ck_assert(!windows[1].per_category);
-    budget_correct(budget, ROUTE_TICKERS, CATEGORY_SPOT, -1, -1, 500, 1000);
+    budget_answered(budget, &held, &said, 1000);
     ck_assert_uint_eq(budget_windows(budget, 1100, windows), 3);
     ck_assert_int_eq(windows[0].route, ROUTE_TICKERS);
     ck_assert_int_eq(windows[0].held_for_ms, 400);
@@ -283,6 +302,7 @@ END_TEST
 START_TEST(all_windows_fit)
 {
     struct budget_window windows[BUDGET_WINDOWS_MAX];
+    const struct budget_said said = { .limit = 100, .left = 50 };
     struct budget *budget = budget_create(100000);
     size_t count = 0;
 
@@ -291,7 +311,10 @@ START_TEST(all_windows_fit)
 
         count += per_category ? CATEGORY_COUNT : 1;
         for (int category = 0; category < CATEGORY_COUNT; category++)
-            budget_correct(budget, (enum bybit_route)route, (enum category)category, 100, 50, 0, 1);
+            budget_answered(budget,
+                            &(struct budget_claim){ .route = (enum bybit_route)route,
+                                                    .category = (enum category)category },
+                            &said, 1);
     }
     ck_assert_uint_eq(budget_windows(budget, 1, windows), count);
     ck_assert_uint_le(count, BUDGET_WINDOWS_MAX);

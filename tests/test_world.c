@@ -24,8 +24,13 @@
 #define SOON_MS      80000
 #define QUIET_MS     900000
 #define PAGE_ITEMS   3
+#define MINUTE_MS    60000
 
 static uint64_t events_run;
+static uint64_t refused_run; /* by a limit of the guard */
+static uint64_t killed_run;
+static uint64_t cleared_run;
+static uint64_t armed_run;
 
 /* --- what the world is made of --- */
 
@@ -33,6 +38,7 @@ struct there { /* an order at the exchange */
     char link[ORDER_LINK_MAX];
     char order_id[ORDER_ID_MAX];
     bool ours;
+    bool exit; /* sells, and only to make a position smaller */
     int attempt;
     enum category category;
     char symbol[SYMBOL_MAX];
@@ -54,6 +60,8 @@ struct filled { /* an execution at the exchange */
     int qty;
     int64_t at_ms;
     int64_t listed_ms;
+    int64_t sequence;
+    bool flattened; /* its position is closed again */
 };
 
 struct stored { /* a row of the journal's orders */
@@ -65,7 +73,14 @@ struct stored_fill {
     struct fill fill;
 };
 
-enum thing_kind { THING_EVENT, THING_ARRIVE, THING_COMMIT, THING_CANCEL_ARRIVES };
+enum thing_kind {
+    THING_EVENT,
+    THING_ARRIVE,
+    THING_COMMIT,
+    THING_CANCEL_ARRIVES,
+    THING_CANCEL_ALL_ARRIVES,
+    THING_LOAD_POSITIONS
+};
 
 struct thing { /* what will happen at a time */
     int64_t at_ms;
@@ -85,6 +100,7 @@ struct thing { /* what will happen at a time */
     int64_t deadline_ms;
     int64_t signed_ms;
     uint64_t send_id;
+    const char *order_filter;
     int fate;
     int run; /* of the bridge that sent it */
     uint64_t position;
@@ -138,6 +154,23 @@ struct world {
     struct waiting waiting[WAITERS_MAX_];
     int waiting_count;
     int sends[LINKS_MAX][16];
+
+    /* The guard. */
+    struct guard_rules ceiling;
+    bool capped; /* the ceiling holds max_open_notional and max_orders_per_minute */
+    bool kills;  /* somebody kills now and then */
+    bool no_options;
+    struct guard_state guard;                    /* as stored */
+    struct guard_create creates[LINKS_MAX * 16]; /* as stored */
+    int creates_count;
+    int64_t sent_ms[LINKS_MAX * 16]; /* when the intents of what was sent were made */
+    int sent_count;
+    int64_t sequence; /* of the exchange */
+    bool killed;
+    bool arm_asked;
+    int intents_taken;
+    enum outcome outcome; /* of the last reply */
+    bool told_clear;
 
     char story[32][256]; /* the last events */
     int story_at;
@@ -291,7 +324,8 @@ static void report_of(const struct there *there, struct order_report *report)
     memcpy(report->symbol, there->symbol, sizeof(report->symbol));
     memcpy(report->reject_reason, there->reject_reason, sizeof(report->reject_reason));
     report->category = there->category;
-    report->side = SIDE_BUY;
+    report->side = there->exit ? SIDE_SELL : SIDE_BUY;
+    report->reduce_only = there->exit;
     report->type = ORDER_TYPE_LIMIT;
     report->tif = TIF_GTC;
     report->status = there->status;
@@ -318,7 +352,8 @@ static void fill_of(const struct world *world, const struct filled *filled, stru
         if (strlen(filled->exec_id) % 2)
             memcpy(fill->link, there->link, sizeof(fill->link));
     }
-    fill->side = there ? SIDE_BUY : SIDE_NONE;
+    fill->side = !there ? SIDE_NONE : there->exit ? SIDE_SELL : SIDE_BUY;
+    fill->exchange_seq = filled->sequence;
     fill->kind = there ? FILL_TRADE : FILL_FUNDING;
     fill->qty = decimal_from_int(filled->qty);
     fill->price = decimal_from_int(there ? there->price : 1);
@@ -358,6 +393,52 @@ static void publish(struct world *world, const struct there *there, const struct
             fill_of(world, filled, &thing->fills[0]);
         }
     }
+}
+
+/* The position as it is now: what was bought since it was last closed. */
+static void position_of(const struct world *world, struct engine_event *event)
+{
+    int64_t value = 0;
+
+    for (int i = 0; i < world->filled_count; i++) {
+        const struct filled *filled = &world->filled[i];
+        const struct there *there = filled->order >= 0 ? &world->there[filled->order] : NULL;
+
+        if (there && there->category == CATEGORY_LINEAR && !there->exit && !filled->flattened)
+            value += (int64_t)filled->qty * there->price;
+    }
+    event->kind = EVENT_POSITION;
+    event->u.position.category = CATEGORY_LINEAR;
+    event->u.position.symbol = "BTCUSDT";
+    event->u.position.value = decimal_from_int(value);
+    event->u.position.updated_ms = server_ms(world);
+    event->u.position.exchange_seq = world->sequence;
+}
+
+static void publish_position(struct world *world)
+{
+    struct thing *thing;
+
+    if (!world->stream_up)
+        return;
+    thing = thing_new(world, THING_EVENT,
+                      1 + roll(world, world->capped || fault(world, 20) ? 5000 : 60));
+    thing->private_stream = true;
+    position_of(world, &thing->event);
+}
+
+/* A read of all positions, as it was at its begin. */
+static void load_positions(struct world *world)
+{
+    int64_t delay = roll(world, fault(world, 20) ? 2000 : 40);
+    struct thing *thing = thing_new(world, THING_EVENT, delay);
+
+    thing->private_stream = true;
+    position_of(world, &thing->event);
+    thing = thing_new(world, THING_EVENT, delay);
+    thing->private_stream = true;
+    thing->event.kind = EVENT_POSITIONS_KNOWN;
+    thing->event.u.positions_known = true;
 }
 
 static void there_changed(struct world *world, struct there *there)
@@ -413,9 +494,14 @@ static void there_fill(struct world *world, struct there *there, int qty)
     filled->qty = qty;
     filled->at_ms = server_ms(world);
     filled->listed_ms = world->now_ms + (fault(world, 30) ? roll(world, 2000) : 0);
+    filled->sequence = ++world->sequence;
     there->filled += qty;
     there->status = there->filled == there->qty ? STATUS_FILLED : STATUS_PARTIALLY_FILLED;
+    if (roll(world, 2) && there->category == CATEGORY_LINEAR)
+        publish_position(world);
     publish(world, NULL, filled);
+    if (there->category == CATEGORY_LINEAR)
+        publish_position(world);
     if (there->status == STATUS_FILLED)
         there_close(world, there, STATUS_FILLED);
     else
@@ -556,6 +642,20 @@ static size_t keys_of(const struct world *world, const struct order *order, stru
     return count;
 }
 
+static int64_t intent_ms(const struct order *order)
+{
+    return order->deadline_ms - engine_times_default.order_deadline_ms;
+}
+
+static void note_create(struct world *world, const struct engine_action *row)
+{
+    struct guard_create *create = &world->creates[world->creates_count++];
+
+    assert(world->creates_count <= LINKS_MAX * 16);
+    create->at_ms = intent_ms(&row->u.row.order);
+    memcpy(create->client, row->u.row.order.request.client, sizeof(create->client));
+}
+
 static void commit_intent(struct world *world, const struct engine_action *row,
                           struct known_list *known)
 {
@@ -564,6 +664,7 @@ static void commit_intent(struct world *world, const struct engine_action *row,
 
     if (!stored) {
         commit_order(world, row);
+        note_create(world, row);
         return;
     }
     assert(known->pool_count + FILLS_MAX <= sizeof(known->pool) / sizeof(known->pool[0]));
@@ -582,6 +683,7 @@ static void commit_retry(struct world *world, const struct engine_action *row)
         stored->order.attempt + 1 != row->u.row.order.attempt)
         broken(world, "a retry of what is not NOT_SENT");
     commit_order(world, row);
+    note_create(world, row);
 }
 
 static void commit_row(struct world *world, const struct engine_action *row,
@@ -612,6 +714,21 @@ static void commit_row(struct world *world, const struct engine_action *row,
             broken(world, "the watermark falls");
         world->watermark_ms = row->u.row.watermark_ms;
         return;
+    case ROW_GUARD:
+        world->guard = *row->u.row.guard;
+        return;
+    }
+}
+
+/* Rows of the guard keep a copy of what they say. */
+static void free_guards(struct world *world, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct guard_state *copy = NULL;
+
+        if (world->rows[i].u.row.kind == ROW_GUARD)
+            memcpy(&copy, &world->rows[i].u.row.guard, sizeof(copy));
+        free(copy);
     }
 }
 
@@ -627,6 +744,7 @@ static bool commit(struct world *world, uint64_t position)
     known.pool_count = 0;
     for (; done < world->rows_count && world->rows[done].u.row.position <= position; done++)
         commit_row(world, &world->rows[done], &known);
+    free_guards(world, done);
     world->rows_count -= done;
     memmove(world->rows, world->rows + done, world->rows_count * sizeof(world->rows[0]));
     event.u.committed.position = position;
@@ -653,6 +771,9 @@ static void reply_taken(struct world *world, const struct engine_action *action)
         if (!world->waiting[i].open)
             broken(world, "waiter %" PRIu64 " is answered twice", id);
         world->waiting[i].open = false;
+        world->outcome = action->u.reply.outcome;
+        if (action->u.reply.report)
+            world->told_clear = action->u.reply.report->state.clear;
         tell(world, "  reply %" PRIu64 " outcome %d %s %s", id, (int)action->u.reply.outcome,
              action->u.reply.has_order ? action->u.reply.order.request.link : "",
              action->u.reply.has_order ? order_state_name(action->u.reply.order.state) : "");
@@ -697,6 +818,23 @@ enum fate {
     FATE_AMBIGUOUS
 };
 
+/* Of what is sent: nothing while killed, and never more in a minute than allowed, whatever crashed
+ * meanwhile. */
+static void check_sent(struct world *world, const struct order *order)
+{
+    int64_t at_ms = intent_ms(order);
+    int count = 1;
+
+    if (world->killed)
+        broken(world, "%s is sent after a kill", order->request.link);
+    for (int i = 0; i < world->sent_count; i++)
+        count += world->sent_ms[i] > at_ms - MINUTE_MS && world->sent_ms[i] <= at_ms;
+    assert(world->sent_count < LINKS_MAX * 16);
+    world->sent_ms[world->sent_count++] = at_ms;
+    if (world->capped && count > world->ceiling.all.max_orders_per_minute)
+        broken(world, "%d creates in a minute", count);
+}
+
 static void send_create(struct world *world, const struct engine_action *action)
 {
     const struct order_request *request = &action->u.send.request;
@@ -713,6 +851,7 @@ static void send_create(struct world *world, const struct engine_action *action)
     if (link >= 0 && attempt < 16 && world->sends[link][attempt]++ > 0)
         broken(world, "I1: %s attempt %d is sent twice", request->link, attempt);
     tell(world, "  send create %s attempt %d", request->link, attempt);
+    check_sent(world, &stored->order);
     if (fault(world, 6)) {
         answer(world, world->run, action->u.send.send_id,
                fault(world, 50) ? REPLY_NOT_SENT : REPLY_THROTTLED, 0, "", 0, roll(world, 200));
@@ -776,6 +915,30 @@ static void take_order(struct world *world, struct there *there)
         there_fill(world, there, 1 + roll(world, there->qty));
 }
 
+/* What our orders can still buy, and what they have bought, is below the cap. */
+static void check_cap(struct world *world)
+{
+    int64_t open = 0;
+    struct decimal sum;
+
+    for (int i = 0; i < world->there_count; i++) {
+        const struct there *there = &world->there[i];
+
+        if (there->ours && is_open(there))
+            open += (int64_t)(there->qty - there->filled) * there->price;
+    }
+    for (int i = 0; i < world->filled_count; i++) {
+        const struct filled *filled = &world->filled[i];
+        const struct there *there = filled->order >= 0 ? &world->there[filled->order] : NULL;
+
+        if (there && there->ours && there->category == CATEGORY_LINEAR && !filled->flattened)
+            open += (int64_t)filled->qty * there->price;
+    }
+    sum = decimal_from_int(open);
+    if (world->capped && decimal_cmp(&sum, &world->ceiling.all.max_open_notional) > 0)
+        broken(world, "%" PRId64 " is open, above the cap", open);
+}
+
 static void arrive(struct world *world, const struct thing *thing)
 {
     const struct order_request *request = &thing->sent;
@@ -793,6 +956,7 @@ static void arrive(struct world *world, const struct thing *thing)
     assert(there);
     there->ours = true;
     there->attempt = thing->attempt;
+    check_cap(world);
     if (thing->fate != FATE_FINE && fault(world, 30))
         there->visible_ms = world->now_ms + 5000 + roll(world, 20000);
     take_order(world, there);
@@ -825,6 +989,8 @@ static void send_cancel(struct world *world, const struct engine_action *action)
     thing->fate = fault(world, 30) ? 1 + roll(world, 3) : FATE_FINE;
 }
 
+static void cancel(struct world *world, struct there *there);
+
 static void cancel_arrives(struct world *world, const struct thing *thing)
 {
     struct there *there = thing->order_id[0] ? there_by_id(world, thing->order_id)
@@ -839,13 +1005,87 @@ static void cancel_arrives(struct world *world, const struct thing *thing)
         answer(world, thing->run, thing->send_id, REPLY_NO_SUCH_ORDER, 110001, "", 0, delay);
         return;
     }
-    there_close(world, there,
-                there->filled && there->category == CATEGORY_SPOT ? STATUS_PARTIALLY_FILLED_CANCELED
-                                                                  : STATUS_CANCELLED);
+    cancel(world, there);
     if (thing->fate == FATE_LOST_AFTER)
         answer(world, thing->run, thing->send_id, REPLY_LOST, 0, "", 0, delay);
     else if (thing->fate != FATE_SILENT)
         answer(world, thing->run, thing->send_id, REPLY_OK, 0, "", 0, delay);
+}
+
+static void swept(struct world *world, int run, uint64_t send_id, enum answer_kind kind,
+                  int64_t after_ms)
+{
+    struct thing *thing;
+
+    if (run != world->run)
+        return;
+    thing = thing_new(world, THING_EVENT, after_ms);
+    thing->event.kind = EVENT_SWEPT;
+    thing->event.u.swept.send_id = send_id;
+    thing->event.u.swept.kind = kind;
+    thing->event.u.swept.ret_code = kind == REPLY_REJECT ? 10001 : 0;
+    thing->event.u.swept.ret_msg = "said so";
+    thing->event.u.swept.retry_after_ms = kind == REPLY_THROTTLED ? 500 : 0;
+}
+
+static void send_cancel_all(struct world *world, const struct engine_action *action)
+{
+    struct thing *thing;
+
+    if (fault(world, 10)) {
+        swept(world, world->run, action->u.cancel_all.send_id,
+              fault(world, 50) ? REPLY_NOT_SENT : REPLY_THROTTLED, roll(world, 200));
+        return;
+    }
+    thing = thing_new(world, THING_CANCEL_ALL_ARRIVES, roll(world, fault(world, 10) ? 3000 : 60));
+    thing->survives = true;
+    thing->send_id = action->u.cancel_all.send_id;
+    thing->run = world->run;
+    thing->sent.category = action->u.cancel_all.category;
+    memcpy(thing->sent.symbol, action->u.cancel_all.symbol, sizeof(thing->sent.symbol));
+    memcpy(thing->order_id, action->u.cancel_all.settle_coin, COIN_MAX);
+    thing->order_filter = action->u.cancel_all.order_filter;
+    thing->fate = fault(world, 30) ? 1 + roll(world, 3) : FATE_FINE;
+}
+
+/* Whether an order is in what a cancel-all or a list is about. */
+static bool in_scope(const struct there *there, enum category category, const char *settle_coin,
+                     const char *order_filter)
+{
+    if (there->category != category)
+        return false;
+    if (category == CATEGORY_LINEAR)
+        return strcmp(settle_coin, "USDT") == 0;
+    return category != CATEGORY_SPOT || !order_filter || strcmp(order_filter, "Order") == 0;
+}
+
+static void cancel(struct world *world, struct there *there)
+{
+    there_close(world, there,
+                there->filled && there->category == CATEGORY_SPOT ? STATUS_PARTIALLY_FILLED_CANCELED
+                                                                  : STATUS_CANCELLED);
+}
+
+/* It may leave some out, as the exchange does where there are many. */
+static void cancel_all_arrives(struct world *world, const struct thing *thing)
+{
+    enum answer_kind kind = REPLY_OK;
+
+    if (thing->fate == FATE_LOST_BEFORE)
+        kind = REPLY_LOST;
+    else if (world->no_options && thing->sent.category == CATEGORY_OPTION)
+        kind = REPLY_REJECT;
+    for (int i = 0; kind == REPLY_OK && i < world->there_count; i++) {
+        struct there *there = &world->there[i];
+
+        if (is_open(there) && !fault(world, 20) &&
+            in_scope(there, thing->sent.category, thing->order_id, thing->order_filter))
+            cancel(world, there);
+    }
+    if (thing->fate == FATE_LOST_AFTER)
+        kind = REPLY_LOST;
+    if (thing->fate != FATE_SILENT)
+        swept(world, thing->run, thing->send_id, kind, roll(world, 60));
 }
 
 static bool is_named(const struct engine_action *action, const struct there *there)
@@ -870,8 +1110,8 @@ static bool order_listed(const struct world *world, const struct engine_action *
         return false;
     switch (action->u.read.kind) {
     case READ_OPEN_ORDERS:
-        return is_open(there) && (there->category != CATEGORY_LINEAR ||
-                                  strcmp(action->u.read.settle_coin, "USDT") == 0);
+        return is_open(there) && in_scope(there, action->u.read.category,
+                                          action->u.read.settle_coin, action->u.read.order_filter);
     case READ_HISTORY:
         return ended && in_window(action, there->updated_ms);
     case READ_ORDER:
@@ -944,6 +1184,10 @@ static void read_page(struct world *world, const struct engine_action *action)
     thing->event.kind = EVENT_PAGE;
     thing->event.u.page.read_id = action->u.read.read_id;
     thing->event.u.page.ok = !fault(world, 12);
+    if (world->no_options && action->u.read.category == CATEGORY_OPTION) {
+        thing->event.u.page.ok = false;
+        thing->event.u.page.rejected = true;
+    }
     if (thing->event.u.page.ok && fill_page(world, action, skip, thing))
         (void)snprintf(thing->cursor, sizeof(thing->cursor), "c%d",
                        fault(world, 5) ? skip : skip + PAGE_ITEMS);
@@ -962,6 +1206,23 @@ static void find(struct world *world, const struct engine_action *action)
     thing->event.u.found.failed = fault(world, 5);
 }
 
+static void guard_row_taken(struct world *world, struct engine_action *row)
+{
+    struct guard_state *copy = malloc(sizeof(*copy));
+
+    assert(copy);
+    *copy = *row->u.row.guard;
+    row->u.row.guard = copy;
+    tell(world, "  row %" PRIu64 " guard: %s", row->u.row.position, row->u.row.guard_change);
+    if (strcmp(row->u.row.guard_change, "clear") != 0)
+        return;
+    cleared_run++;
+    for (int i = 0; i < world->there_count; i++) {
+        if (world->there[i].ours && is_open(&world->there[i]))
+            broken(world, "clear is told while %s is open", world->there[i].order_id);
+    }
+}
+
 static void row_taken(struct world *world, const struct engine_action *action)
 {
     int64_t delay;
@@ -971,6 +1232,10 @@ static void row_taken(struct world *world, const struct engine_action *action)
         return;
     }
     world->rows[world->rows_count++] = *action;
+    if (action->u.row.kind == ROW_INTENT || action->u.row.kind == ROW_RETRY)
+        world->intents_taken++;
+    if (action->u.row.kind == ROW_GUARD)
+        guard_row_taken(world, &world->rows[world->rows_count - 1]);
     world->handed = action->u.row.position;
     if (action->u.row.kind <= ROW_ORDER)
         tell(world, "  row %" PRIu64 " %s %s %s%s", action->u.row.position,
@@ -1002,6 +1267,9 @@ static void act(struct world *world)
         case ACTION_SEND_CANCEL:
             send_cancel(world, action);
             break;
+        case ACTION_CANCEL_ALL:
+            send_cancel_all(world, action);
+            break;
         case ACTION_READ:
             read_page(world, action);
             break;
@@ -1016,12 +1284,24 @@ static void act(struct world *world)
     world->actions.count = 0;
 }
 
+/* Once killed it is so until it is armed. */
+static void check_killed(struct world *world)
+{
+    if (engine_is_killed(world->engine))
+        return;
+    if (world->killed && !world->arm_asked)
+        broken(world, "the kill has gone by itself");
+    armed_run += world->killed;
+    world->killed = false;
+}
+
 static void step(struct world *world, struct engine_event *event)
 {
     event->now_ms = world->now_ms;
     ck_assert_int_eq(engine_step(world->engine, event, &world->actions), ERR_NONE);
     events_run++;
     act(world);
+    check_killed(world);
 }
 
 /* --- crashes and gaps --- */
@@ -1044,12 +1324,25 @@ static void stream_up_soon(struct world *world)
     thing->event.kind = EVENT_PRIVATE_UP;
 }
 
+static void restore_guard(struct world *world)
+{
+    struct engine_event event = { .kind = EVENT_GUARD_RESTORE };
+
+    event.u.guard_restore.state = &world->guard;
+    event.u.guard_restore.creates = world->creates;
+    event.u.guard_restore.creates_count = (size_t)world->creates_count;
+    step(world, &event);
+    if (engine_is_killed(world->engine) != world->guard.killed)
+        broken(world, "a start does not find the kill");
+}
+
 static void start(struct world *world)
 {
     struct engine_config config = { .times = engine_times_default,
                                     .has_keys = true,
                                     .last_seq = world->last_seq,
                                     .watermark_ms = world->watermark_ms,
+                                    .guard_ceiling = &world->ceiling,
                                     .orders_max = 200 };
     static struct fill_key keys[FILLS_MAX];
     char prefix[24];
@@ -1060,9 +1353,13 @@ static void start(struct world *world)
     config.link_prefix = prefix;
     world->committed = 0;
     world->handed = 0;
+    free_guards(world, world->rows_count);
     world->rows_count = 0;
     world->commit_due = false;
+    world->killed = world->guard.killed;
+    world->arm_asked = false;
     ck_assert_int_eq(engine_create(&world->engine, &config), ERR_NONE);
+    restore_guard(world);
     for (int i = 0; i < world->stored_count; i++) {
         struct order order = world->stored[i].order;
 
@@ -1099,6 +1396,9 @@ static void gap(struct world *world)
     tell(world, "GAP");
     world->stream_up = false;
     queue_filter(world, survives_gap);
+    step(world, &event);
+    event.kind = EVENT_POSITIONS_KNOWN;
+    event.u.positions_known = false;
     step(world, &event);
     stream_up_soon(world);
 }
@@ -1161,6 +1461,7 @@ static void happen_event(struct world *world, struct thing *thing)
         break;
     case EVENT_PRIVATE_UP:
         world->stream_up = true;
+        thing_new(world, THING_LOAD_POSITIONS, roll(world, 500))->private_stream = true;
         break;
     case EVENT_FOUND:
         found(world, thing);
@@ -1185,15 +1486,23 @@ static void happen(struct world *world, struct thing *thing)
     case THING_CANCEL_ARRIVES:
         cancel_arrives(world, thing);
         break;
+    case THING_CANCEL_ALL_ARRIVES:
+        cancel_all_arrives(world, thing);
+        break;
+    case THING_LOAD_POSITIONS:
+        load_positions(world);
+        break;
     case THING_COMMIT:
         world->commit_due = false;
         position = world->handed;
         if (position <= world->committed)
             break;
-        if (commit(world, position))
+        if (commit(world, position)) {
             act(world);
-        else
+            check_killed(world);
+        } else {
             crash(world);
+        }
         break;
     }
 }
@@ -1247,6 +1556,26 @@ static uint64_t wait_for(struct world *world, int64_t until_ms)
     return waiting->id;
 }
 
+/* What is refused leaves no trace. */
+static void submit_create(struct world *world, struct engine_event *event)
+{
+    int intents = world->intents_taken;
+    enum outcome outcome;
+
+    event->u.create.turn_ms = fault(world, 3) ? 6000 : 0;
+    event->u.create.waiter = wait_for(world, world->now_ms + 46000);
+    world->outcome = OUTCOME_ACCEPTED;
+    step(world, event);
+    outcome = world->outcome;
+    if ((outcome == OUTCOME_GUARD || outcome == OUTCOME_KILLED || outcome == OUTCOME_NOT_READY ||
+         outcome == OUTCOME_NEEDS_FACTS || outcome == OUTCOME_THROTTLED) &&
+        world->intents_taken != intents)
+        broken(world, "a refused create has a row");
+    refused_run += outcome == OUTCOME_GUARD;
+    if (world->killed && world->intents_taken != intents)
+        broken(world, "a create is taken after a kill");
+}
+
 static void use_create(struct world *world)
 {
     struct order_request request = { .category = roll(world, 2) ? CATEGORY_LINEAR : CATEGORY_SPOT,
@@ -1289,9 +1618,14 @@ static void use_create(struct world *world)
     event.u.create.wait = (enum engine_wait)roll(world, 3);
     event.u.create.wait_until_ms =
         event.u.create.wait == WAIT_ACCEPTED ? 0 : world->now_ms + roll(world, 30000);
-    event.u.create.waiter = wait_for(world, world->now_ms + 46000);
     tell(world, "create %s%s", request.link, repeat ? " again" : "");
-    step(world, &event);
+    /* As the api does: without its value first, where that may do. */
+    request.value_price = roll(world, 3) ? request.price : DECIMAL_NONE;
+    submit_create(world, &event);
+    if (world->outcome == OUTCOME_NEEDS_FACTS) {
+        request.value_price = request.price;
+        submit_create(world, &event);
+    }
 }
 
 static void use_cancel(struct world *world, enum event_kind kind)
@@ -1307,6 +1641,80 @@ static void use_cancel(struct world *world, enum event_kind kind)
     event.u.cancel.waiter = wait_for(world, world->now_ms + 36000);
     tell(world, "%s %s", kind == EVENT_CANCEL ? "cancel" : "watch", event.u.cancel.id);
     step(world, &event);
+}
+
+static void use_kill(struct world *world)
+{
+    struct engine_event event = { .kind = EVENT_KILL };
+    int64_t wait_ms = roll(world, 10000);
+
+    tell(world, "KILL");
+    killed_run++;
+    event.u.kill.reason = "why not";
+    event.u.kill.by = "http";
+    event.u.kill.waiter = roll(world, 4) ? wait_for(world, world->now_ms + wait_ms + 1) : 0;
+    event.u.kill.wait_until_ms = world->now_ms + wait_ms;
+    world->killed = true;
+    world->arm_asked = false;
+    step(world, &event);
+}
+
+static void use_arm(struct world *world)
+{
+    struct engine_event event = { .kind = EVENT_ARM };
+
+    tell(world, "arm");
+    event.u.kill.reason = "";
+    event.u.kill.by = "http";
+    event.u.kill.waiter = wait_for(world, world->now_ms + 5001);
+    world->arm_asked = true;
+    step(world, &event);
+}
+
+static void use_patch(struct world *world)
+{
+    struct guard_patch patch = { 0 };
+    struct engine_event event = { .kind = EVENT_GUARD_PATCH };
+
+    patch.all.named = GUARD_BIT(GUARD_CATEGORIES) | GUARD_BIT(GUARD_MAX_ORDER_NOTIONAL) |
+                      GUARD_BIT(GUARD_MAX_ORDERS_PER_MINUTE);
+    patch.all.limits.set = (unsigned)roll(world, 1 << GUARD_LIMIT_COUNT) & patch.all.named;
+    patch.all.limits.categories = 1U << roll(world, 2);
+    patch.all.limits.max_order_notional = decimal_from_int(200 + roll(world, 2000));
+    patch.all.limits.max_orders_per_minute = 1 + roll(world, 10);
+    tell(world, "patch %x", patch.all.limits.set);
+    event.u.guard_patch.patch = &patch;
+    event.u.guard_patch.waiter = wait_for(world, world->now_ms + 5001);
+    step(world, &event);
+}
+
+/* Somebody closes the position: a reduce-only order that is filled at once. */
+static void flatten(struct world *world)
+{
+    struct there *there;
+    int qty = 0;
+
+    for (int i = 0; i < world->filled_count; i++) {
+        struct filled *filled = &world->filled[i];
+        const struct there *of = filled->order >= 0 ? &world->there[filled->order] : NULL;
+
+        if (of && of->category == CATEGORY_LINEAR && !of->exit && !filled->flattened)
+            qty += filled->qty;
+    }
+    if (qty == 0 || world->filled_count == FILLS_MAX)
+        return;
+    there = there_new(world, "", CATEGORY_LINEAR, "BTCUSDT", qty, 100);
+    if (!there)
+        return;
+    there->exit = true;
+    for (int i = 0; i < world->filled_count; i++) {
+        const struct filled *filled = &world->filled[i];
+
+        if (filled->order >= 0 && world->there[filled->order].category == CATEGORY_LINEAR)
+            world->filled[i].flattened = true;
+    }
+    tell(world, "FLATTEN %d", qty);
+    there_fill(world, there, qty);
 }
 
 static void market(struct world *world)
@@ -1332,6 +1740,8 @@ static void others(struct world *world)
     char link[ORDER_LINK_MAX] = "";
     struct there *there;
 
+    if (world->capped)
+        return; /* what is known of others late would blur whether the cap holds */
     if (roll(world, 2))
         (void)snprintf(link, sizeof(link), "app-%d", roll(world, 100000));
     if (there_by_link(world, link))
@@ -1339,6 +1749,18 @@ static void others(struct world *world)
     there = there_new(world, link, CATEGORY_LINEAR, "BTCUSDT", 1 + roll(world, 5), 50);
     if (there)
         there_changed(world, there);
+}
+
+static void use_guard(struct world *world, int what)
+{
+    if (world->killed && roll(world, 2))
+        use_arm(world);
+    else if (what < 82)
+        flatten(world);
+    else if (what < 84)
+        use_patch(world);
+    else if (world->kills)
+        use_kill(world);
 }
 
 static void live_a_little(struct world *world)
@@ -1362,7 +1784,9 @@ static void live_a_little(struct world *world)
         gap(world);
     else if (what < 81)
         crash(world);
-    else if (what < 84) {
+    else if (what < 86)
+        use_guard(world, what);
+    else if (what < 88) {
         clock.u.clock.server_ms = server_ms(world);
         clock.u.clock.uncertainty_ms = 20;
         step(world, &clock);
@@ -1429,6 +1853,42 @@ static void check_end(struct world *world)
         broken(world, "%" PRIu64 " anomalies in an honest world", status.anomalies);
 }
 
+/* When the faults have ended, nothing is open after a kill. */
+static void check_nothing_open(struct world *world)
+{
+    for (int i = 0; world->killed && i < world->there_count; i++) {
+        if (is_open(&world->there[i]))
+            broken(world, "%s is open after the kill", world->there[i].order_id);
+    }
+}
+
+/* And that is what it tells, once no order's fate is open any more. */
+static void check_clear(struct world *world)
+{
+    struct engine_event event = { .kind = EVENT_GUARD_READ };
+
+    event.u.guard_read = wait_for(world, world->now_ms);
+    step(world, &event);
+    if (world->killed && !world->told_clear)
+        broken(world, "the kill is not clear");
+}
+
+/* The ceiling cannot be lifted: whatever is patched, killed or crashed, it holds. */
+static void set_guard(struct world *world)
+{
+    struct guard_limits *all = &world->ceiling.all;
+
+    world->kills = roll(world, 2) == 0;
+    world->no_options = roll(world, 2) == 0;
+    world->capped = roll(world, 2) == 0;
+    if (!world->capped)
+        return;
+    world->foreign = false;
+    all->set = GUARD_BIT(GUARD_MAX_OPEN_NOTIONAL) | GUARD_BIT(GUARD_MAX_ORDERS_PER_MINUTE);
+    all->max_open_notional = decimal_from_int(1500 + roll(world, 6000));
+    all->max_orders_per_minute = 2 + roll(world, roll(world, 2) ? 12 : 100);
+}
+
 /* Soon after the faults end all that is there is right here. */
 static void check_soon(struct world *world)
 {
@@ -1438,6 +1898,7 @@ static void check_soon(struct world *world)
 
 static void world_end(struct world *world)
 {
+    free_guards(world, world->rows_count);
     engine_destroy(world->engine);
     for (int i = 0; i < world->queue_count; i++)
         free(world->queue[i]);
@@ -1459,6 +1920,7 @@ static bool live(uint64_t seed, bool loud)
     world->faults = roll(world, 10) > 0;
     world->foreign = roll(world, 4) == 0;
     world->loud = loud;
+    set_guard(world);
     start(world);
     for (int i = 0; i < STEPS && !world->failure[0]; i++) {
         live_a_little(world);
@@ -1466,11 +1928,16 @@ static bool live(uint64_t seed, bool loud)
     }
     world->faults = false;
     tell(world, "the faults end");
+    if (roll(world, 4) == 0)
+        use_kill(world);
     run_until(world, world->now_ms + SOON_MS);
     check_soon(world);
+    check_nothing_open(world);
     run_until(world, world->now_ms + QUIET_MS);
     check_waiters(world);
     check_end(world);
+    check_nothing_open(world);
+    check_clear(world);
     good = !world->failure[0];
     if (!good && !loud) {
         printf("seed %" PRIu64 ": %s\n", seed, world->failure);
@@ -1506,6 +1973,9 @@ START_TEST(nothing_is_lost_or_doubled_in_any_world)
     for (uint64_t seed = first; seed < first + seeds; seed++)
         ck_assert_msg(live(seed, false), "WORLD_SEED=%" PRIu64 " replays it", seed);
     printf("world: %" PRIu64 " seeds, %" PRIu64 " steps, 0 lost, 0 doubled\n", seeds, events_run);
+    printf("guard: %" PRIu64 " refused, %" PRIu64 " kills, %" PRIu64 " clear, %" PRIu64
+           " armed, 0 above a cap, 0 sent after a kill\n",
+           refused_run, killed_run, cleared_run, armed_run);
 }
 END_TEST
 

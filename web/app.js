@@ -11,6 +11,7 @@ import { createBookPanel } from './panel_book.js';
 import { createChartPanel } from './panel_chart.js';
 import { createEvents } from './panel_events.js';
 import { createFills } from './panel_fills.js';
+import { createGuard } from './panel_guard.js';
 import { createHeader } from './panel_header.js';
 import { createLinks } from './panel_links.js';
 import { createOrders } from './panel_orders.js';
@@ -27,6 +28,7 @@ const TICK_MS = 250;
 const DRAW_MS = 60; // numbers that change faster can't be read
 const SILENT_MS = 30000; // a stream that brings nothing that long is opened again
 const REPAIR_MS = 5000; // between two tries to get a fresh book
+const GUARD_MS = 1000; // between two looks at a kill that is not whole yet
 const BOOK_DEPTH = 50;
 const SAVED = 'bybit-bridge.symbol';
 
@@ -42,6 +44,7 @@ let repairedAt = 0;
 let reopenedAt = 0;
 let statusAskedAt = 0;
 let statusBusy = false;
+let guardAskedAt = 0;
 
 // --- drawing ---
 
@@ -89,7 +92,7 @@ function showVerdicts() {
 function topics() {
   const symbol = state.topicSymbol(store);
   const market = [`ticker:${symbol}`, `book:${symbol}:${BOOK_DEPTH}`, `trades:${symbol}`, `candles:${symbol}:1m`];
-  return store.keys === false ? ['status', ...market] : ['orders', 'fills', 'positions', 'balance', 'status', ...market];
+  return store.keys === false ? ['status', ...market] : ['orders', 'fills', 'guard', 'positions', 'balance', 'status', ...market];
 }
 
 async function onProblem(problem) {
@@ -203,6 +206,10 @@ async function start() {
 
 function tick() {
   showVerdicts();
+  if (state.guardIsMoving(store) && now() - guardAskedAt > GUARD_MS) {
+    guardAskedAt = now();
+    store.needs.add('guard');
+  }
   serveNeeds();
   state.mark(store, 'price'); // the countdown
   if (Math.floor(now() / 1000) !== Math.floor((now() - TICK_MS) / 1000)) state.mark(store, 'orders', 'links');
@@ -223,6 +230,7 @@ Object.assign(panels, {
   positions: createPositions(store),
   orders: createOrders(store, now),
   fills: createFills(store),
+  guard: createGuard(store),
   balance: createBalance(store),
   links: createLinks(store, now),
   events: createEvents(store),

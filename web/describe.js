@@ -1,6 +1,7 @@
 // One line for the list of events. Pure.
 
 import { brief, clock, group } from './format.js';
+import { guardChange } from './guard.js';
 
 function title(word) {
   return word ? word[0].toUpperCase() + word.slice(1).replace(/_/g, ' ') : '';
@@ -48,7 +49,7 @@ const describers = {
     [data.from && `from ${clock(Number(data.from))}`, data.repaired ? 'repaired' : 'being repaired'].filter(Boolean).join(', ')),
   reset: (data) => system('reset', 'Rebuilt from a snapshot', data.reason ?? ''),
   bye: (data) => system('down', 'The bridge says bye', data.reason ?? ''),
-  guard: (data) => system('guard', 'Guard', String(data.reason ?? data.state ?? 'changed')),
+  guard: (data) => system(data.killed ? 'kill' : 'guard', ...guardChange(data)),
 };
 
 export function describe(event, data, now) {

@@ -1,6 +1,6 @@
 // The parts that data comes through, as rows: what /status and the stream's status events say. Pure.
 
-import { bytes, span } from './format.js';
+import { bytes, clock, span, time } from './format.js';
 
 const LEVELS = { connected: 'good', open: 'good', synced: 'good', idle: 'idle', connecting: 'warn', 'not synced': 'warn', stale: 'bad', down: 'bad', unknown: 'idle' };
 
@@ -37,14 +37,28 @@ function clockRow(status) {
   return row('Clock', 'Clock', 'synced', { short: offset, detail: `exchange ${offset}${bound}` });
 }
 
+// What is left of the rate budget, who waits for it, and a ban.
+function restRow(store) {
+  const budget = store.status?.budget;
+  const rest = upstream(store, 'rest', 'REST', 'REST');
+  if (!budget || !Number.isFinite(budget.ip_left)) return rest;
+  const waiting = (budget.lanes ?? []).reduce((sum, lane) => sum + lane.waiting, 0);
+  const spent = (budget.windows ?? []).filter((window) => window.left === 0 || window.held_for_ms > 0);
+  const parts = [`${budget.ip_left}${budget.ip_limit ? ` of ${budget.ip_limit}` : ''} requests left`];
+  if (waiting) parts.push(`${waiting} waiting`);
+  for (const window of spent) parts.push(`none left of ${window.route}${window.category ? ` ${window.category}` : ''}`);
+  if (budget.banned_for_ms > 0) {
+    const until = `banned until ${clock(time(budget.banned_until))}`;
+    return { ...rest, state: 'banned', level: 'bad', short: 'banned', detail: [until, ...parts].join(', ') };
+  }
+  return { ...rest, detail: parts.join(', ') };
+}
+
 export function linkRows(store) {
   const { status } = store;
   const busy = [...store.links.values()].filter((link) => link.link.startsWith('public.') &&
     (link.state !== 'idle' || link.link === `public.${store.category}`));
-  const budget = status?.budget;
-  const rest = upstream(store, 'rest', 'REST', 'REST');
-  if (budget && Number.isFinite(budget.ip_left)) rest.detail = `${budget.ip_left} requests left`;
-  const rows = [rest];
+  const rows = [restRow(store)];
   for (const link of busy) {
     const category = link.link.slice('public.'.length);
     rows.push(upstream(store, link.link, `Public ${category}`, category === store.category ? 'Public' : null));

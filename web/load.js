@@ -1,7 +1,7 @@
 // What is read over HTTP: the account's lists and the first page of trades and candles. The stream
 // goes on from there. Where the stream lacks a topic, its list is read again from time to time.
 
-import { addHistory, note, putCandles, putFill, putOrder, putTrades, replaceBalance, replacePositions, mark, topicSymbol } from './state.js';
+import { addHistory, note, putCandles, putFill, putGuardReport, putOrder, putTrades, replaceBalance, replacePositions, mark, topicSymbol } from './state.js';
 import { time } from './format.js';
 
 const RETRY_MS = 2000;
@@ -43,6 +43,11 @@ export function createLoaders(store, { get, askForToken, now }) {
     replaceBalance(store, found, time(found.as_of) || now());
   }
 
+  async function guard() {
+    const changes = store.guardChanges;
+    putGuardReport(store, await get('/guard'), changes);
+  }
+
   async function history() {
     const { epoch, seq } = store.feed;
     if (!seq) return;
@@ -64,12 +69,13 @@ export function createLoaders(store, { get, askForToken, now }) {
     fills,
     positions,
     balance,
+    guard,
     history,
     trades: () => ofSymbol((symbol) => `/trades/${symbol}?limit=50`, putTrades, 'trades'),
     candles: () => ofSymbol((symbol) => `/candles/${symbol}?interval=1m&from=-3h&limit=1000`, putCandles, 'chart'),
   };
   const groups = { account: ['orders', 'fills', 'positions', 'balance'], states: ['positions', 'balance'] };
-  const ofAccount = new Set([...groups.account, 'history']);
+  const ofAccount = new Set([...groups.account, 'history', 'guard']);
 
   async function onProblem(name, problem) {
     if (problem.status === 401 && problem.code !== 'no_api_key') {

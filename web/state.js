@@ -52,6 +52,9 @@ export function createStore() {
     positionsLoaded: false,
     balance: null,
     balanceAt: NaN,
+    guard: null, // killed, clear, since (ms), reason, by; null: not known, or there are no keys
+    guardReport: null, // GET /guard, read while it is killed
+    guardChanges: 0,
     events: [],
     notes: new Map(), // panel -> why it has nothing
     gaps: 0,
@@ -206,6 +209,29 @@ export function putCandles(store, rows) {
   mark(store, 'chart');
 }
 
+// --- the guard ---
+
+function onGuard(store, data) {
+  store.guard = { killed: data.killed, clear: data.clear, since: data.since ?? NaN, reason: data.reason, by: data.by };
+  store.guardChanges++;
+  if (!data.killed) store.guardReport = null;
+  store.needs.add('guard');
+  mark(store, 'guard');
+}
+
+// GET /guard, asked for after `changes` changes: an event that came meanwhile is newer.
+export function putGuardReport(store, report, changes) {
+  if (changes !== store.guardChanges) return;
+  store.guardReport = report;
+  store.guard = { killed: report.killed, clear: report.clear, since: time(report.since), reason: report.reason, by: report.by };
+  mark(store, 'guard');
+}
+
+// What is not so any more by the time it is shown must be asked for again.
+export function guardIsMoving(store) {
+  return Boolean(store.guard?.killed && (!store.guard.clear || store.guardReport?.durable === false));
+}
+
 // --- the feed itself ---
 
 export function addEvent(store, entry) {
@@ -273,6 +299,7 @@ const handlers = {
   status: onLink,
   gap: onGap,
   reset: onReset,
+  guard: onGuard,
   order: putOrder,
   fill: putFill,
   position: (store, data) => {
@@ -296,6 +323,9 @@ const handlers = {
 
 const TOLD = new Set(['order', 'fill', 'gap', 'reset', 'bye', 'guard']);
 
+// The guard as it is, on connecting: nothing has changed.
+const isState = (event, data) => event === 'guard' && !data.change;
+
 // One event of the stream; `id` is the last id seen ("<epoch>-<seq>").
 export function applyEvent(store, event, data, id, now) {
   store.feed.eventAt = now;
@@ -305,7 +335,7 @@ export function applyEvent(store, event, data, id, now) {
     mark(store, 'events');
   }
   handlers[event]?.(store, data, now);
-  if (TOLD.has(event)) addEvent(store, describe(event, data, now));
+  if (TOLD.has(event) && !isState(event, data)) addEvent(store, describe(event, data, now));
 }
 
 export function setFeedState(store, state, now) {
@@ -326,6 +356,8 @@ export function applyStatus(store, status, now) {
     store.env = status.env;
     if (store.keys !== status.keys) mark(store, 'positions', 'orders', 'fills', 'balance');
     store.keys = status.keys;
+    // It may be killed in memory before its event is stored.
+    if (status.guard && status.guard.killed !== Boolean(store.guard?.killed)) store.needs.add('guard');
     for (const link of status.links ?? []) store.links.set(link.link, { ...link, since: time(link.since) });
   }
   mark(store, 'links', 'header');

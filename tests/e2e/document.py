@@ -12,8 +12,8 @@ import yaml
 PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "openapi.yaml")
 FORMS = re.compile(r"\.(csv|json|ndjson)$")
 # Headers that say something about the bridge: an answer has none of them that is not described.
-OURS = re.compile(r"^(bridge-.*|allow|etag|idempotent-replayed|link|location|retry-after|server-timing|set-cookie|"
-                  r"www-authenticate|x-request-id)$")
+OURS = re.compile(r"^(bridge-.*|allow|etag|idempotent-replayed|link|location|ratelimit(-policy)?|retry-after|"
+                  r"server-timing|set-cookie|www-authenticate|x-request-id)$")
 seen = set()  # operationId and status of each answer that was checked
 _document = None
 _validators = {}

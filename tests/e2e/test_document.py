@@ -46,6 +46,7 @@ SAMPLES = {
     "/balance/{coin}": ["/balance/USDT", "/balance/btc?account=fund", "/balance/SOL"],
     "/account": ["/account"],
     "/fees/{symbol}": ["/fees/BTCUSDT", "/fees/spot:BTCUSDT", "/fees/" + OPTION],
+    "/guard": ["/guard"],
     "/stream": [],  # by feeds, below
     "/errors": ["/errors"],
     "/errors/{code}": ["/errors/qty_step", "/errors/filter_required"],
@@ -53,6 +54,7 @@ SAMPLES = {
 # Of everything else: with which statuses it is answered in the tests below.
 ORDERS = {("place_order", 200), ("place_order", 201), ("place_order", 400), ("place_order", 422), ("cancel_order", 200),
           ("cancel_order", 404), ("cancel_orders", 207), ("cancel_orders", 400)}
+GUARD = {("set_guard", 200), ("set_guard", 400), ("kill", 200), ("arm", 200), ("arm", 400), ("guard", 200)}
 SESSIONS = {("login", 200), ("login", 400), ("login", 401), ("logout", 204)}
 TOPICS = ("orders,fills,positions,balance,status,ticker:BTCUSDT,ticker:{0},book:BTCUSDT:50,book:{0},trades:BTCUSDT,"
           "candles:BTCUSDT,liquidations:BTCUSDT")
@@ -151,6 +153,34 @@ class Answers(Case):
         self.assertEqual(len(self.delete(207, "/orders?all=true").json["items"]), 1)
         self.assertEqual(ORDERS - document.seen, set())
 
+    def patch(self, status, limits):
+        answer = request(self.bridge.port, "PATCH", "/guard", limits)
+        self.assertEqual(answer.status, status, answer)
+        return answer.json
+
+    def test_the_guard(self):
+        everything = {"max_order_notional": "2000", "max_open_notional": 50000.5, "max_orders_per_minute": 60,
+                      "symbols": ["BTCUSDT", "spot:ETHUSDT"], "categories": ["linear", "spot"], "max_leverage": "100",
+                      "reduce_only_mode": False, "clients": {"grid": {"max_order_notional": 100}}}
+        document.validate({"$ref": "#/components/schemas/GuardChange"}, everything, "PATCH /guard")
+        guard = self.patch(200, everything)
+        self.assertEqual(guard["limits"]["symbols"], ["spot:ETHUSDT", "linear:BTCUSDT"])
+        self.patch(400, {"max_oder_notional": "1"})
+        self.post(422, symbol="BTCUSDT", side="buy", qty="1")
+        self.post(422, symbol="BTCUSDT", side="buy", qty="0.01", headers={"X-Client": "grid"})
+        self.post(201, symbol="BTCUSDT", side="buy", qty="0.01", price="20000", client_id="doc-9")
+        killed = self.post(200, "/guard/kill", reason="the document").json
+        self.assertEqual([o["client_id"] for o in killed["kill"]["cancelled"]], ["doc-9"])
+        self.assertEqual((killed["killed"], killed["clear"], killed["durable"], killed["reason"]),
+                         (True, True, True, "the document"))
+        self.post(422, symbol="BTCUSDT", side="buy", qty="0.01", price="20000")
+        self.post(400, "/guard/arm", raeson="x")
+        self.assertFalse(self.post(200, "/guard/arm").json["killed"])
+        events = [e["data"]["change"] for e in self.get("/events?after=earliest").json["items"] if e["event"] == "guard"]
+        self.assertEqual(events, ["limits", "killed", "clear", "armed"])
+        self.get("/guard")
+        self.assertEqual(GUARD - document.seen, set())
+
     def test_refusals(self):
         for status, target in ((400, "/ticker/BTC USDT".replace(" ", "%20")), (400, "/book/BTCUSDT?depth=0"),
                                (400, "/orders?stat=open"), (400, "/candles/BTCUSDT?interval=7m"), (404, "/ticker/BTCUSTD"),
@@ -215,7 +245,7 @@ class Answers(Case):
         self.addCleanup(lines.close)
         lines.wait(lambda e: e["event"] == "reset")
         self.trade()
-        for name in ("order", "fill", "position", "balance", "ticker", "book", "trade", "candle", "status"):
+        for name in ("order", "fill", "position", "balance", "ticker", "book", "trade", "candle", "status", "guard"):
             feed.wait(lambda e: e["event"] == name)
         feed.wait(lambda e: e["event"] == "book" and e["data"]["type"] == "delta")
         feed.wait(lambda e: e["event"] == "ticker" and e["data"]["category"] == "option")
@@ -238,7 +268,7 @@ class Answers(Case):
 
     def test_no_operation_goes_unseen(self):
         others = {o["operationId"] for _, m, o in operations() if m != "get"}
-        self.assertEqual(others, {name for name, _ in ORDERS | SESSIONS})
+        self.assertEqual(others, {name for name, _ in ORDERS | SESSIONS | GUARD if name != "guard"})
 
 
 class Document(unittest.TestCase):
@@ -300,7 +330,7 @@ class Document(unittest.TestCase):
                     self.assertIn("example", media, "%s %s %s %s" % (method, path, status, kind))
 
     def test_objects_are_closed_and_their_members_always_there(self):
-        absent = {"Order": {"in_flight"}, "Problem": {"outcome", "retry", "upstream", "client_id", "request_id", "hint"}}
+        absent = {"Order": {"in_flight"}, "Problem": {"outcome", "retry", "upstream", "guard", "client_id", "request_id", "hint"}}
         seen = []
 
         def visit(node, name):
@@ -320,7 +350,7 @@ class Document(unittest.TestCase):
 
         schemas = document.document()["components"]["schemas"]
         for name, schema in schemas.items():
-            if name != "NewOrder":
+            if name not in ("NewOrder", "GuardChange", "GuardClientChange", "GuardReason"):  # what is asked
                 visit(schema, name)
         self.assertGreater(len(seen), 40)
 

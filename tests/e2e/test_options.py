@@ -108,6 +108,59 @@ class Options(unittest.TestCase):
             self.refused("needs a token", "--listen", address)
             self.assertEqual(self.shown("listen", "--listen", address, "--read-token-file", token), address)
 
+    def test_the_guards_ceiling(self):
+        for name in ("max-order-notional", "max-open-notional", "max-orders-per-minute", "max-leverage", "symbols", "categories"):
+            self.assertEqual(self.shown("guard-" + name), "(none)")
+        self.assertEqual(self.shown("guard-reduce-only"), "false")
+        self.assertEqual(self.shown("guard-client"), "")
+        self.assertEqual(self.shown("guard-max-order-notional", "--guard-max-order-notional", "10000.50"), "10000.50")
+        self.assertEqual(self.shown("guard-max-open-notional", env={"BYBIT_BRIDGE_GUARD_MAX_OPEN_NOTIONAL": "1"}), "1")
+        self.assertEqual(self.shown("guard-max-orders-per-minute", "--guard-max-orders-per-minute=0"), "0")
+        self.assertEqual(self.shown("guard-max-leverage", "--guard-max-leverage", "12.5"), "12.5")
+        self.assertEqual(self.shown("guard-categories", "--guard-categories", "linear,spot"), "spot,linear")
+        self.assertEqual(self.shown("guard-reduce-only", "--guard-reduce-only"), "true")
+        self.assertEqual(self.shown("guard-reduce-only", "--guard-reduce-only", env={"BYBIT_BRIDGE_GUARD_REDUCE_ONLY": "no"}), "true")
+        self.assertEqual(self.shown("guard-reduce-only", env={"BYBIT_BRIDGE_GUARD_REDUCE_ONLY": "yes"}), "true")
+        for bad in ("", "10k", "-1", "0", "1e3", "NaN", " 5", "1,000"):
+            for name in ("guard-max-order-notional", "guard-max-open-notional", "guard-max-leverage"):
+                self.refused(("--%s %s: " % (name, bad), "above 0, as in" if bad else "leave the option out"), "--" + name, bad)
+        self.refused("a whole number from 0 to 1000000", "--guard-max-orders-per-minute", "1000001")
+        self.refused("none of spot, linear", "--guard-categories", "futures")
+        self.refused("true or false", env={"BYBIT_BRIDGE_GUARD_REDUCE_ONLY": "maybe"})
+
+    def test_the_guards_symbols(self):
+        name, option = "guard-symbols", "--guard-symbols"
+        self.assertEqual(self.shown(name, option, "ethusdt,BTCUSDT,spot:BTCUSDT,linear:btcusdt"),
+                         "spot:BTCUSDT,linear:BTCUSDT,linear:ETHUSDT")
+        # The default category counts wherever it stands.
+        self.assertEqual(self.shown(name, option, "BTCUSDT,spot:BTCUSDT", "--default-category", "spot"), "spot:BTCUSDT")
+        self.assertEqual(self.shown("guard-client", "--guard-client", "a:symbols=BTCUSD", "--default-category", "inverse"),
+                         "a:symbols=inverse:BTCUSD")
+        # The later source wins, with its whole list.
+        self.assertEqual(self.shown(name, option, "A", env={"BYBIT_BRIDGE_GUARD_SYMBOLS": "B,C"}), "linear:A")
+        self.refused("more than 64 symbols", option, ",".join("S%d" % n for n in range(65)))
+        for bad in ("", "A,", ",A", "swap:A", "A B"):
+            self.refused("guard-symbols", option, bad)
+
+    def test_the_guards_clients(self):
+        option = "--guard-client"
+        self.assertEqual(self.shown("guard-client", option, "b:max_leverage=5", option, "a:symbols=BTCUSDT,spot:ETHUSDT", option,
+                                    "b:max_orders_per_minute=60", option, "b:max_leverage=3", option, "c:reduce_only_mode=false"),
+                         "a:symbols=spot:ETHUSDT,linear:BTCUSDT b:max_orders_per_minute=60 b:max_leverage=3")
+        path = self.file("options", "guard-client = a:max_order_notional=1\nguard-client = b:reduce_only_mode=true\n")
+        self.assertEqual(self.shown("guard-client", "--config", path), "a:max_order_notional=1 b:reduce_only_mode=true")
+        for bad in ("", "a", "a:", "a=1", "a:max_leverage", ":max_leverage"):
+            self.refused("use NAME:LIMIT=VALUE, for example", option, bad)
+        for bad in (":max_leverage=5", "a b:max_leverage=5", "x" * 65 + ":max_leverage=5"):
+            self.refused("use a name as in X-Client", option, bad)
+        self.refused('there is no limit "max_laverage"; nearest: max_leverage', option, "a:max_laverage=5")
+        self.refused("leave the option out", option, "a:max_leverage=")
+        self.refused('"5x" is not a number above 0', option, "a:max_leverage=5x")
+        self.refused("at most 16 names", *["%s=a%d:max_leverage=5" % (option, n) for n in range(17)])
+        many = self.shown("guard-client", *["%s=%s:symbols=%s" % (option, chr(97 + n) * 64, ",".join("S%d" % m for m in range(64)))
+                                            for n in range(16)])
+        self.assertTrue(many.endswith("linear:S9"), many[-80:])
+
 
 if __name__ == "__main__":
     unittest.main()

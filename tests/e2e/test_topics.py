@@ -198,7 +198,7 @@ class Topics(Case):
         option = request(bridge.port, "GET", OPTIONS).json["items"][0]["symbol"]
         cases = [("candles:option:" + option, 400, "invalid_topic"), ("trades:NOPE", 404, "unknown_symbol"),
                  ("candles:BTCUSDT:2m", 400, "invalid_topic"), ("liquidations:spot:BTCUSDT", 400, "invalid_topic"),
-                 ("guard", 422, "not_yet"), ("positions:BTCUSDT", 400, "invalid_topic"),
+                 ("guard:BTCUSDT", 400, "invalid_topic"), ("positions:BTCUSDT", 400, "invalid_topic"),
                  ("trades:BTCUSDT&conflate=1", 400, "invalid_value")]
         for topics, status, code in cases:
             with self.subTest(topics=topics):

@@ -175,6 +175,31 @@ test('a cut public stream is a gap that heals', async () => {
   await untilChanged('#book .bids tr:first-child');
 });
 
+test('a kill shows at once, with why and how far it is, and goes with the arm', async () => {
+  const low = Math.floor((await price()) * 0.8);
+  assert.equal(await page.isVisible('#killed'), false);
+  await order({ symbol: 'BTCUSDT', side: 'buy', qty: '0.012', price: String(low) });
+  await untilText('#orders tbody', /0\.012/);
+  await request(`${BRIDGE_URL}/guard/kill`, 'POST', { reason: 'a <b>test</b>' });
+  await untilText('#killed', /^KILLED since \d\d:\d\d:\d\d: a <b>test<\/b>\. Nothing is open \(1 cancelled\)\. No order is sent until/);
+  assert.ok(await page.isVisible('#killed') && !(await page.isVisible('#banner')));
+  await until(() => document.querySelectorAll('#orders tbody tr').length === 0);
+  await untilText('#events', /Killed: no order is sent/);
+  const other = await browser.newPage(); // one that comes later
+  await listen(other);
+  await other.goto(`${BRIDGE_URL}/`);
+  await other.locator('#killed').getByText(/KILLED since/).waitFor({ timeout: 5000 });
+  await request(`${BRIDGE_URL}/guard/arm`, 'POST');
+  await other.locator('#killed').waitFor({ state: 'hidden', timeout: 5000 });
+  await other.close();
+  await until(() => document.getElementById('killed').hidden);
+  await untilText('#events', /Armed: orders are sent again/);
+});
+
+test('the rate budget is among the connections', async () => {
+  await untilText('#links', /REST: \d+ of \d+ requests left/);
+});
+
 test('nothing was refused or blocked so far', () => assert.deepEqual(complaints, []));
 
 test('a bridge that dies greys the page; back again it shows what happened meanwhile', async () => {

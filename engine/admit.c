@@ -1,0 +1,66 @@
+/* engine/admit.c - whether a create is taken at all, before anything is written: kill, readiness,
+ * the guard's limits, its turn in the rate budget, in this order. */
+#include "engine/internal.h"
+
+#define TURN_RETRY_MS 100 /* the shortest wait that a create without a turn is told */
+
+/* `record`: of a NOT_SENT link that is tried again; else NULL. */
+static bool refuse(struct engine *engine, const struct engine_event *event,
+                   const struct record *record, enum outcome outcome, const char *why)
+{
+    (void)reply_add(engine, event->u.create.waiter, outcome, record, 0, why, 0);
+    return true;
+}
+
+static bool refused_by_guard(struct engine *engine, const struct engine_event *event,
+                             const struct record *record)
+{
+    const struct guard_verdict *verdict = &engine->guard.verdict;
+    struct engine_action *action;
+
+    switch (guard_judge(engine, event->u.create.request, event->u.create.facts)) {
+    case GUARD_ALLOWED:
+        return false;
+    case GUARD_NEEDS_FACTS:
+        return refuse(engine, event, record, OUTCOME_NEEDS_FACTS, verdict->text);
+    case GUARD_NOT_READY:
+        return refuse(engine, event, record, OUTCOME_NOT_READY, verdict->text);
+    case GUARD_REFUSED:
+        break;
+    }
+    action = reply_add(engine, event->u.create.waiter, OUTCOME_GUARD, record,
+                       verdict->retry_after_ms, verdict->text, 0);
+    action->u.reply.verdict = verdict;
+    return true;
+}
+
+/* Its turn would come only after its deadline. */
+static bool refused_by_budget(struct engine *engine, const struct engine_event *event,
+                              const struct record *record)
+{
+    int64_t late_ms = event->u.create.turn_ms - engine->times->order_deadline_ms;
+
+    if (late_ms <= 0)
+        return false;
+    (void)reply_add(engine, event->u.create.waiter, OUTCOME_THROTTLED, record,
+                    late_ms > TURN_RETRY_MS ? late_ms : TURN_RETRY_MS,
+                    "its turn in the rate limit would come after its deadline", 0);
+    return true;
+}
+
+bool create_refused(struct engine *engine, const struct engine_event *event,
+                    const struct record *record)
+{
+    const char *not_ready = engine_not_ready(engine);
+
+    if (engine->started && !engine->stopping && engine->config.has_keys && kill_is_on(engine))
+        return refuse(engine, event, record, OUTCOME_KILLED,
+                      "killed: nothing is sent until the bridge is armed again");
+    if (not_ready)
+        return refuse(engine, event, record, OUTCOME_NOT_READY, not_ready);
+    if (refused_by_guard(engine, event, record) || refused_by_budget(engine, event, record))
+        return true;
+    if (!engine->waiters_free)
+        return refuse(engine, event, record, OUTCOME_BUSY, "too many requests wait");
+    return false;
+}

@@ -1,0 +1,195 @@
+/* engine/loop_calls.c - calls from other threads: each becomes an item in an inbox. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "engine/loop_parts.h"
+
+#define CANCELS_MORE 64  /* above the bound of the urgent inbox */
+#define KILLS_MORE   128 /* likewise */
+#define LINK_MORE    256 /* above the bound of evidence */
+
+static enum err push(struct queue *queue, struct item *item, size_t extra)
+{
+    enum err err = queue_push_extra(queue, item, extra);
+
+    if (err)
+        loop_item_destroy(item);
+    return err;
+}
+
+static struct item *command(enum item_kind kind, enum engine_wait wait, int64_t wait_until_ms,
+                            loop_reply_fn *on_reply, void *userdata)
+{
+    struct item *item = calloc(1, sizeof(*item));
+
+    if (!item)
+        return NULL;
+    item->kind = kind;
+    item->wait = wait;
+    item->wait_until_ms = wait_until_ms;
+    item->on_reply = on_reply;
+    item->userdata = userdata;
+    item->pushed_us = clock_mono_us();
+    return item;
+}
+
+enum err loop_create(struct loop *loop, const struct order_request *request,
+                     const struct guard_facts *facts, enum engine_wait wait, int64_t wait_until_ms,
+                     loop_reply_fn *on_reply, void *userdata)
+{
+    struct item *item = command(ITEM_CREATE, wait, wait_until_ms, on_reply, userdata);
+
+    if (!item)
+        return ERR_BUSY;
+    item->u.create.request = *request;
+    item->u.create.has_facts = facts != NULL;
+    if (facts)
+        item->u.create.facts = *facts;
+    return push(loop->commands, item, 0);
+}
+
+enum err loop_cancel(struct loop *loop, const char *id, enum engine_wait wait,
+                     int64_t wait_until_ms, loop_reply_fn *on_reply, void *userdata)
+{
+    struct item *item = command(ITEM_CANCEL, wait, wait_until_ms, on_reply, userdata);
+
+    if (!item)
+        return ERR_BUSY;
+    if (text_copy(item->u.id, sizeof(item->u.id), id)) {
+        free(item);
+        return ERR_INVALID;
+    }
+    return push(loop->urgent, item, CANCELS_MORE);
+}
+
+enum err loop_watch(struct loop *loop, const char *id, enum engine_wait wait, int64_t wait_until_ms,
+                    loop_reply_fn *on_reply, void *userdata)
+{
+    struct item *item = command(ITEM_WATCH, wait, wait_until_ms, on_reply, userdata);
+
+    if (!item)
+        return ERR_BUSY;
+    if (text_copy(item->u.id, sizeof(item->u.id), id)) {
+        free(item);
+        return ERR_INVALID;
+    }
+    return push(loop->commands, item, 0);
+}
+
+static enum err push_evidence(struct loop *loop, struct item *item)
+{
+    if (item && queue_push(loop->evidence, item) == ERR_NONE)
+        return ERR_NONE;
+    free(item);
+    atomic_store(&loop->evidence_lost, true);
+    return ERR_BUSY;
+}
+
+enum err loop_on_order(struct loop *loop, const struct order_report *report)
+{
+    struct item *item = command(ITEM_ORDER, WAIT_ACCEPTED, 0, NULL, NULL);
+
+    if (item)
+        item->u.report = *report;
+    return push_evidence(loop, item);
+}
+
+enum err loop_on_fill(struct loop *loop, const struct fill *fill)
+{
+    struct item *item = command(ITEM_FILL, WAIT_ACCEPTED, 0, NULL, NULL);
+
+    if (item)
+        item->u.fill = *fill;
+    return push_evidence(loop, item);
+}
+
+void loop_on_private(struct loop *loop, bool up)
+{
+    struct item *item =
+        command(up ? ITEM_PRIVATE_UP : ITEM_PRIVATE_DOWN, WAIT_ACCEPTED, 0, NULL, NULL);
+
+    if (!item)
+        abort();
+    /* Above the bound: the state of the link must never get lost. */
+    while (queue_push_extra(loop->evidence, item, LINK_MORE) != ERR_NONE)
+        usleep(1000);
+}
+
+uint64_t loop_position(struct loop *loop)
+{
+    return atomic_load(&loop->position);
+}
+
+void loop_get_status(struct loop *loop, struct engine_status *out)
+{
+    pthread_mutex_lock(&loop->status_lock);
+    *out = loop->status;
+    pthread_mutex_unlock(&loop->status_lock);
+}
+
+/* --- the guard --- */
+
+enum err loop_guard_read(struct loop *loop, loop_reply_fn *on_reply, void *userdata)
+{
+    struct item *item = command(ITEM_GUARD_READ, WAIT_ACCEPTED, 0, on_reply, userdata);
+
+    return item ? push(loop->urgent, item, 0) : ERR_BUSY;
+}
+
+enum err loop_guard_patch(struct loop *loop, const struct guard_patch *patch,
+                          loop_reply_fn *on_reply, void *userdata)
+{
+    struct item *item = command(ITEM_GUARD_PATCH, WAIT_ACCEPTED, 0, on_reply, userdata);
+
+    if (!item)
+        return ERR_BUSY;
+    item->u.patch = malloc(sizeof(*patch));
+    if (!item->u.patch) {
+        free(item);
+        return ERR_BUSY;
+    }
+    *item->u.patch = *patch;
+    return push(loop->urgent, item, CANCELS_MORE);
+}
+
+static struct kill_words words_of(const char *reason, const char *by)
+{
+    struct kill_words words;
+
+    text_cut(words.reason, sizeof(words.reason), reason);
+    text_cut(words.by, sizeof(words.by), by);
+    return words;
+}
+
+enum err loop_kill(struct loop *loop, const char *reason, const char *by, int64_t wait_until_ms,
+                   loop_reply_fn *on_reply, void *userdata)
+{
+    const struct kill_words words = words_of(reason, by);
+    struct item *item;
+
+    /* First of all: from here on no create leaves. */
+    atomic_fetch_add(&loop->kills_waiting, 1);
+    atomic_fetch_add(&loop->kills, 1);
+    item = command(ITEM_KILL, WAIT_ACCEPTED, wait_until_ms, on_reply, userdata);
+    if (item) {
+        item->u.kill = words;
+        if (push(loop->urgent, item, KILLS_MORE) == ERR_NONE)
+            return ERR_NONE;
+    }
+    loop_guard_owe(loop, &words);
+    atomic_fetch_sub(&loop->kills_waiting, 1);
+    return ERR_BUSY;
+}
+
+enum err loop_arm(struct loop *loop, const char *reason, const char *by, loop_reply_fn *on_reply,
+                  void *userdata)
+{
+    struct item *item = command(ITEM_ARM, WAIT_ACCEPTED, 0, on_reply, userdata);
+
+    if (!item)
+        return ERR_BUSY;
+    item->u.kill = words_of(reason, by);
+    return push(loop->urgent, item, CANCELS_MORE);
+}

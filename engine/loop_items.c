@@ -1,0 +1,240 @@
+/* engine/loop_items.c - what was in the inboxes, as events for the engine. */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "engine/loop_parts.h"
+
+void loop_item_destroy(struct item *item)
+{
+    if (item->kind == ITEM_COMMITTED) {
+        for (size_t i = 0; i < item->u.committed.known_count; i++)
+            free(item->u.committed.known[i].fills);
+        free(item->u.committed.known);
+    }
+    if (item->kind == ITEM_FOUND)
+        free(item->u.found.fills);
+    if (item->kind == ITEM_GUARD_PATCH)
+        free(item->u.patch);
+    free(item);
+}
+
+const struct fill_key *loop_keys(const struct journal_fill_key *keys)
+{
+    _Static_assert(sizeof(struct fill_key) == sizeof(struct journal_fill_key), "one shape");
+    return (const struct fill_key *)keys;
+}
+
+static void feed_committed(struct loop *loop, const struct item *item)
+{
+    struct engine_event event = { .kind = EVENT_COMMITTED };
+    size_t count = item->u.committed.known_count;
+    struct order *orders = NULL;
+    const struct fill_key **fills = NULL;
+    size_t *fills_count = NULL;
+
+    loop->committed = item->u.committed.position;
+    event.u.committed.position = item->u.committed.position;
+    if (count) {
+        orders = calloc(count, sizeof(*orders));
+        fills = calloc(count, sizeof(const struct fill_key *));
+        fills_count = calloc(count, sizeof(*fills_count));
+        if (!orders || !fills || !fills_count) {
+            log_error("loop: out of memory for known links, stopping");
+            abort();
+        }
+        for (size_t i = 0; i < count; i++) {
+            orders[i] = item->u.committed.known[i].stored;
+            fills[i] = loop_keys(item->u.committed.known[i].fills);
+            fills_count[i] = item->u.committed.known[i].fills_count;
+        }
+        event.u.committed.known = orders;
+        event.u.committed.known_fills = fills;
+        event.u.committed.known_fills_count = fills_count;
+        event.u.committed.known_count = count;
+    }
+    loop_feed(loop, &event);
+    free(orders);
+    free((void *)fills);
+    free(fills_count);
+}
+
+static void feed_found(struct loop *loop, const struct item *item)
+{
+    struct engine_event event = { .kind = EVENT_FOUND };
+
+    event.u.found.find_id = item->u.found.find_id;
+    event.u.found.failed = item->u.found.failed;
+    event.u.found.order = item->u.found.has_order ? &item->u.found.order : NULL;
+    event.u.found.fills = loop_keys(item->u.found.fills);
+    event.u.found.fills_count = item->u.found.fills_count;
+    event.u.found.fill_known = item->u.found.fill_known;
+    loop_feed(loop, &event);
+}
+
+static void refuse(const struct item *item, const char *why)
+{
+    struct loop_reply out = { .outcome = OUTCOME_NOT_READY };
+
+    if (!item->on_reply)
+        return;
+    error_set(&out.error, ERR_UNAVAILABLE, "%s", why);
+    item->on_reply(&out, item->userdata);
+}
+
+void loop_refuse_item(struct item *item, const char *why)
+{
+    refuse(item, why);
+    loop_item_destroy(item);
+}
+
+/* --- commands --- */
+
+static int64_t turn_ms(const struct loop *loop, const struct order_request *request)
+{
+    struct budget_claim claim = { .route = ROUTE_ORDER_CREATE,
+                                  .category = request->category,
+                                  .lane = loop_create_lane(request) };
+    size_t ahead = engine_intents(loop->engine, request->category);
+
+    return budget_turn(loop->config.rest.budget, &claim, (int)ahead, clock_mono_ms());
+}
+
+static void fill_create(const struct loop *loop, const struct item *item, uint64_t waiter,
+                        struct engine_event *event)
+{
+    event->kind = EVENT_CREATE;
+    event->u.create.request = &item->u.create.request;
+    event->u.create.facts = item->u.create.has_facts ? &item->u.create.facts : NULL;
+    event->u.create.turn_ms = turn_ms(loop, &item->u.create.request);
+    event->u.create.waiter = waiter;
+    event->u.create.wait = item->wait;
+    event->u.create.wait_until_ms = item->wait_until_ms;
+}
+
+static void fill_by_id(const struct item *item, uint64_t waiter, struct engine_event *event)
+{
+    event->kind = item->kind == ITEM_CANCEL ? EVENT_CANCEL : EVENT_WATCH;
+    event->u.cancel.id = item->u.id;
+    event->u.cancel.waiter = waiter;
+    event->u.cancel.wait = item->wait;
+    event->u.cancel.wait_until_ms = item->wait_until_ms;
+}
+
+static void fill_kill(const struct item *item, uint64_t waiter, struct engine_event *event)
+{
+    event->kind = item->kind == ITEM_KILL ? EVENT_KILL : EVENT_ARM;
+    event->u.kill.reason = item->u.kill.reason;
+    event->u.kill.by = item->u.kill.by;
+    event->u.kill.waiter = waiter;
+    event->u.kill.wait_until_ms = item->wait_until_ms;
+}
+
+static void fill_command(const struct loop *loop, const struct item *item, uint64_t waiter,
+                         struct engine_event *event)
+{
+    if (item->kind == ITEM_CREATE) {
+        fill_create(loop, item, waiter, event);
+    } else if (item->kind == ITEM_CANCEL || item->kind == ITEM_WATCH) {
+        fill_by_id(item, waiter, event);
+    } else if (item->kind == ITEM_KILL || item->kind == ITEM_ARM) {
+        fill_kill(item, waiter, event);
+    } else if (item->kind == ITEM_GUARD_PATCH) {
+        event->kind = EVENT_GUARD_PATCH;
+        event->u.guard_patch.patch = item->u.patch;
+        event->u.guard_patch.waiter = waiter;
+    } else {
+        event->kind = EVENT_GUARD_READ;
+        event->u.guard_read = waiter;
+    }
+}
+
+/* A kill must not get lost, whatever lacks. */
+static void fail_command(struct loop *loop, const struct item *item)
+{
+    if (item->kind == ITEM_KILL)
+        loop_guard_owe(loop, &item->u.kill);
+    refuse(item, "out of memory");
+}
+
+static void feed_command(struct loop *loop, const struct item *item)
+{
+    struct engine_event event = { .kind = EVENT_WATCH };
+    uint64_t waiter = 0;
+
+    if (item->on_reply) {
+        waiter = loop_waiter_add(loop, item);
+        if (!waiter) {
+            fail_command(loop, item);
+            return;
+        }
+    }
+    fill_command(loop, item, waiter, &event);
+    loop->commanding = waiter;
+    if (!loop_feed(loop, &event)) {
+        loop_waiter_forget(loop, waiter);
+        fail_command(loop, item);
+    }
+    loop->commanding = 0;
+    if (item->kind == ITEM_KILL)
+        atomic_fetch_sub(&loop->kills_waiting, 1);
+}
+
+/* --- any item --- */
+
+void loop_tell_journal_state(struct loop *loop, bool was_down)
+{
+    bool down = loop->journal_down || loop->journal_full;
+
+    if (down != was_down)
+        loop_feed_simple(loop, down ? EVENT_JOURNAL_DOWN : EVENT_JOURNAL_UP);
+}
+
+void loop_take_item(struct loop *loop, struct item *item)
+{
+    struct engine_event event = { .kind = EVENT_ORDER };
+    bool was_down = loop->journal_down || loop->journal_full;
+
+    switch (item->kind) {
+    case ITEM_CREATE:
+    case ITEM_CANCEL:
+    case ITEM_WATCH:
+    case ITEM_GUARD_READ:
+    case ITEM_GUARD_PATCH:
+    case ITEM_KILL:
+    case ITEM_ARM:
+        feed_command(loop, item);
+        break;
+    case ITEM_ORDER:
+        event.u.order = &item->u.report;
+        loop_feed(loop, &event);
+        break;
+    case ITEM_FILL:
+        event.kind = EVENT_FILL;
+        event.u.fill = &item->u.fill;
+        loop_feed(loop, &event);
+        break;
+    case ITEM_PRIVATE_UP:
+    case ITEM_PRIVATE_DOWN:
+        loop->private_up = item->kind == ITEM_PRIVATE_UP;
+        loop_feed_simple(loop, loop->private_up ? EVENT_PRIVATE_UP : EVENT_PRIVATE_DOWN);
+        break;
+    case ITEM_COMMITTED:
+        feed_committed(loop, item);
+        break;
+    case ITEM_JOURNAL_DOWN:
+    case ITEM_JOURNAL_UP:
+        loop->journal_down = item->kind == ITEM_JOURNAL_DOWN;
+        loop_tell_journal_state(loop, was_down);
+        break;
+    case ITEM_FOUND:
+        feed_found(loop, item);
+        break;
+    case ITEM_STOP:
+        loop->stopping = true;
+        loop->stop_at_ms = clock_mono_ms() + loop->grace_ms;
+        loop_feed_simple(loop, EVENT_STOP);
+        break;
+    }
+    loop_item_destroy(item);
+}
