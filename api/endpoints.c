@@ -43,7 +43,7 @@ static const struct api_endpoint endpoints[] = {
     { "GET",    "/fees/{symbol}",         handle_fees,          ACCESS_READ,  0,          "category" },
     { "GET",    "/guard",                 handle_guard,         ACCESS_READ,  0,          "" },
     { "PATCH",  "/guard",                 handle_guard_patch,   ACCESS_ADMIN, TAKES_BODY, "" },
-    { "POST",   "/guard/kill",            handle_guard_kill,    ACCESS_TRADE, TAKES_BODY, "timeout" },
+    { "POST",   "/guard/kill",            handle_guard_kill,    ACCESS_TRADE, TAKES_BODY, "timeout reason" },
     { "POST",   "/guard/arm",             handle_guard_arm,     ACCESS_ADMIN, TAKES_BODY, "" },
     { "GET",    "/stream",                NULL,                 ACCESS_READ,  IS_STREAM,  "topics conflate after" },
     { "POST",   "/login",                 NULL,                 ACCESS_READ,  TAKES_BODY | NO_TOKEN | IS_LOGIN, "" },
@@ -142,9 +142,10 @@ const struct api_endpoint *api_endpoint_at(size_t index)
 
 /* Every query name, as text that lives for ever. */
 static const char *const query_names[] = {
-    "account",  "after",  "all",     "base", "category", "conflate",     "depth",  "from",
-    "interval", "limit",  "max_age", "of",   "order_id", "position_idx", "quote",  "side",
-    "state",    "status", "symbol",  "tag",  "timeout",  "to",           "topics", "wait",
+    "account", "after",    "all",    "base",    "category", "conflate", "depth",
+    "from",    "interval", "limit",  "max_age", "of",       "order_id", "position_idx",
+    "quote",   "reason",   "side",   "state",   "status",   "symbol",   "tag",
+    "timeout", "to",       "topics", "wait",
 };
 
 static const char *static_name(const char *name)

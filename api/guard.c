@@ -1,8 +1,8 @@
 /* api/guard.c - the guard's limits and the kill switch: asked of the engine, answered with the
  * guard as it is then.
  *
- * The kill acts whatever its body or query looks like: who stops trading in a hurry is not told to
- * write better JSON. All else is as strict as elsewhere. */
+ * The kill acts whatever its body or the values of its query look like: who stops trading in a
+ * hurry is not told to write better JSON. All else is as strict as elsewhere. */
 #include "api/guard.h"
 
 #include <stdlib.h>
@@ -15,6 +15,7 @@
 #include "api/lookup.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/text.h"
 
 #define KILL_WAIT_MS     10000
@@ -113,19 +114,21 @@ static void name_caller(const struct api_call *call, char out[TAG_MAX + 16])
         text_addf(&text, ":%s", call->client);
 }
 
-/* "" where there is no body. */
+/* "" where neither body nor query has one. */
 static enum err read_reason(const struct api_call *call, char out[FIELD_TEXT_MAX],
                             struct api_refusal *refusal)
 {
     static const struct field fields[] = { { "reason", { NULL }, FIELD_TEXT, NULL, NULL } };
+    const char *query = api_query(call, "reason"); /* of a kill only */
     struct field_value value;
 
-    out[0] = '\0';
+    text_cut(out, FIELD_TEXT_MAX, query ? query : "");
     if (!call->body_bytes)
         return ERR_NONE;
     if (fields_read(fields, 1, call->body, call->body_bytes, call->body_is_form, &value, refusal))
         return ERR_INVALID;
-    memcpy(out, value.text, FIELD_TEXT_MAX);
+    if (value.given)
+        memcpy(out, value.text, FIELD_TEXT_MAX);
     return ERR_NONE;
 }
 
@@ -152,14 +155,20 @@ void handle_guard_kill(const struct api *api, struct api_call *call)
     char reason[FIELD_TEXT_MAX];
     char by[TAG_MAX + 16];
     struct api_refusal refusal;
+    bool repeated;
+    enum err err;
 
     if (!has_keys(api, call))
         return;
     if (read_reason(call, reason, &refusal))
         text_cut(reason, sizeof(reason), "(the request's body could not be read)");
     name_caller(call, by);
-    if (!loop_kill(api->loop, reason, by, clock_wall_ms() + kill_wait_ms(call), on_killed, call))
-        return;
+    repeated = loop_is_killed(api->loop);
+    err = loop_kill(api->loop, reason, by, clock_wall_ms() + kill_wait_ms(call), on_killed, call);
+    if (!repeated) /* which would only fill the log */
+        log_warn("kill: asked for by=%s reason=%s", by, reason);
+    if (!err)
+        return; /* `call` may be gone */
     fail_busy(call, loop_is_killed(api->loop)
                         ? "no more orders are sent, but the engine could not be told to cancel "
                           "what is open: repeat the kill"
@@ -179,6 +188,7 @@ void handle_guard_arm(const struct api *api, struct api_call *call)
         return;
     }
     name_caller(call, by);
+    log_warn("guard: arm asked for by=%s reason=%s", by, reason);
     if (loop_arm(api->loop, reason, by, on_armed, call))
         fail_busy(call, "too many requests wait for the engine");
 }
@@ -317,5 +327,7 @@ void handle_guard_patch(const struct api *api, struct api_call *call)
         api_fail_refusal(call, &refusal, NULL, NULL);
     else if (loop_guard_patch(api->loop, patch, on_changed, call))
         fail_busy(call, "too many requests wait for the engine");
+    else
+        log_info("guard: new limits asked for");
     free(patch);
 }

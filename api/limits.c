@@ -23,7 +23,7 @@ static void add_window(struct headers *headers, const char *name, int window_s, 
                        int64_t reset_ms)
 {
     const char *comma = headers->policy_text.bytes ? ", " : "";
-    int64_t reset_s = reset_ms > 0 ? (reset_ms + 999 - SLACK_MS) / 1000 : 0;
+    int64_t reset_s = reset_ms > SLACK_MS ? (reset_ms + 999 - SLACK_MS) / 1000 : reset_ms > 0;
 
     text_addf(&headers->policy_text, "%s\"%s\";q=%d;w=%d", comma, name, limit, window_s);
     text_addf(&headers->left_text, "%s\"%s\";r=%d;t=%d", comma, name, left > 0 ? left : 0,

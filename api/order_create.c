@@ -25,6 +25,7 @@ struct create_job {
     struct lookup_wait wait;
     struct valuation value;
     int64_t begin_ms; /* monotonic */
+    unsigned kills;   /* asked for before it came */
     /* While the journal is asked. */
     struct loop_reply refusal;
     struct guard_verdict verdict;
@@ -113,9 +114,40 @@ static void look_in_journal(struct create_job *job, const struct loop_reply *rep
 
 static void submit(struct create_job *job);
 
+/* Even if it is armed again by now: the kill was meant for what was on its way, too. */
+static void answer_killed(struct create_job *job)
+{
+    struct loop_reply reply = { .outcome = OUTCOME_KILLED };
+
+    (void)error_set(&reply.error, ERR_INVALID, "killed while it was being valued");
+    if (job->request.client_key)
+        look_in_journal(job, &reply);
+    else
+        answer(job, &reply);
+}
+
 static void on_facts(void *userdata)
 {
-    submit(userdata);
+    struct create_job *job = userdata;
+
+    reads_facts_end(job->api->reads);
+    if (loop_kills(job->api->loop) == job->kills)
+        submit(job);
+    else
+        answer_killed(job);
+}
+
+/* Nothing is wrong with the order. */
+static void answer_crowded(struct create_job *job)
+{
+    struct loop_reply reply = { .outcome = OUTCOME_BUSY, .retry_after_ms = BUSY_AGAIN_MS };
+
+    (void)error_set(&reply.error, ERR_BUSY,
+                    "too many orders wait for the book or the leverage that the guard asks for");
+    if (job->request.client_key)
+        look_in_journal(job, &reply);
+    else
+        answer(job, &reply);
 }
 
 static void find_facts(struct create_job *job)
@@ -124,6 +156,10 @@ static void find_facts(struct create_job *job)
         job->api->order_deadline_ms < FACTS_MAX_MS ? job->api->order_deadline_ms : FACTS_MAX_MS;
     unsigned needs = loop_guard_needs(job->api->loop);
 
+    if (!reads_facts_begin(job->api->reads)) {
+        answer_crowded(job);
+        return;
+    }
     /* The limit that the engine asked for may just have been lifted. */
     valuation_read(&job->value, needs, job->begin_ms + most_ms, on_facts, job);
 }
@@ -198,6 +234,7 @@ void handle_order_create(const struct api *api, struct api_call *call)
         free(job);
         return;
     }
+    job->kills = loop_kills(api->loop);
     valuation_begin(&job->value, api, &job->request, instrument.quote, loop_guard_needs(api->loop));
     submit(job);
 }

@@ -16,19 +16,24 @@
 #define MEMORY_LEVELS   200  /* of a market buy */
 #define REST_LEVELS     1000 /* likewise */
 #define STREAM_DEPTH    50
+/* An answer that others asked for is shared: what the stream has said since is newer. */
+#define SHARED_AGE_MS (15000 + MARKET_CACHE_MS)
 
 /* --- prices: pure --- */
 
+/* The highest, whatever their order: they come from outside. */
 static bool worst_ask(const struct decimal *qty, const struct book_level *asks, size_t count,
                       struct decimal *out, char why[120])
 {
     struct decimal reached = DECIMAL_ZERO;
 
+    *out = DECIMAL_ZERO;
     for (size_t i = 0; i < count; i++) {
         if (decimal_sign(&asks[i].price) <= 0 || decimal_sign(&asks[i].qty) < 0 ||
             decimal_add(&reached, &reached, &asks[i].qty))
             break;
-        *out = asks[i].price;
+        if (decimal_cmp(&asks[i].price, out) > 0)
+            *out = asks[i].price;
         if (decimal_cmp(&reached, qty) >= 0)
             return true;
     }
@@ -37,32 +42,57 @@ static bool worst_ask(const struct decimal *qty, const struct book_level *asks, 
     return false;
 }
 
+/* Without a bid the best ask stands for it: the next bid may come before the order does, and be as
+ * high as that. */
+static const struct book_level *highest_taker(const struct book_level *bids, size_t bids_count,
+                                              const struct book_level *asks, size_t asks_count)
+{
+    if (bids_count > 0 && decimal_sign(&bids[0].price) > 0)
+        return &bids[0];
+    return asks_count > 0 && decimal_sign(&asks[0].price) > 0 ? &asks[0] : NULL;
+}
+
 static bool best_bid(const struct order_request *request, const struct book_level *bids,
-                     size_t count, struct decimal *out, char why[120])
+                     size_t bids_count, const struct book_level *asks, size_t asks_count,
+                     struct decimal *out, char why[120])
 {
     bool limited = request->type == ORDER_TYPE_LIMIT;
-    bool has_bid = count > 0 && decimal_sign(&bids[0].price) > 0;
+    const struct book_level *taker =
+        highest_taker(bids, bids_count, limited ? asks : NULL, limited ? asks_count : 0);
 
-    if (!has_bid && !limited) {
+    if (!taker && !limited) {
         text_cut(why, 120, "nobody bids for any now");
         return false;
     }
-    *out = limited && (!has_bid || decimal_cmp(&request->price, &bids[0].price) >= 0)
-               ? request->price
-               : bids[0].price;
+    *out = limited && (!taker || decimal_cmp(&request->price, &taker->price) >= 0) ? request->price
+                                                                                   : taker->price;
     return true;
+}
+
+/* Of such a book no side can be trusted to be the market. */
+static bool is_crossed(const struct book_level *bids, size_t bids_count,
+                       const struct book_level *asks, size_t asks_count)
+{
+    return bids_count > 0 && asks_count > 0 && decimal_cmp(&bids[0].price, &asks[0].price) >= 0;
 }
 
 bool valuation_price(const struct order_request *request, const struct book_level *bids,
                      size_t bids_count, const struct book_level *asks, size_t asks_count,
                      struct decimal *out, char why[120])
 {
-    if (request->side != SIDE_BUY)
-        return best_bid(request, bids, bids_count, out, why);
-    if (request->type != ORDER_TYPE_LIMIT)
-        return worst_ask(&request->qty, asks, asks_count, out, why);
-    *out = request->price;
-    return true;
+    bool known;
+
+    if (request->side == SIDE_BUY && request->type == ORDER_TYPE_LIMIT) {
+        *out = request->price;
+        return true;
+    }
+    known = request->side == SIDE_BUY
+                ? worst_ask(&request->qty, asks, asks_count, out, why)
+                : best_bid(request, bids, bids_count, asks, asks_count, out, why);
+    /* A conditional order meets the market at its trigger, which may be far above today's. */
+    if (known && decimal_cmp(&request->trigger_price, out) > 0)
+        *out = request->trigger_price;
+    return known;
 }
 
 /* --- what is wanted --- */
@@ -151,6 +181,10 @@ static bool take_book(struct valuation *value, enum value_part part, const struc
     const struct decimal none = DECIMAL_ZERO;
     struct decimal price;
 
+    if (is_crossed(bids, bids_count, asks, asks_count)) {
+        text_cut(why, 120, "its bids and asks cross");
+        return false;
+    }
     if (part == VALUE_BOOK
             ? !valuation_price(value->request, bids, bids_count, asks, asks_count, &price, why)
             : !worst_ask(&none, asks, asks_count, &price, why))
@@ -182,7 +216,9 @@ static void look_in_memory(struct valuation *value, enum value_part part)
     if (levels && market_book(value->api->market, value->parts[part].category,
                               value->parts[part].symbol, count, &book, levels, levels + count)) {
         age_ms = clock_mono_ms() - book.recv_mono_ms;
-        if (book.state == BOOK_SYNCED && age_ms <= BOOK_AGE_MAX_MS)
+        /* Half a book, as after a jump of the market, is asked for again. */
+        if (book.state == BOOK_SYNCED && age_ms <= BOOK_AGE_MAX_MS && book.bids_count > 0 &&
+            book.asks_count > 0)
             (void)take_book(value, part, levels, book.bids_count, levels + count, book.asks_count,
                             GUARD_PRICE_LOCAL_BOOK, age_ms, why);
     }
@@ -244,6 +280,7 @@ static void add_up(struct valuation *value)
     int64_t as_of_ms = clock_mono_ms();
     int64_t now_ms = as_of_ms;
 
+    value->request->value_price = DECIMAL_NONE;
     if (!value->is_priced)
         return;
     for (int part = VALUE_BOOK; part <= VALUE_QUOTE; part++) {
@@ -341,9 +378,8 @@ static void take_book_answer(struct valuation *value, const struct envelope *env
     struct json symbol;
     char why[120] = "the exchange's answer has no book";
 
-    if (!levels ||
-        (json_member(&envelope->result, "s", &symbol) &&
-         !json_equals(&symbol, value->parts[part].symbol)) ||
+    if (!levels || !json_member(&envelope->result, "s", &symbol) ||
+        !json_equals(&symbol, value->parts[part].symbol) ||
         !market_read_levels(&envelope->result, "b", levels, max, &bids) ||
         !market_read_levels(&envelope->result, "a", levels + max, max, &asks) ||
         !take_book(value, part, levels, bids, levels + max, asks, GUARD_PRICE_REST_BOOK,
@@ -359,7 +395,7 @@ static void take_position_answer(struct valuation *value, const struct envelope 
 
     (void)json_member(&envelope->result, "list", &list);
     if (account_merge_positions(value->api->account, &list, value->request->category,
-                                value->request->symbol, value->begin_ms, &error))
+                                value->request->symbol, value->begin_ms - SHARED_AGE_MS, &error))
         fail_part(value, error.text);
     else if (!take_leverage(value))
         fail_part(value, "the exchange does not tell it");
@@ -404,20 +440,36 @@ static bool read_part(struct valuation *value, enum value_part part)
         text_addf(&text, "&limit=%zu", levels_wanted(value, part, REST_LEVELS));
     value->has_read = true;
     if (!reads_get(value->api->reads, leverage ? ROUTE_POSITIONS : ROUTE_ORDERBOOK, category, query,
-                   (int)(value->until_ms - value->begin_ms), leverage ? 0 : MARKET_CACHE_MS,
-                   on_answer, value))
+                   (int)(value->until_ms - value->begin_ms), MARKET_CACHE_MS, on_answer, value))
         return true;
     fail_part(value, "too many reads wait for the exchange");
     return false;
 }
 
+/* What another read has made too old is looked for again. */
+static void renew_book(struct valuation *value, enum value_part part)
+{
+    if (!value->parts[part].known || value->parts[part].tried ||
+        clock_mono_ms() - value->parts[part].as_of_ms <= BOOK_AGE_MAX_MS)
+        return;
+    value->parts[part].known = false;
+    look_in_memory(value, part);
+}
+
+/* The leverage comes first: it does not grow old meanwhile. */
 static void read_next(struct valuation *value)
 {
-    for (int part = 0; part < VALUE_PARTS; part++) {
+    static const enum value_part order[VALUE_PARTS] = { VALUE_LEVERAGE, VALUE_BOOK, VALUE_QUOTE };
+
+    for (int i = 0; i < VALUE_PARTS; i++) {
+        enum value_part part = order[i];
+
+        if (part != VALUE_LEVERAGE)
+            renew_book(value, part);
         if (!value->parts[part].wanted || value->parts[part].known || value->parts[part].tried)
             continue;
         value->parts[part].tried = true;
-        if (read_part(value, (enum value_part)part))
+        if (read_part(value, part))
             return;
     }
     add_up(value);

@@ -4,13 +4,14 @@
  *     inverse, or a size in quote coin   1
  *     a limit buy                        its limit
  *     a market buy                       the worst ask that its size reaches
- *     a sell                             the best bid, or its limit where that is higher
+ *     a sell                             the best bid (a limit sell, where nobody bids: the best
+ *                                        ask), or its limit where that is higher
  *
  * times the best ask of spot:{QUOTE}USDT, where the quote coin is none of USDT, USDC and USD.
  *
- * First from memory: a book counts that is synced and at most 1 s old, a position while the private
- * stream keeps it. Then, if the engine can't do without, over REST. Asking for a book also streams
- * it until a minute later, as GET /book does.
+ * First from memory: a book counts that is synced, has both sides and is at most 1 s old, a
+ * position while the private stream keeps it. Then, if the engine can't do without, over REST.
+ * Asking for a book also streams it until a minute later, as GET /book does.
  *
  * Threads: a valuation is one thread's at a time: the http thread's, the engine's, the reads'.
  */

@@ -136,6 +136,7 @@ enum err reads_start(struct reads **out, const struct reads_config *config, stru
     for (int lane = 0; lane < BUDGET_LANES; lane++)
         atomic_init(&reads->waiting[lane], 0);
     atomic_init(&reads->chains, 0);
+    atomic_init(&reads->facts, 0);
     reads->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     reads->inbox = queue_create(WAITING_MAX + OWN_WAITING_MAX);
     reads->bell = calloc(1, sizeof(*reads->bell));
@@ -245,6 +246,19 @@ enum err reads_get_own(struct reads *reads, enum bybit_route route, enum categor
                              .userdata = userdata };
 
     return submit(reads, &ask, query);
+}
+
+bool reads_facts_begin(struct reads *reads)
+{
+    if (atomic_fetch_add(&reads->facts, 1) < READS_FACTS_MAX)
+        return true;
+    reads_facts_end(reads);
+    return false;
+}
+
+void reads_facts_end(struct reads *reads)
+{
+    atomic_fetch_sub(&reads->facts, 1);
 }
 
 bool reads_chain_begin(struct reads *reads)

@@ -52,6 +52,13 @@ reads_get_own(struct reads *reads, enum bybit_route route, enum category categor
               void (*on_done)(const struct rest_answer *answer, int64_t as_of_ms, void *userdata),
               void *userdata);
 
+/* Of the 256 that may wait, half at most are for orders whose value must be found out: those of
+ * people go on in a flood of orders. False: not now. Each begun one must end, before reads_stop has
+ * returned. */
+#define READS_FACTS_MAX 128
+bool reads_facts_begin(struct reads *reads);
+void reads_facts_end(struct reads *reads);
+
 /* A chain of many reads, whose answers are kept until the last is in: at most READS_CHAINS_MAX at
  * once, so that they can't fill the memory. False: not now. Each begun one must end, before
  * reads_stop has returned. */

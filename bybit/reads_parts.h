@@ -43,6 +43,7 @@ struct reads {
     bool halted;
     atomic_int waiting[BUDGET_LANES];
     atomic_int chains;
+    atomic_int facts;
     struct ask *bell;       /* wakes the thread to see `stopping` */
     struct flight *flights; /* newest first; under way and landed ones */
     struct loads loads;

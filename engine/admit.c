@@ -1,5 +1,8 @@
 /* engine/admit.c - whether a create is taken at all, before anything is written: kill, readiness,
  * the guard's limits, its turn in the rate budget, in this order. */
+#include <string.h>
+
+#include "base/text.h"
 #include "engine/internal.h"
 
 #define TURN_RETRY_MS 100 /* the shortest wait that a create without a turn is told */
@@ -12,13 +15,27 @@ static bool refuse(struct engine *engine, const struct engine_event *event,
     return true;
 }
 
+/* An order counts for the client that made it first: another one that tries it again has to pass
+ * the limits of both. */
+static enum guard_answer judge(struct engine *engine, const struct engine_event *event,
+                               const struct record *record)
+{
+    struct order_request request = *event->u.create.request;
+    enum guard_answer answer = guard_judge(engine, &request, event->u.create.facts);
+
+    if (answer || !record || strcmp(record->order.request.client, request.client) == 0)
+        return answer;
+    memcpy(request.client, record->order.request.client, sizeof(request.client));
+    return guard_judge(engine, &request, event->u.create.facts);
+}
+
 static bool refused_by_guard(struct engine *engine, const struct engine_event *event,
                              const struct record *record)
 {
     const struct guard_verdict *verdict = &engine->guard.verdict;
     struct engine_action *action;
 
-    switch (guard_judge(engine, event->u.create.request, event->u.create.facts)) {
+    switch (judge(engine, event, record)) {
     case GUARD_ALLOWED:
         return false;
     case GUARD_NEEDS_FACTS:
@@ -48,14 +65,28 @@ static bool refused_by_budget(struct engine *engine, const struct engine_event *
     return true;
 }
 
+static bool refused_by_kill(struct engine *engine, const struct engine_event *event,
+                            const struct record *record)
+{
+    const char *reason = engine->guard.state.reason;
+    char why[sizeof(engine->guard.state.reason) + 96];
+    struct text text = text_in(why, sizeof(why));
+
+    text_add(&text, "killed");
+    if (kill_is_on(engine) && reason[0])
+        text_addf(&text, " (%s)", reason);
+    text_add(&text, ": nothing is sent until the bridge is armed again");
+    return refuse(engine, event, record, OUTCOME_KILLED, why);
+}
+
 bool create_refused(struct engine *engine, const struct engine_event *event,
                     const struct record *record)
 {
     const char *not_ready = engine_not_ready(engine);
 
-    if (engine->started && !engine->stopping && engine->config.has_keys && kill_is_on(engine))
-        return refuse(engine, event, record, OUTCOME_KILLED,
-                      "killed: nothing is sent until the bridge is armed again");
+    if (engine->started && !engine->stopping && engine->config.has_keys &&
+        (kill_is_on(engine) || event->u.create.killed))
+        return refused_by_kill(engine, event, record);
     if (not_ready)
         return refuse(engine, event, record, OUTCOME_NOT_READY, not_ready);
     if (refused_by_guard(engine, event, record) || refused_by_budget(engine, event, record))

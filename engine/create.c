@@ -60,7 +60,7 @@ static void intent_submit(struct engine *engine, struct record *record, enum row
         engine->intents_first = record;
     engine->intents_last = record;
     engine->intents_count++;
-    engine->intents_of[record->order.request.category]++;
+    engine->intents_of[record->order.request.category][guard_is_exit(&record->order.request)]++;
 }
 
 /* A NOT_SENT link is tried again: nothing of the last attempt may count for this one. */
@@ -87,6 +87,8 @@ static void create_retry(struct engine *engine, struct record *record)
     record_set_cancel_send(engine, record, 0);
     record->cancel_unknown = false;
     record->cancel_due_ms = NEVER_MS;
+    record->told_qty = DECIMAL_ZERO;
+    record->told_price = DECIMAL_ZERO;
     set_why(record, "");
     intent_submit(engine, record, ROW_RETRY);
 }
@@ -242,9 +244,12 @@ static void adopt_stored(struct engine *engine, struct record *record, const str
     bool cancelled = record->order.cancel_wanted;
     bool doomed = record->doomed;
     bool waits = waiters_any(record, WAITER_CREATE);
+    bool same_client = strcmp(stored->request.client, request.client) == 0;
 
+    guard_take_back_create(engine, record); /* it was none, of this client */
     record->order = *stored;
     record->doomed = false;
+    record->swept = false; /* what it was before is no work of a kill */
     if (!doomed)
         set_why(record, "");
     record->final_ms = engine->now_ms;
@@ -263,15 +268,17 @@ static void adopt_stored(struct engine *engine, struct record *record, const str
         waiters_end_creates(engine, record, OUTCOME_KEY_REUSED,
                             "this key was used for another order");
     } else if (record->order.state == ORDER_NOT_SENT && waits && !cancelled && !doomed &&
-               !engine->stopping && !engine->auth_why[0]) {
+               !engine->stopping && !engine->auth_why[0] && same_client) {
         record->order.request.value_price = request.value_price;
         create_retry(engine, record);
+        guard_note_create(engine, record);
         return;
     } else if (record->order.state != ORDER_NOT_SENT) {
         for (struct waiter *waiter = record->waiters; waiter; waiter = waiter->next)
             waiter->replay = true; /* looked at for creates only */
     }
-    guard_take_back_create(engine, record); /* it was none */
+    if (record->order.state == ORDER_NOT_SENT && !same_client && !doomed)
+        set_why(record, "another client's order by this key was not sent: try it again");
     if (cancelled && !order_state_is_final(record->order.state)) {
         record->order.cancel_wanted = true;
         row_order(engine, record, ROW_ORDER, true, false);
@@ -326,7 +333,7 @@ void create_committed(struct engine *engine, const struct engine_event *event)
         if (!engine->intents_first)
             engine->intents_last = NULL;
         engine->intents_count--;
-        engine->intents_of[record->order.request.category]--;
+        engine->intents_of[record->order.request.category][guard_is_exit(&record->order.request)]--;
         record->intent_new = false;
         record->intent_position = 0;
         if (record->known)

@@ -578,9 +578,9 @@ const char *engine_cancel_in_flight(const struct engine *engine, const struct or
     return cancel_in_flight((const struct record *)(const void *)order); /* its first member */
 }
 
-size_t engine_intents(const struct engine *engine, enum category category)
+size_t engine_intents(const struct engine *engine, enum category category, bool exits)
 {
-    return engine->intents_of[category];
+    return engine->intents_of[category][1] + (exits ? 0 : engine->intents_of[category][0]);
 }
 
 unsigned engine_guard_needs(const struct engine *engine)

@@ -159,6 +159,7 @@ struct engine_event {
                                       bound it */
             const struct guard_facts *facts; /* NULL: none */
             int64_t turn_ms; /* until its turn in the rate budget, as far as can be told; 0: now */
+            bool killed;     /* a kill came after it was asked for, whatever has come since */
         } create;
         struct {
             const char *id; /* order id, link or client id */
@@ -445,8 +446,9 @@ void engine_get_status(const struct engine *engine, struct engine_status *out);
 /* The order in memory by order id, link or client id; NULL: not there. Valid until the next step.
  */
 const struct order *engine_find(const struct engine *engine, const char *id);
-/* Creates whose commit is awaited: they will want a turn in the rate budget. */
-size_t engine_intents(const struct engine *engine, enum category category);
+/* Creates (`exits`: those alone) whose commit is awaited: they will want a turn in the rate budget.
+ */
+size_t engine_intents(const struct engine *engine, enum category category, bool exits);
 /* Bits of guard_needs, for the rules in force. */
 unsigned engine_guard_needs(const struct engine *engine);
 bool engine_is_killed(const struct engine *engine);

@@ -114,10 +114,13 @@ void report_apply(struct engine *engine, struct record *record, const struct ord
 
     switch (order_merge(&record->order, report)) {
     case MERGE_TAKEN:
+        exposure_told(record, report);
         note_taken(engine, record, &before);
         engine->recovery.news |= scanned;
         break;
     case MERGE_SAME:
+        exposure_told(record, report);
+        break;
     case MERGE_STALE:
         break;
     case MERGE_CONFLICT:
@@ -156,6 +159,8 @@ void evidence_order(struct engine *engine, const struct order_report *report, bo
         if (record->duplicate && record->order.state == ORDER_UNKNOWN)
             create_foreign(engine, record);
     }
+    if (engine->guard.sweeping && !status_is_closed(report->status))
+        kill_sees_open(engine, report);
     find_queue(engine, &like);
 }
 

@@ -13,7 +13,9 @@
 
 #include "engine/internal.h"
 
-#define LOAD_MARGIN_MS 1000 /* how much older than a read a fill must be to be in it for sure */
+/* How much older than the first word about positions that are known a fill must be, to be in them
+ * for sure: a read of them takes up to 12 s, and may have begun before. */
+#define LOAD_MARGIN_MS 13000
 
 /* --- money --- */
 
@@ -87,12 +89,49 @@ static const struct decimal *larger(const struct decimal *a, const struct decima
     return decimal_cmp(a, b) >= 0 ? a : b;
 }
 
-/* How much of the order is in positions, or counts there. Spot fills count nowhere. */
+/* By the order, and by what others have made of it. Of a limit order: the price of another may be
+ * the bound of its slippage, and its size in another coin. */
+static bool is_told(const struct record *record)
+{
+    return record->order.request.type == ORDER_TYPE_LIMIT && !record->order.external;
+}
+
+void exposure_told(struct record *record, const struct order_report *report)
+{
+    if (decimal_sign(&report->qty) > 0)
+        record->told_qty = report->qty;
+    if (decimal_sign(&report->price) > 0)
+        record->told_price = report->price;
+}
+
+static struct decimal whole_qty(const struct record *record)
+{
+    const struct decimal *qty = &record->order.request.qty;
+
+    return is_told(record) ? *larger(qty, &record->told_qty) : *qty;
+}
+
+/* Where its price was raised, at least that. */
+static struct decimal price_now(const struct record *record)
+{
+    const struct order_request *request = &record->order.request;
+    struct decimal price = unit_price(request);
+
+    if (!is_told(record) || request->category == CATEGORY_INVERSE || !is_quoted_in_usd(request))
+        return price;
+    return *larger(&price, &record->told_price);
+}
+
+/* How much of the order is in positions, or counts there: at most what is known to be filled,
+ * should a fill be in seen_qty twice, for the two clocks differ. Spot fills count nowhere. */
 static struct decimal moved_qty(const struct record *record)
 {
     const struct order *order = &record->order;
+    const struct decimal *most = larger(&order->filled_qty, &record->fills_qty);
     const struct decimal *moved = larger(&record->seen_qty, &record->fills_qty);
 
+    if (decimal_cmp(moved, most) > 0)
+        moved = most;
     if (order->request.qty_in_quote)
         return DECIMAL_ZERO; /* fills count base coin: all of it stays until the end */
     if (order->request.category == CATEGORY_SPOT)
@@ -104,7 +143,7 @@ static struct decimal moved_qty(const struct record *record)
 static struct decimal owed_qty(const struct record *record)
 {
     const struct order *order = &record->order;
-    struct decimal whole = order->request.qty;
+    struct decimal whole = whole_qty(record);
     struct decimal moved = moved_qty(record);
     struct decimal left;
 
@@ -126,7 +165,7 @@ static decimal_int order_amount(const struct record *record)
 
     if (decimal_sign(&qty) <= 0 || guard_is_exit(&record->order.request))
         return 0;
-    price = unit_price(&record->order.request);
+    price = price_now(record);
     return product(&qty, &price);
 }
 
@@ -308,8 +347,8 @@ void exposure_fill(struct engine *engine, struct record *record, const struct fi
         record->seen_qty = sum;
     if (request->category == CATEGORY_SPOT || guard_is_exit(request))
         return;
-    if (decimal_is_none(&price))
-        price = fill->price;
+    if (request->category != CATEGORY_INVERSE)
+        price = *larger(&price, &fill->price); /* NONE is below all */
     pending.amount = product(&fill->qty, &price);
     add_pending(engine, record, &pending);
 }

@@ -110,7 +110,7 @@ static void add_price_source(struct text *out, const struct check *check)
         text_addf(out, ", the local book, %" PRId64 " ms old", check->facts->price_age_ms);
         return;
     case GUARD_PRICE_REST_BOOK:
-        text_addf(out, ", the book, asked for %" PRId64 " ms ago", check->facts->price_age_ms);
+        text_addf(out, ", the book, read %" PRId64 " ms ago", check->facts->price_age_ms);
         return;
     case GUARD_PRICE_FACE:
         text_add(out, " USD each");

@@ -165,8 +165,10 @@ struct record {
     int client;              /* 1 + its place among the named clients; 0: none of them */
     int64_t base_ms;         /* fills up to here were executed before it came into memory */
     struct decimal seen_qty; /* filled before base_ms, and the fills seen since */
-    int64_t asked_ms;        /* when its last intent was counted */
-    bool swept;              /* of a kill: its end is told in the report */
+    struct decimal told_qty; /* as the exchange last told them: others may have changed them */
+    struct decimal told_price;
+    int64_t asked_ms; /* when its last intent was counted */
+    bool swept;       /* of a kill: its end is told in the report */
 
     struct fill_node *fills;
     size_t fills_count;
@@ -314,6 +316,8 @@ struct sweep_scope {
     size_t flying;
     bool refused;  /* a cancel-all of this round did not happen: no turn */
     bool rejected; /* the exchange refused it */
+    bool unasked;  /* by symbol, and there was none: no cancel-all in this round */
+    bool filled;   /* an order was filled since the scan began: what came of it may lack there */
     int64_t scan_ms;
     size_t open;                                 /* in this scan */
     char symbols[SWEEP_SYMBOLS_MAX][SYMBOL_MAX]; /* inverse: of open orders in the last scan */
@@ -394,7 +398,7 @@ struct engine {
     struct record *intents_first; /* by position */
     struct record *intents_last;
     size_t intents_count;
-    size_t intents_of[CATEGORY_COUNT];
+    size_t intents_of[CATEGORY_COUNT][2]; /* [1]: exits */
 
     struct record *look_first;
     struct record *look_last;
@@ -624,6 +628,8 @@ void exposure_adopt(struct engine *engine, struct record *record);
 /* After any change of the record, or of its client. */
 void exposure_count(struct engine *engine, struct record *record);
 void exposure_forget(struct engine *engine, struct record *record);
+/* An order message that was taken, or told nothing new. */
+void exposure_told(struct record *record, const struct order_report *report);
 /* A fill that has not been counted before. */
 void exposure_fill(struct engine *engine, struct record *record, const struct fill *fill);
 void exposure_position(struct engine *engine, const struct engine_event *event);
@@ -683,6 +689,10 @@ void sweep_answer(struct engine *engine, const struct engine_event *event);
 void sweep_page(struct engine *engine, struct read_slot *slot, const struct engine_event *event);
 /* An order that is not final is known: a scope of it that was clear is not. */
 void sweep_reopen(struct engine *engine, const struct order *order);
+/* An order that memory has not is open. */
+void kill_sees_open(struct engine *engine, const struct order_report *report);
+/* It has ended with fills: they may have made orders that the last scan came too early for. */
+void sweep_filled(struct engine *engine, const struct order *order);
 void sweep_pump(struct engine *engine);
 int64_t sweep_due_ms(const struct engine *engine);
 void sweep_report(const struct engine *engine, struct guard_report *report);

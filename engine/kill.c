@@ -66,6 +66,8 @@ static void note_end(struct engine *engine, struct record *record)
     const struct order *order = &record->order;
 
     record->swept = false;
+    if (decimal_sign(&order->filled_qty) > 0)
+        sweep_filled(engine, order);
     if (order->state == ORDER_NOT_SENT)
         engine->guard.not_sent++;
     else if (order->state == ORDER_CLOSED && order->status == STATUS_FILLED)
@@ -85,6 +87,15 @@ void kill_note(struct engine *engine, struct record *record)
         return;
     record->swept = true;
     sweep_reopen(engine, &record->order);
+}
+
+/* Before the journal has said whose it is. */
+void kill_sees_open(struct engine *engine, const struct order_report *report)
+{
+    struct order order;
+
+    order_from_report(&order, report, engine->now_ms);
+    sweep_reopen(engine, &order);
 }
 
 static void forget_counts(struct engine *engine)

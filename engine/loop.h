@@ -90,6 +90,8 @@ MUST_CHECK enum err loop_watch(struct loop *loop, const char *id, enum engine_wa
 /* Bits of guard_needs: what facts an order should bring along. */
 unsigned loop_guard_needs(const struct loop *loop);
 bool loop_is_killed(const struct loop *loop);
+/* One more with each kill that was asked for: what was made before one must not go out after it. */
+unsigned loop_kills(const struct loop *loop);
 /* Each answered by OUTCOME_GUARD_DONE (or CEILING, NOT_READY). `patch` is copied. */
 MUST_CHECK enum err loop_guard_read(struct loop *loop, loop_reply_fn *on_reply, void *userdata);
 MUST_CHECK enum err loop_guard_patch(struct loop *loop, const struct guard_patch *patch,

@@ -241,6 +241,9 @@ static void reply(struct loop *loop, const struct engine_action *action)
 
     if (!waiter.id)
         return;
+    /* The transport counts those that it had. */
+    if (out.outcome == OUTCOME_THROTTLED && !out.has_order && loop->config.rest.budget)
+        budget_count_throttled(loop->config.rest.budget, BUDGET_CREATE);
     out.timing = loop_trace_timing(loop, &waiter, out.has_order ? out.order.request.link : "");
     waiter.on_reply(&out, waiter.userdata);
 }

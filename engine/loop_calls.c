@@ -19,8 +19,14 @@ static enum err push(struct queue *queue, struct item *item, size_t extra)
     return err;
 }
 
-static struct item *command(enum item_kind kind, enum engine_wait wait, int64_t wait_until_ms,
-                            loop_reply_fn *on_reply, void *userdata)
+/* Callers say how long they wait by the wall clock, which may step; the run's clock does not. */
+static int64_t by_run_clock(const struct loop *loop, int64_t wall_ms)
+{
+    return wall_ms ? wall_ms - clock_wall_ms() + loop_now_ms(loop) : 0;
+}
+
+static struct item *command(const struct loop *loop, enum item_kind kind, enum engine_wait wait,
+                            int64_t wait_until_ms, loop_reply_fn *on_reply, void *userdata)
 {
     struct item *item = calloc(1, sizeof(*item));
 
@@ -28,7 +34,8 @@ static struct item *command(enum item_kind kind, enum engine_wait wait, int64_t 
         return NULL;
     item->kind = kind;
     item->wait = wait;
-    item->wait_until_ms = wait_until_ms;
+    item->wait_until_ms = by_run_clock(loop, wait_until_ms);
+    item->kills = atomic_load(&loop->kills);
     item->on_reply = on_reply;
     item->userdata = userdata;
     item->pushed_us = clock_mono_us();
@@ -39,7 +46,7 @@ enum err loop_create(struct loop *loop, const struct order_request *request,
                      const struct guard_facts *facts, enum engine_wait wait, int64_t wait_until_ms,
                      loop_reply_fn *on_reply, void *userdata)
 {
-    struct item *item = command(ITEM_CREATE, wait, wait_until_ms, on_reply, userdata);
+    struct item *item = command(loop, ITEM_CREATE, wait, wait_until_ms, on_reply, userdata);
 
     if (!item)
         return ERR_BUSY;
@@ -53,7 +60,7 @@ enum err loop_create(struct loop *loop, const struct order_request *request,
 enum err loop_cancel(struct loop *loop, const char *id, enum engine_wait wait,
                      int64_t wait_until_ms, loop_reply_fn *on_reply, void *userdata)
 {
-    struct item *item = command(ITEM_CANCEL, wait, wait_until_ms, on_reply, userdata);
+    struct item *item = command(loop, ITEM_CANCEL, wait, wait_until_ms, on_reply, userdata);
 
     if (!item)
         return ERR_BUSY;
@@ -67,7 +74,7 @@ enum err loop_cancel(struct loop *loop, const char *id, enum engine_wait wait,
 enum err loop_watch(struct loop *loop, const char *id, enum engine_wait wait, int64_t wait_until_ms,
                     loop_reply_fn *on_reply, void *userdata)
 {
-    struct item *item = command(ITEM_WATCH, wait, wait_until_ms, on_reply, userdata);
+    struct item *item = command(loop, ITEM_WATCH, wait, wait_until_ms, on_reply, userdata);
 
     if (!item)
         return ERR_BUSY;
@@ -89,7 +96,7 @@ static enum err push_evidence(struct loop *loop, struct item *item)
 
 enum err loop_on_order(struct loop *loop, const struct order_report *report)
 {
-    struct item *item = command(ITEM_ORDER, WAIT_ACCEPTED, 0, NULL, NULL);
+    struct item *item = command(loop, ITEM_ORDER, WAIT_ACCEPTED, 0, NULL, NULL);
 
     if (item)
         item->u.report = *report;
@@ -98,7 +105,7 @@ enum err loop_on_order(struct loop *loop, const struct order_report *report)
 
 enum err loop_on_fill(struct loop *loop, const struct fill *fill)
 {
-    struct item *item = command(ITEM_FILL, WAIT_ACCEPTED, 0, NULL, NULL);
+    struct item *item = command(loop, ITEM_FILL, WAIT_ACCEPTED, 0, NULL, NULL);
 
     if (item)
         item->u.fill = *fill;
@@ -108,7 +115,7 @@ enum err loop_on_fill(struct loop *loop, const struct fill *fill)
 void loop_on_private(struct loop *loop, bool up)
 {
     struct item *item =
-        command(up ? ITEM_PRIVATE_UP : ITEM_PRIVATE_DOWN, WAIT_ACCEPTED, 0, NULL, NULL);
+        command(loop, up ? ITEM_PRIVATE_UP : ITEM_PRIVATE_DOWN, WAIT_ACCEPTED, 0, NULL, NULL);
 
     if (!item)
         abort();
@@ -133,7 +140,7 @@ void loop_get_status(struct loop *loop, struct engine_status *out)
 
 enum err loop_guard_read(struct loop *loop, loop_reply_fn *on_reply, void *userdata)
 {
-    struct item *item = command(ITEM_GUARD_READ, WAIT_ACCEPTED, 0, on_reply, userdata);
+    struct item *item = command(loop, ITEM_GUARD_READ, WAIT_ACCEPTED, 0, on_reply, userdata);
 
     return item ? push(loop->urgent, item, 0) : ERR_BUSY;
 }
@@ -141,7 +148,7 @@ enum err loop_guard_read(struct loop *loop, loop_reply_fn *on_reply, void *userd
 enum err loop_guard_patch(struct loop *loop, const struct guard_patch *patch,
                           loop_reply_fn *on_reply, void *userdata)
 {
-    struct item *item = command(ITEM_GUARD_PATCH, WAIT_ACCEPTED, 0, on_reply, userdata);
+    struct item *item = command(loop, ITEM_GUARD_PATCH, WAIT_ACCEPTED, 0, on_reply, userdata);
 
     if (!item)
         return ERR_BUSY;
@@ -172,13 +179,14 @@ enum err loop_kill(struct loop *loop, const char *reason, const char *by, int64_
     /* First of all: from here on no create leaves. */
     atomic_fetch_add(&loop->kills_waiting, 1);
     atomic_fetch_add(&loop->kills, 1);
-    item = command(ITEM_KILL, WAIT_ACCEPTED, wait_until_ms, on_reply, userdata);
+    item = command(loop, ITEM_KILL, WAIT_ACCEPTED, wait_until_ms, on_reply, userdata);
     if (item) {
         item->u.kill = words;
         if (push(loop->urgent, item, KILLS_MORE) == ERR_NONE)
             return ERR_NONE;
     }
     loop_guard_owe(loop, &words);
+    atomic_fetch_add(&loop->kills, 1); /* what was asked for meanwhile stands before it, too */
     atomic_fetch_sub(&loop->kills_waiting, 1);
     return ERR_BUSY;
 }
@@ -186,7 +194,7 @@ enum err loop_kill(struct loop *loop, const char *reason, const char *by, int64_
 enum err loop_arm(struct loop *loop, const char *reason, const char *by, loop_reply_fn *on_reply,
                   void *userdata)
 {
-    struct item *item = command(ITEM_ARM, WAIT_ACCEPTED, 0, on_reply, userdata);
+    struct item *item = command(loop, ITEM_ARM, WAIT_ACCEPTED, 0, on_reply, userdata);
 
     if (!item)
         return ERR_BUSY;

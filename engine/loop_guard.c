@@ -39,6 +39,11 @@ unsigned loop_guard_needs(const struct loop *loop)
     return atomic_load(&loop->guard_needs);
 }
 
+unsigned loop_kills(const struct loop *loop)
+{
+    return atomic_load(&loop->kills);
+}
+
 /* In this order: a kill that no longer waits has been published as the engine's. */
 bool loop_is_killed(const struct loop *loop)
 {

@@ -95,7 +95,7 @@ static int64_t turn_ms(const struct loop *loop, const struct order_request *requ
     struct budget_claim claim = { .route = ROUTE_ORDER_CREATE,
                                   .category = request->category,
                                   .lane = loop_create_lane(request) };
-    size_t ahead = engine_intents(loop->engine, request->category);
+    size_t ahead = engine_intents(loop->engine, request->category, claim.lane == BUDGET_CANCEL);
 
     return budget_turn(loop->config.rest.budget, &claim, (int)ahead, clock_mono_ms());
 }
@@ -107,6 +107,7 @@ static void fill_create(const struct loop *loop, const struct item *item, uint64
     event->u.create.request = &item->u.create.request;
     event->u.create.facts = item->u.create.has_facts ? &item->u.create.facts : NULL;
     event->u.create.turn_ms = turn_ms(loop, &item->u.create.request);
+    event->u.create.killed = item->kills != atomic_load(&loop->kills);
     event->u.create.waiter = waiter;
     event->u.create.wait = item->wait;
     event->u.create.wait_until_ms = item->wait_until_ms;
@@ -162,6 +163,11 @@ static void feed_command(struct loop *loop, const struct item *item)
     struct engine_event event = { .kind = EVENT_WATCH };
     uint64_t waiter = 0;
 
+    /* A kill can be carried out before an arm that was asked for earlier. */
+    if (item->kind == ITEM_ARM && item->kills != atomic_load(&loop->kills)) {
+        refuse(item, "killed again meanwhile");
+        return;
+    }
     if (item->on_reply) {
         waiter = loop_waiter_add(loop, item);
         if (!waiter) {

@@ -54,6 +54,7 @@ struct item {
     loop_reply_fn *on_reply; /* NULL: nobody waits */
     void *userdata;
     int64_t pushed_us; /* commands: into the inbox */
+    unsigned kills;    /* commands: kills that were asked for before it */
     union {
         struct {
             struct order_request request;

@@ -114,6 +114,14 @@ static bool may_send(void *userdata)
     return !loop_is_killed(send->loop) && atomic_load(&send->loop->kills) == send->kills;
 }
 
+/* A cancel-all is of a kill: once armed, it would cancel what has been made since. */
+static bool is_still_killed(void *userdata)
+{
+    const struct send *send = userdata;
+
+    return loop_is_killed(send->loop);
+}
+
 /* What came instead of an answer. */
 static enum answer_kind kind_without(const struct rest_answer *answer)
 {
@@ -311,6 +319,7 @@ void loop_send_cancel_all(struct loop *loop, const struct engine_action *action)
     struct rest_request request = { .route = ROUTE_CANCEL_ALL,
                                     .category = what.category,
                                     .lane = BUDGET_CANCEL,
+                                    .may_send = is_still_killed,
                                     .on_done = on_swept };
     struct buffer body = buffer_of((size_t)4 * 1024);
     struct send *send = calloc(1, sizeof(*send));

@@ -7,10 +7,11 @@
  *
  * The scan begins after the answer to the cancel-all, so what it does not show was not open after
  * it. It says nothing of orders that may still be on their way: so a scope is clear only when
- * memory has none of it without an end either. A scope that was clear begins anew when an open
- * order of it is seen. What the exchange refuses to cancel and to show (a market that the account
- * has not) has failed: it is tried again now and then, and does not keep the whole from being
- * clear, unless it is all that there is.
+ * memory has none of it without an end either. And where an order was filled meanwhile it is asked
+ * once more, for a fill can make new orders (its stop loss). A scope that was clear begins anew
+ * when an open order of it is seen. What the exchange refuses to cancel and to show (a market that
+ * the account has not) has failed: it is tried again now and then, and does not keep the whole from
+ * being clear, unless it is all that there is.
  *
  * Needs the clock, to sign; neither the private stream nor the journal.
  */
@@ -138,6 +139,32 @@ void sweep_reopen(struct engine *engine, const struct order *order)
     }
 }
 
+/* Soon, not at once: what a fill makes may take a moment to be listed. */
+static void look_again(struct engine *engine, struct sweep_scope *scope)
+{
+    scope->state = SWEEP_CANCELLING;
+    scope_due(scope, engine->now_ms + engine->times->sweep_after_ms[0]);
+}
+
+void sweep_filled(struct engine *engine, const struct order *order)
+{
+    struct guarded *guard = &engine->guard;
+
+    for (size_t i = 0; guard->sweeping && i < SWEEP_SCOPES; i++) {
+        struct sweep_scope *scope = &guard->scopes[i];
+
+        /* Of spot the children are of another filter than their order. */
+        if (scope_kinds[i].category != order->request.category ||
+            (order->request.category != CATEGORY_SPOT && !is_of_scope(i, order)))
+            continue;
+        scope->filled = true;
+        if (scope->stage != SCOPE_CLEAR)
+            continue;
+        guard->state.clear = false;
+        look_again(engine, scope);
+    }
+}
+
 /* --- cancel-all --- */
 
 static void note_symbol(struct sweep_scope *scope, const char *symbol)
@@ -194,9 +221,10 @@ static void start_round(struct engine *engine, struct sweep_scope *scope)
         return;
     }
     note_symbols_of_memory(engine, scope);
+    scope->unasked = scope->symbols_count == 0;
     for (size_t i = 0; i < scope->symbols_count; i++)
         send_cancel_all(engine, scope, scope->symbols[i]);
-    if (scope->symbols_count == 0)
+    if (scope->unasked)
         start_scan(engine, scope);
 }
 
@@ -297,6 +325,7 @@ static void start_scan(struct engine *engine, struct sweep_scope *scope)
     scope->stage = SCOPE_SCANNING;
     scope->scan_ms = engine->now_ms;
     scope->open = 0;
+    scope->filled = false;
     scope->symbols_count = 0;
     slot->owner = READ_FOR_SWEEP;
     slot->scope = scope;
@@ -346,6 +375,17 @@ static void look_up_missing(struct engine *engine, const struct sweep_scope *sco
     }
 }
 
+/* Neither there nor here. */
+static void nothing_left(struct engine *engine, struct sweep_scope *scope)
+{
+    if (scope->filled) {
+        look_again(engine, scope);
+        return;
+    }
+    scope->stage = SCOPE_CLEAR;
+    scope->state = SWEEP_CLEAR;
+}
+
 static void scanned(struct engine *engine, struct sweep_scope *scope)
 {
     look_up_missing(engine, scope);
@@ -359,16 +399,17 @@ static void scanned(struct engine *engine, struct sweep_scope *scope)
     }
     set_error(scope, "");
     scope_again(engine, scope);
-    scope->stage = any_left(engine, number_of(engine, scope)) ? SCOPE_SCANNED : SCOPE_CLEAR;
-    if (scope->stage == SCOPE_CLEAR)
-        scope->state = SWEEP_CLEAR;
+    if (any_left(engine, number_of(engine, scope)))
+        scope->stage = SCOPE_SCANNED;
+    else
+        nothing_left(engine, scope);
 }
 
 static void scan_failed(struct engine *engine, struct sweep_scope *scope, bool rejected)
 {
-    if (!rejected || !scope->rejected) {
-        if (!scope->rejected)
-            set_error(scope, "the open orders could not be read");
+    if (!scope->rejected)
+        set_error(scope, "the open orders could not be read");
+    if (!rejected || (!scope->rejected && !scope->unasked)) {
         scope_again(engine, scope);
         return;
     }
@@ -422,14 +463,10 @@ static void scope_move(struct engine *engine, struct sweep_scope *scope)
         expire_sends(engine, scope);
         return;
     case SCOPE_SCANNED:
-        if (kill_open_count(engine) == 0) {
-            scope->stage = SCOPE_CLEAR;
-            scope->state = SWEEP_CLEAR;
-            return;
-        }
-        if (engine->now_ms < scope->due_ms)
-            return;
-        start_round(engine, scope);
+        if (kill_open_count(engine) == 0)
+            nothing_left(engine, scope);
+        if (scope->stage != SCOPE_CLEAR && engine->now_ms >= scope->due_ms)
+            start_round(engine, scope);
         return;
     case SCOPE_DUE:
         if (engine->now_ms >= scope->due_ms)

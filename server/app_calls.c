@@ -199,8 +199,8 @@ static void mark_flat(const struct app *app, const struct position *position,
     out->exchange_seq = 0;
 }
 
-/* False: there is no value for it. */
-static bool tell_guard(struct app *app, const struct position *position)
+/* `loaded`: as a load has left it. False: there is no value for it. */
+static bool tell_guard(struct app *app, const struct position *position, bool loaded)
 {
     struct loop_position out = { .category = position->category,
                                  .position_idx = position->position_idx,
@@ -211,7 +211,8 @@ static bool tell_guard(struct app *app, const struct position *position)
     memcpy(out.symbol, position->symbol, sizeof(out.symbol));
     if (decimal_is_none(&out.value))
         return false;
-    mark_flat(app, position, &out);
+    if (loaded)
+        mark_flat(app, position, &out);
     loop_on_position(app->loop, &out);
     return true;
 }
@@ -225,7 +226,7 @@ static void tell_guard_all(struct app *app)
     size_t count = list ? account_positions(app->account, list, ACCOUNT_POSITIONS_MAX) : 0;
 
     for (size_t i = 0; i < count; i++)
-        known = tell_guard(app, &list[i]) && known;
+        known = tell_guard(app, &list[i], true) && known;
     free(list);
     account_get_state(app->account, ACCOUNT_POSITIONS, &state);
     loop_on_positions_known(app->loop, known && state.loaded && !state.truncated);
@@ -254,7 +255,7 @@ static void on_account_position(const struct position *position, void *userdata)
     struct app *app = userdata;
 
     hub_publish_position(&app->account_writer, position, clock_wall_ms());
-    if (atomic_load(&app->engine_runs) && !tell_guard(app, position))
+    if (atomic_load(&app->engine_runs) && !tell_guard(app, position, false))
         loop_on_positions_known(app->loop, false);
 }
 

@@ -268,15 +268,16 @@ static enum round ask_once(struct asking *asking)
 {
     int64_t left_ms = asking->deadline_ms - clock_mono_ms();
     int64_t wait_ms = left_ms < ROUND_MS ? left_ms : ROUND_MS;
+    struct ask question = asking->question;
     char path[64];
     struct ask_answer answer;
 
     if (wait_ms < 0)
         wait_ms = 0;
     (void)snprintf(path, sizeof(path), "/guard/kill?timeout=%" PRId64 "ms", wait_ms);
-    asking->question.path = path;
-    asking->question.timeout_ms = (int)wait_ms + MARGIN_MS;
-    asking->failure = ask(asking->target, &asking->question, asking->data, ANSWER_MAX, &answer);
+    question.path = path;
+    question.timeout_ms = (int)wait_ms + MARGIN_MS;
+    asking->failure = ask(asking->target, &question, asking->data, ANSWER_MAX, &answer);
     if (asking->failure == EAGAIN)
         return ROUND_BUSY;
     return asking->failure ? ROUND_FAILED : judge(asking, &answer);
@@ -324,10 +325,21 @@ static enum kill_status ask_on(struct asking *asking, struct buffer *out)
     return status;
 }
 
-static char *make_body(const char *reason, struct buffer *body)
+/* A reason that is too long is cut, between two characters: it stops no kill. */
+static char *make_body(const char *whole, struct buffer *body)
 {
-    if (!reason[0])
+    char reason[KILL_REASON_MAX];
+    size_t bytes = strnlen(whole, sizeof(reason));
+
+    if (!bytes)
         return NULL;
+    if (bytes == sizeof(reason)) {
+        bytes--;
+        while (bytes > 0 && ((unsigned char)whole[bytes] & 0xc0) == 0x80)
+            bytes--;
+    }
+    memcpy(reason, whole, bytes);
+    reason[bytes] = '\0';
     json_add_open(body, '{');
     json_add_key(body, "reason");
     json_add_text(body, reason);

@@ -24,7 +24,7 @@ enum kill_status {
 #define KILL_REASON_MAX     160
 
 struct kill_request {
-    const char *reason; /* shorter than KILL_REASON_MAX; "": none */
+    const char *reason; /* cut to KILL_REASON_MAX - 1 bytes; "": none */
     bool want_tcp;      /* as for healthcheck */
     int64_t timeout_ms; /* at most KILL_TIMEOUT_MAX_MS */
 };

@@ -299,11 +299,18 @@ static enum err read_kill(int *argc, char **argv, struct kill_request *request, 
         err = api_parse_duration(timeout, &request->timeout_ms, error);
     if (!err && request->timeout_ms > KILL_TIMEOUT_MAX_MS)
         err = error_set(error, ERR_INVALID, "kill: --timeout is at most 10m");
-    if (!err && strlen(request->reason) >= KILL_REASON_MAX)
-        err = error_set(error, ERR_INVALID, "kill: --reason has at most %d bytes",
-                        KILL_REASON_MAX - 1);
     request->want_tcp = wants_tcp(*argc, argv);
     return err;
+}
+
+/* Nobody was asked. */
+static int fail_kill(int status, const struct error *error)
+{
+    (void)fail(status, error);
+    (void)fputs("NOT KILLED; a signal needs no options: kill -USR1 PID, with the bridge's process "
+                "id\n",
+                stderr);
+    return status;
 }
 
 /* "bybit-bridge kill": what is typed when things go wrong. */
@@ -319,9 +326,9 @@ static int kill_bridge(int argc, char **argv, struct secret_page *secrets, const
     pthread_sigmask(SIG_UNBLOCK, signals, NULL); /* it may be broken off */
     forget_keys();
     if (read_kill(&argc, argv, &request, &error))
-        return fail(EXIT_USAGE, &error);
+        return fail_kill(EXIT_USAGE, &error);
     if (config_read(&config, argc, argv, secrets, &usage, &error))
-        return fail(usage ? EXIT_USAGE : EXIT_CONFIG, &error);
+        return fail_kill(usage ? EXIT_USAGE : EXIT_CONFIG, &error);
     if (config.action == CONFIG_HELP) {
         printf("usage: bybit-bridge kill [--reason TEXT] [--timeout DURATION] [--listen "
                "ADDRESS:PORT | --unix-socket PATH]\n\n"

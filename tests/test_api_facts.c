@@ -55,6 +55,29 @@ START_TEST(an_order_that_is_larger_than_the_local_book_is_read_for)
 }
 END_TEST
 
+/* As after a jump of the market, or right after a snapshot of half a book. */
+START_TEST(half_a_book_in_memory_does_not_count)
+{
+    set_rest();
+    put_book(CATEGORY_LINEAR, "BTCUSDT", "[]", ASKS);
+    ck_assert_int_eq(kit_run("POST", "/orders", "symbol=BTCUSDT&side=sell&qty=1&price=2"), 201);
+    ck_assert_int_eq((int)kit.created.value_price.mantissa, 100);
+    put_book(CATEGORY_LINEAR, "BTCUSDT", "[]", "[[\"3\",\"9\"]]");
+    ck_assert_int_eq(kit_run("POST", "/orders", "symbol=BTCUSDT&side=buy&qty=1"), 201);
+    ck_assert_int_eq((int)kit.created.value_price.mantissa, 101);
+    ck_assert_uint_eq(kit.reads, 2);
+}
+END_TEST
+
+START_TEST(asks_in_disorder_count_at_the_highest)
+{
+    set_rest();
+    rest.asks = "[[\"110\",\"1\"],[\"102\",\"9\"]]";
+    ck_assert_int_eq(kit_run("POST", "/orders", "symbol=BTCUSDT&side=buy&qty=2"), 201);
+    ck_assert_int_eq((int)kit.created.value_price.mantissa, 110);
+}
+END_TEST
+
 static const struct {
     const char *body;
     long status; /* 0: no answer */
@@ -76,9 +99,12 @@ static const struct {
     { NULL, 200, BIDS, "[[\"x\",\"1\"]]", NULL, false, "has no book" },
     { NULL, 200, BIDS, "[]", NULL, false, "nobody offers" },
     { NULL, 200, BIDS, ASKS, NULL, false, "larger than what the book offers" },
-    { NULL, 200, BIDS, "[[\"0\",\"99\"]]", NULL, false, "larger than" },
-    { NULL, 200, BIDS, "[[\"-1\",\"99\"]]", NULL, false, "larger than" },
+    { NULL, 200, "[]", "[[\"0\",\"99\"]]", NULL, false, "larger than" },
+    { NULL, 200, "[]", "[[\"-1\",\"99\"]]", NULL, false, "larger than" },
     { NULL, 200, BIDS, ASKS, "ETHUSDT", false, "has no book" },
+    { "{\"retCode\":0,\"result\":{\"b\":[],\"a\":[[\"5\",\"99\"]]}}", 200, BIDS, ASKS, NULL, false,
+      "has no book" }, /* of which symbol? */
+    { NULL, 200, BIDS, "[[\"5\",\"99\"]]", NULL, false, "bids and asks cross" },
 };
 
 START_TEST(what_can_not_be_valued_is_refused_and_says_why)
@@ -106,9 +132,14 @@ START_TEST(no_bid_and_no_quote_coin_are_told)
     rest.bids = "[]";
     ck_assert_int_eq(kit_run("POST", "/orders", "symbol=BTCUSDT&side=sell&qty=1"), 422);
     ck_assert(kit_says("nobody bids"));
-    /* A limit sell without a bid can trade at no more than its limit. */
+    /* The next bid may come before the order does, and be as high as what is asked for. */
+    ck_assert_int_eq(kit_run("POST", "/orders", "symbol=BTCUSDT&side=sell&qty=1&price=70"), 201);
+    ck_assert_int_eq(kit.facts.source, GUARD_PRICE_REST_BOOK);
+    ck_assert_int_eq((int)kit.created.value_price.mantissa, 101);
+    rest.asks = "[]"; /* nothing but its limit is known */
     ck_assert_int_eq(kit_run("POST", "/orders", "symbol=BTCUSDT&side=sell&qty=1&price=70"), 201);
     ck_assert_int_eq(kit.facts.source, GUARD_PRICE_LIMIT);
+    rest.asks = ASKS;
     ck_assert_int_eq(kit_run("POST", "/orders", "symbol=spot:BTCEUR&side=buy&qty=1&price=7"), 422);
     ck_assert(kit_says("quote coin"));
 }
@@ -126,6 +157,22 @@ START_TEST(reads_that_are_not_taken_end_in_a_refusal)
     ck_assert_int_eq(kit_run("POST", "/orders", "symbol=BTCUSDT&side=buy&qty=1"), 422);
     ck_assert_uint_eq(kit.reads, 0);
     ck_assert(kit_says("no time left"));
+}
+END_TEST
+
+/* The order is fine, it only comes at a bad time. */
+START_TEST(too_many_orders_in_want_of_facts_are_told_to_come_again)
+{
+    set_rest();
+    kit.no_facts = true;
+    ck_assert_int_eq(kit_run("POST", "/orders", "symbol=BTCUSDT&side=buy&qty=1"), 503);
+    ck_assert(kit_says("\"code\":\"busy\"") && kit_says("\"outcome\":\"not_sent\""));
+    ck_assert_str_eq(kit_header("Retry-After"), "1");
+    ck_assert_int_eq(kit.dones, 1);
+    ck_assert_uint_eq(kit.reads + kit.creates, 0);
+    kit.no_facts = false;
+    ck_assert_int_eq(kit_run("POST", "/orders", "symbol=BTCUSDT&side=buy&qty=1"), 201);
+    ck_assert_int_eq(kit.facts_open, 0);
 }
 END_TEST
 
@@ -173,6 +220,8 @@ START_TEST(the_leverage_is_read_where_it_is_not_known)
     ck_assert_int_eq(kit_run("POST", "/orders", "symbol=BTCUSDT&side=buy&qty=1"), 201);
     ck_assert_uint_eq(kit.reads, 1);
     ck_assert_str_eq(kit.query, "category=linear&symbol=BTCUSDT");
+    ck_assert_int_gt(kit.cache_ms, 0); /* shared by all orders of a burst */
+    ck_assert_int_le(kit.cache_ms, 1000);
     ck_assert_int_eq((int)kit.facts.leverage.mantissa, 10);
     rest.leverage = "25";
     ck_assert_int_eq(kit_run("POST", "/orders", "symbol=BTCPERP&side=buy&qty=1"), 422);
@@ -241,6 +290,40 @@ START_TEST(the_leverage_of_a_position_that_is_kept_is_known)
     account_on_private(account, false);
     ck_assert_int_eq(kit_run("POST", "/orders", order), 201);
     ck_assert_uint_eq(kit.reads, 1);
+    kit.api.account = NULL;
+    account_destroy(account);
+}
+END_TEST
+
+static void answer_late(enum bybit_route route, const char *query)
+{
+    answer_read(route, query);
+    if (route == ROUTE_POSITIONS)
+        usleep(1050000);
+}
+
+/* The book in memory was young enough until the leverage took its time. */
+START_TEST(a_price_does_not_grow_old_over_another_read)
+{
+    struct account *account;
+
+    limit_leverage(&account);
+    limits.set |= GUARD_BIT(GUARD_MAX_ORDER_NOTIONAL);
+    limits.max_order_notional = kit_decimal("1000000");
+    kit.needs |= GUARD_NEEDS_PRICE;
+    kit.on_read = answer_late;
+    rest.bids = "[[\"200\",\"5\"]]";
+    rest.asks = "[[\"201\",\"5\"]]";
+    put_books();
+    ck_assert_int_eq(kit_run("POST", "/orders", "symbol=BTCUSDT&side=buy&qty=1"), 201);
+    ck_assert_int_eq((int)kit.facts.leverage.mantissa, 10);
+    ck_assert_int_eq((int)kit.created.value_price.mantissa, 201);
+    ck_assert_int_le(kit.facts.price_age_ms, 1000);
+    ck_assert_int_eq(kit.facts.source, GUARD_PRICE_REST_BOOK);
+    kit.reads = 0; /* what was read over REST is not left to grow old either */
+    ck_assert_int_eq(kit_run("POST", "/orders", "symbol=BTCPERP&side=sell&qty=1"), 201);
+    ck_assert_int_le(kit.facts.price_age_ms, 1000);
+    ck_assert_uint_eq(kit.reads, 2);
     kit.api.account = NULL;
     account_destroy(account);
 }
@@ -322,10 +405,14 @@ int main(void)
     tcase_add_test(tcase, the_quote_coins_book_is_read_too);
     tcase_add_test(tcase, a_book_that_is_old_or_stale_does_not_count);
     tcase_add_test(tcase, an_order_that_is_larger_than_the_local_book_is_read_for);
+    tcase_add_test(tcase, half_a_book_in_memory_does_not_count);
+    tcase_add_test(tcase, asks_in_disorder_count_at_the_highest);
+    tcase_add_test(tcase, a_price_does_not_grow_old_over_another_read);
     tcase_add_loop_test(tcase, what_can_not_be_valued_is_refused_and_says_why, 0,
                         (int)ARRAY_LEN(failures));
     tcase_add_test(tcase, no_bid_and_no_quote_coin_are_told);
     tcase_add_test(tcase, reads_that_are_not_taken_end_in_a_refusal);
+    tcase_add_test(tcase, too_many_orders_in_want_of_facts_are_told_to_come_again);
     tcase_add_test(tcase, an_inbox_that_is_full_after_the_read_is_busy_once);
     tcase_add_test(tcase, the_leverage_is_read_where_it_is_not_known);
     tcase_add_test(tcase, the_leverage_of_a_position_that_is_kept_is_known);

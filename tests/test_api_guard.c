@@ -122,7 +122,7 @@ static const struct {
 } waits[] = {
     { "/guard/kill", 10000 },           { "/guard/kill?timeout=2s", 2000 },
     { "/guard/kill?timeout=0", 0 },     { "/guard/kill?timeout=1h", 12000 },
-    { "/guard/kill?timeout=x", 10000 },
+    { "/guard/kill?timeout=x", 10000 }, { "/guard/kill?reason=hot&timeout=1s", 1000 },
 };
 
 START_TEST(a_kill_waits_within_its_bound)
@@ -133,6 +133,31 @@ START_TEST(a_kill_waits_within_its_bound)
     ck_assert_int_eq(kit_run("POST", waits[_i].target, NULL), 200);
     ck_assert_int_ge(kit.until_ms, before_ms + waits[_i].wait_ms);
     ck_assert_int_le(kit.until_ms, clock_wall_ms() + waits[_i].wait_ms);
+}
+END_TEST
+
+#define TEN         "0123456789"
+#define TEXT_OF_170 TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
+
+static const struct {
+    const char *target;
+    const char *body;
+    const char *reason;
+} queries[] = {
+    { "/guard/kill?reason=hot", NULL, "hot" },
+    { "/guard/kill?reason=hot", "reason=colder", "colder" },
+    { "/guard/kill?reason=hot", "{}", "hot" },
+    { "/guard/kill?reason=", NULL, "" },
+};
+
+/* What is typed first when there is no time to look it up. */
+START_TEST(a_kills_reason_may_be_in_the_query)
+{
+    fill_report();
+    ck_assert_int_eq(kit_run("POST", queries[_i].target, queries[_i].body), 200);
+    ck_assert_str_eq(kit.reason, queries[_i].reason);
+    ck_assert_int_eq(kit_run("POST", "/guard/kill?reason=" TEXT_OF_170, NULL), 200);
+    ck_assert_uint_eq(strlen(kit.reason), 159); /* what fits */
 }
 END_TEST
 
@@ -308,6 +333,7 @@ int main(void)
     tcase_add_test(tcase, the_last_kill_is_told_behind_the_arm);
     tcase_add_loop_test(tcase, a_kill_acts_whatever_its_body_is, 0, (int)ARRAY_LEN(kills));
     tcase_add_loop_test(tcase, a_kill_waits_within_its_bound, 0, (int)ARRAY_LEN(waits));
+    tcase_add_loop_test(tcase, a_kills_reason_may_be_in_the_query, 0, (int)ARRAY_LEN(queries));
     tcase_add_test(tcase, a_kill_that_does_not_get_through_says_how_far_it_got);
     tcase_add_test(tcase, an_arm_is_as_strict_as_any_call);
     tcase_add_test(tcase, what_is_not_stored_says_what_is_in_effect);

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +98,8 @@ struct kit {
                                       void *userdata),
                       void *userdata);
     size_t reads;
+    atomic_int facts_open;
+    bool no_facts;
     int chains; /* under way */
     int chains_max;
     size_t touches;
@@ -308,6 +311,21 @@ enum err reads_get_own(struct reads *reads, enum bybit_route route, enum categor
                        void *userdata)
 {
     return reads_get(reads, route, category, query, timeout_ms, cache_ms, on_done, userdata);
+}
+
+bool reads_facts_begin(struct reads *reads)
+{
+    (void)reads;
+    if (kit.no_facts)
+        return false;
+    kit.facts_open++;
+    return true;
+}
+
+void reads_facts_end(struct reads *reads)
+{
+    (void)reads;
+    kit.facts_open--;
 }
 
 bool reads_chain_begin(struct reads *reads)

@@ -51,6 +51,29 @@ START_TEST(an_order_is_valued_at_its_worst)
 }
 END_TEST
 
+/* They cannot be placed yet. */
+START_TEST(a_conditional_order_is_worth_its_trigger_at_least)
+{
+    const struct book_level bid = { .price = decimal_from_int(100), .qty = decimal_from_int(9) };
+    const struct book_level ask = { .price = decimal_from_int(101), .qty = decimal_from_int(9) };
+    struct order_request request = { .type = ORDER_TYPE_MARKET, .qty = decimal_from_int(1) };
+    struct decimal price;
+    char why[120];
+
+    request.price = decimal_from_int(90);
+    for (int i = 0; i < 3; i++) {
+        request.side = i ? SIDE_SELL : SIDE_BUY;
+        request.type = i == 2 ? ORDER_TYPE_LIMIT : ORDER_TYPE_MARKET;
+        request.trigger_price = decimal_from_int(300);
+        ck_assert(valuation_price(&request, &bid, 1, &ask, 1, &price, why));
+        ck_assert_int_eq((int)price.mantissa, 300);
+        request.trigger_price = decimal_from_int(50);
+        ck_assert(valuation_price(&request, &bid, 1, &ask, 1, &price, why));
+        ck_assert_int_eq((int)price.mantissa, i ? 100 : 101);
+    }
+}
+END_TEST
+
 START_TEST(no_limit_asks_for_nothing)
 {
     kit.needs = 0;
@@ -135,6 +158,7 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, open_value, kit_close);
     tcase_add_loop_test(tcase, an_order_is_valued_at_its_worst, 0, (int)ARRAY_LEN(prices));
+    tcase_add_test(tcase, a_conditional_order_is_worth_its_trigger_at_least);
     tcase_add_test(tcase, no_limit_asks_for_nothing);
     tcase_add_loop_test(tcase, what_is_refused_is_never_sent_and_what_is_sent_fits, 0, 2);
     suite_add_tcase(suite, tcase);

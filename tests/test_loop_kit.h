@@ -306,7 +306,7 @@ static void create_open(struct told *told)
                   told->error.text);
 }
 
-static void ask_cancel(struct told *told, const char *id)
+__attribute__((unused)) static void ask_cancel(struct told *told, const char *id)
 {
     told_clear(told);
     ck_assert_int_eq(loop_cancel(rig.loop, id, WAIT_ACCEPTED, 0, on_told, told), ERR_NONE);
@@ -320,7 +320,7 @@ static void ask_kill(struct told *told, int within_ms)
         ERR_NONE);
 }
 
-static void read_guard(struct told *told)
+__attribute__((unused)) static void read_guard(struct told *told)
 {
     told_clear(told);
     ck_assert_int_eq(loop_guard_read(rig.loop, on_told, told), ERR_NONE);
@@ -340,7 +340,7 @@ static void arm(void)
 }
 
 /* {"max_orders_per_minute": 2} */
-static void patch(const char *text)
+__attribute__((unused)) static void patch(const char *text)
 {
     static struct guard_patch wanted;
     struct told told = { 0 };

@@ -130,6 +130,19 @@ START_TEST(long_chains_are_counted)
 }
 END_TEST
 
+START_TEST(orders_in_want_of_facts_leave_room_for_other_reads)
+{
+    start_reads(0);
+    for (int i = 0; i < READS_FACTS_MAX; i++)
+        ck_assert(reads_facts_begin(reads));
+    ck_assert(!reads_facts_begin(reads));
+    reads_facts_end(reads);
+    ck_assert(reads_facts_begin(reads));
+    ck_assert(!reads_facts_begin(reads));
+    reads_stop(reads);
+}
+END_TEST
+
 START_TEST(each_asker_has_its_own_deadline)
 {
     static struct result results[3];
@@ -214,6 +227,7 @@ static void add(TCase *tcase)
     tcase_add_test(tcase, a_refresh_keeps_the_options_that_others_have_loaded);
     tcase_add_test(tcase, who_asks_again_from_its_callback_can_be_stopped);
     tcase_add_test(tcase, long_chains_are_counted);
+    tcase_add_test(tcase, orders_in_want_of_facts_leave_room_for_other_reads);
     tcase_add_test(tcase, each_asker_has_its_own_deadline);
     tcase_add_test(tcase, stopping_answers_everyone);
     tcase_add_test(tcase, odd_reads_are_refused);

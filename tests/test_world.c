@@ -38,7 +38,8 @@ struct there { /* an order at the exchange */
     char link[ORDER_LINK_MAX];
     char order_id[ORDER_ID_MAX];
     bool ours;
-    bool exit; /* sells, and only to make a position smaller */
+    bool exit;  /* sells, and only to make a position smaller */
+    bool child; /* made by the exchange when an order of ours was filled: its stop loss */
     int attempt;
     enum category category;
     char symbol[SYMBOL_MAX];
@@ -482,8 +483,21 @@ static bool is_open(const struct there *there)
     return !status_is_closed(there->status);
 }
 
+static void make_child(struct world *world, const struct there *there)
+{
+    struct there *child = there_new(world, "", CATEGORY_LINEAR, "BTCUSDT", there->qty, 40);
+
+    if (!child)
+        return;
+    child->exit = true;
+    child->child = true;
+    there_changed(world, child);
+    tell(world, "  exchange: makes %s of %s", child->order_id, there->order_id);
+}
+
 static void there_fill(struct world *world, struct there *there, int qty)
 {
+    bool first = there->filled == 0;
     struct filled *filled;
 
     if (world->filled_count == FILLS_MAX || qty <= 0)
@@ -508,6 +522,8 @@ static void there_fill(struct world *world, struct there *there, int qty)
         there_changed(world, there);
     tell(world, "  exchange: fill %s of %s %s: %d", filled->exec_id, there->order_id, there->link,
          qty);
+    if (first && there->ours && there->category == CATEGORY_LINEAR && roll(world, 3) == 0)
+        make_child(world, there);
 }
 
 static void funding(struct world *world)
@@ -1218,7 +1234,7 @@ static void guard_row_taken(struct world *world, struct engine_action *row)
         return;
     cleared_run++;
     for (int i = 0; i < world->there_count; i++) {
-        if (world->there[i].ours && is_open(&world->there[i]))
+        if ((world->there[i].ours || world->there[i].child) && is_open(&world->there[i]))
             broken(world, "clear is told while %s is open", world->there[i].order_id);
     }
 }

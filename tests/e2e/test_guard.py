@@ -13,6 +13,7 @@ import time
 import unittest
 from decimal import ROUND_DOWN, Decimal
 
+from fault_proxy import FaultProxy
 from guard_kit import CREATE, RESTING, GuardCase, Line, in_threads, once, request, until
 from harness import Feed
 
@@ -407,7 +408,7 @@ class Limits(GuardCase):
                                                                      "qty": "0.05"})
         self.assertEqual(answer.status, 201, answer)
         # 2 x 20 linear, 20 spot, 10 inverse, 21 of another program, and a position of about 160
-        until(lambda: 91 + 130 < self.counts(bridge)["open_notional"] < 91 + 190)
+        until(lambda: 91 + 151 < self.counts(bridge)["open_notional"] < 91 + 171)
         self.assertEqual(self.counts(bridge, "bot")["open_notional"], 40)
         before = self.counts(bridge), self.counts(bridge, "bot")
         bridge.kill()
@@ -535,6 +536,33 @@ class Values(GuardCase):
         self.sim_do("/sim/pause", {"paused": False})
         said = until(lambda: (lambda g: g["price_source"] == "local_book" and g)(self.market(bridge)["guard"]))
         self.assertTrue(0 <= said["price_age_ms"] <= 1000, said)
+
+    def test_a_burst_that_needs_the_book_leaves_room_for_others(self):
+        slow = threading.Event()
+        proxy = FaultProxy(self.sim.port, lambda method, path: ("delay", 1000) if self.BOOK in path and slow.is_set() else None)
+        self.addCleanup(proxy.close)
+        bridge = self.start(rest_port=proxy.port)
+        self.patch(bridge, {"max_order_notional": "1000000"})
+        self.sim_do("/sim/stream", {"mode": "mute", "kind": "public", "sticky": True})
+        slow.set()
+        told = collections.Counter()
+        order = {"symbol": "ETHUSDT", "side": "buy", "type": "market", "qty": "0.01"}
+
+        def create():
+            answer = once(bridge.port, "POST", "/orders", order)
+            told[answer.status, answer.json.get("code")] += 1
+
+        def read():
+            time.sleep(0.3)
+            for days in range(1, 11):
+                answer = once(bridge.port, "GET", "/funding/BTCUSDT?limit=5&from=-%dd" % days)
+                self.assertEqual(answer.status, 200, answer)
+
+        in_threads(*[create] * 400, read)
+        self.assertLessEqual(set(told), {(201, None), (503, "busy"), (429, "rate_limited")}, told)
+        self.assertGreaterEqual(told[201, None], 100, told)
+        slow.clear()
+        self.assertEqual(once(bridge.port, "POST", "/orders", order).status, 201)
 
     def test_without_any_book_it_is_refused(self):
         bridge = self.start()

@@ -420,8 +420,10 @@ class Ways(Kill):
         os.kill(bridge.child.pid, signal.SIGUSR1)
         until(lambda: self.guard(bridge)["clear"])
         self.assertEqual(self.open_there(), {})
+        # An order made elsewhere is listed once the journal has said that it is not one of its own.
+        until(lambda: self.guard(bridge)["cancelled_count"] == 10)
         guard = self.guard(bridge)
-        self.assertEqual((guard["killed"], guard["by"], guard["cancelled_count"]), (True, "SIGUSR1", 10), guard)
+        self.assertEqual((guard["killed"], guard["by"]), (True, "SIGUSR1"), guard)
         self.check_refuses(bridge)
         until(lambda: self.guard(bridge)["durable"])
         self.check_restarts_killed(bridge)

@@ -29,7 +29,7 @@ class KillCommand(GuardCase):
         environment.update({"XDG_STATE_HOME": self.folder, **(env or {})})
         done = subprocess.run([harness.BRIDGE, "kill", *options], env=environment, capture_output=True, text=True, timeout=timeout)
         self.assertEqual(done.returncode, expected, (done.stdout, done.stderr))
-        said = done.stderr if expected == UNREACHED else done.stdout
+        said = done.stderr if expected in (UNREACHED, 78) else done.stdout
         self.assertRegex(said, r"\A[ -~\n]*\Z")
         if expected != USAGE:
             self.assertEqual(said, done.stdout + done.stderr)
@@ -175,8 +175,7 @@ class KillCommand(GuardCase):
         bridge.child.send_signal(signal.SIGCONT)
 
     def test_wrong_options(self):
-        for options in (("--reason",), ("--timeout",), ("--timeout", "soon"), ("--timeout", "11m"), ("--lisen", "x"),
-                        ("--reason", "x" * 160)):
+        for options in (("--reason",), ("--timeout",), ("--timeout", "soon"), ("--timeout", "11m"), ("--lisen", "x")):
             self.kill(USAGE, *options)
         self.assertIn("2 no bridge said", self.kill(0, "--help"))
 
@@ -211,6 +210,16 @@ class KillCommand(GuardCase):
             _, where = self.impostor(reply("200 OK", body))
             with self.subTest(body=body[:60]):
                 self.kill(PARTLY, "--listen", where, "--timeout", "0")
+
+    def test_a_long_reason_is_cut(self):
+        bridge = self.start()
+        self.kill(WHOLE, "--reason", "x" * 158 + "\u00fc" * 100, *self.at(bridge))
+        self.assertEqual(self.guard(bridge)["reason"], "x" * 158)
+
+    def test_a_token_that_cannot_be_read_leaves_the_signal(self):
+        said = self.kill(78, "--token-file", os.path.join(self.folder, "none"))
+        self.assertIn("No such file", said)
+        self.assertIn("kill -USR1 PID", said)
 
     def test_a_busy_bridge_is_asked_again(self):
         good = {"killed": True, "clear": True, "durable": True, "kill": {"cancelled_count": 0, "cancelled": [], "scopes": []}}
