@@ -12,6 +12,7 @@
 
 #include "sim/book.h"
 #include "sim/instruments.h"
+#include "sim/terms.h"
 
 #define HISTORY_ORDERS_MAX     100000
 #define HISTORY_EXECUTIONS_MAX 200000
@@ -32,6 +33,19 @@ struct sim_order {
     bool in_quote;      /* qty counts quote coin */
     bool reduce_only;
     bool close_on_trigger;
+    int position_idx;
+    enum stop_kind kind;
+    struct trigger trigger;
+    struct exits exits;               /* attached */
+    int64_t exits_lots;               /* fills for which they were made */
+    char parent_link[ORDER_LINK_MAX]; /* of the order that it was attached to */
+    uint64_t parent;                  /* its number, 0: none */
+    uint64_t pair;   /* number of the order that goes when this one fires, 0: none */
+    bool pair_holds; /* what it needs is held by that one */
+    enum smp_rule smp;
+    char smp_order_id[ORDER_ID_MAX];
+    const char *slippage_type; /* static; NULL: none */
+    struct decimal slippage;
     struct decimal budget; /* in_quote: what is left */
     struct decimal value;  /* of the fills */
     struct decimal fee;    /* of the fills, in fee_coin */
@@ -66,6 +80,7 @@ struct sim_execution {
     const struct instrument *instrument;
     enum side side;
     enum order_type type;
+    enum stop_kind kind;
     int64_t ticks;
     int64_t lots;
     int64_t leaves_lots;

@@ -50,15 +50,31 @@ static struct refusal read_positions(const struct rest_call *call, struct positi
     return out->symbol ? check_symbol(call_text(call, "category"), out->symbol, &instrument) : fine;
 }
 
-static bool position_wanted(const struct position_query *query, const struct exchange *exchange,
-                            const struct instrument *instrument)
+static bool position_wanted(const struct position_query *query, const struct instrument *instrument)
 {
     if (instrument->category != query->category)
         return false;
     if (query->symbol)
         return strcmp(query->symbol, instrument->symbol) == 0;
-    return exchange->account.positions[instrument->index].lots != 0 &&
-           (!query->settle || strcmp(query->settle, instrument->settle) == 0);
+    return !query->settle || strcmp(query->settle, instrument->settle) == 0;
+}
+
+/* With a symbol also what is flat, both sides in hedge mode. */
+static int add_positions(cJSON *list, const struct position_query *query,
+                         const struct exchange *exchange, const struct instrument *instrument)
+{
+    bool hedged = exchange->account.hedged[instrument->index];
+    int added = 0;
+
+    for (int idx = hedged ? 1 : 0; idx < (hedged ? POSITION_PLACES : 1); idx++) {
+        const struct position *position = &exchange->account.positions[instrument->index][idx];
+
+        if (position->lots == 0 && !query->symbol)
+            continue;
+        message_position(build_item(list), exchange, position, false);
+        added++;
+    }
+    return added;
 }
 
 struct refusal rest_positions(struct rest_call *call)
@@ -75,11 +91,10 @@ struct refusal rest_positions(struct rest_call *call)
     for (uint64_t i = query.first; i < INSTRUMENT_COUNT; i++) {
         const struct instrument *instrument = instrument_at((int)i);
 
-        if (query.category == CATEGORY_OPTION ||
-            !position_wanted(&query, call->exchange, instrument))
+        if (!position_wanted(&query, instrument))
             continue;
-        message_position(build_item(list), call->exchange, instrument, false);
-        if (++added == query.limit) {
+        added += add_positions(list, &query, call->exchange, instrument);
+        if (added >= query.limit) {
             next = i + 1;
             break;
         }
@@ -249,7 +264,7 @@ struct refusal rest_set_leverage(struct rest_call *call)
         return (struct refusal){ 10001, "params error: leverage is invalid" };
     if (money_less(leverage, one) || money_less(instrument->max_leverage, leverage))
         return (struct refusal){ 110013, "cannot set leverage gt maxLeverage by risk limit" };
-    position = &call->exchange->account.positions[instrument->index];
+    position = &call->exchange->account.positions[instrument->index][0];
     if (decimal_cmp(&leverage, &position->leverage) == 0)
         return (struct refusal){ 110043, "leverage not modified" };
     refusal = hold_leverage(call->exchange, instrument, decimal_trim(leverage));

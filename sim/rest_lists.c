@@ -1,11 +1,13 @@
-/* Orders and executions of the account. */
+/* Lists of orders and executions. */
 #include <string.h>
 
-#include "sim/check.h"
+#include "sim/fill.h"
 #include "sim/messages.h"
 #include "sim/rest_scope.h"
+#include "sim/stops.h"
 
-#define WEEK_MS     (INT64_C(7) * 86400000)
+#define DAY_MS      INT64_C(86400000)
+#define WEEK_MS     (7 * DAY_MS)
 #define CLOSED_KEPT 500 /* that openOnly=1 shows */
 
 static const struct refusal fine = { 0, "OK" };
@@ -15,122 +17,6 @@ static bool is_empty(const char *text)
 {
     return !text || !*text;
 }
-
-/* --- create, amend, cancel --- */
-
-static const char *const create_texts[] = {
-    "category",    "symbol",      "side",       "orderType",    "qty",        "price",
-    "timeInForce", "orderLinkId", "marketUnit", "triggerPrice", "takeProfit", "stopLoss",
-};
-
-struct refusal sim_rest_create(struct rest_call *call)
-{
-    struct create_fields fields = {
-        .category = call_text(call, "category"),
-        .symbol = call_text(call, "symbol"),
-        .side = call_text(call, "side"),
-        .order_type = call_text(call, "orderType"),
-        .qty = call_text(call, "qty"),
-        .price = call_text(call, "price"),
-        .time_in_force = call_text(call, "timeInForce"),
-        .order_link_id = call_text(call, "orderLinkId"),
-        .market_unit = call_text(call, "marketUnit"),
-        .trigger_price = call_text(call, "triggerPrice"),
-        .take_profit = call_text(call, "takeProfit"),
-        .stop_loss = call_text(call, "stopLoss"),
-        .order_filter = call_text(call, "orderFilter"),
-        .reduce_only = call_bool(call, "reduceOnly"),
-        .close_on_trigger = call_bool(call, "closeOnTrigger"),
-    };
-    struct sim_order *order = NULL;
-    struct sim_request request;
-    struct refusal refusal;
-
-    for (size_t i = 0; i < ARRAY_LEN(create_texts); i++) {
-        if (call_is_not_text(call, create_texts[i]))
-            return (struct refusal){ 10001, "params error: a text was expected" };
-    }
-    if (!call_int(call, "positionIdx", 0, 2, 0, &fields.position_idx))
-        return (struct refusal){ 10001, "params error: positionIdx is invalid" };
-    refusal = check_create(call->exchange, &fields, &request);
-    if (!refusal.code)
-        refusal = match_place(call->exchange, &request, &order);
-    if (refusal.code)
-        return refusal;
-    build_text(call->result, "orderId", order->order_id);
-    build_text(call->result, "orderLinkId", order->link);
-    return fine;
-}
-
-static struct refusal not_found(const struct instrument *instrument)
-{
-    if (instrument->category == CATEGORY_SPOT)
-        return (struct refusal){ 170213, "Order does not exist." };
-    return (struct refusal){ 110001, "order not exists or too late to cancel" };
-}
-
-/* The open order that amend or cancel names; orderId wins. */
-static struct refusal find_open(const struct rest_call *call, struct sim_order **out)
-{
-    const struct history *history = call->exchange->history;
-    const char *order_id = call_text(call, "orderId");
-    const char *link = call_text(call, "orderLinkId");
-    const struct instrument *instrument = NULL;
-    struct refusal refusal =
-        check_symbol(call_text(call, "category"), call_text(call, "symbol"), &instrument);
-
-    if (refusal.code)
-        return refusal;
-    if (is_empty(order_id) && is_empty(link))
-        return (struct refusal){ 10001, "params error: orderId or orderLinkId is required" };
-    if (!is_empty(order_id))
-        *out = history_order(history, instrument->category, order_id);
-    else
-        *out = history_order_by_link(history, instrument->category, link);
-    if (!*out || (*out)->instrument != instrument || !order_is_open(*out))
-        return not_found(instrument);
-    return fine;
-}
-
-static void name_order(cJSON *out, const struct sim_order *order)
-{
-    build_text(out, "orderId", order->order_id);
-    build_text(out, "orderLinkId", order->link);
-}
-
-struct refusal rest_cancel(struct rest_call *call)
-{
-    struct sim_order *order = NULL;
-    struct refusal refusal = find_open(call, &order);
-
-    if (refusal.code)
-        return refusal;
-    match_cancel(call->exchange, order);
-    name_order(call->result, order);
-    return fine;
-}
-
-struct refusal rest_amend(struct rest_call *call)
-{
-    struct sim_order *order = NULL;
-    struct refusal refusal = find_open(call, &order);
-    int64_t ticks;
-    int64_t lots;
-
-    if (refusal.code)
-        return refusal;
-    if (call_is_not_text(call, "qty") || call_is_not_text(call, "price"))
-        return (struct refusal){ 10001, "params error: a text was expected" };
-    refusal = check_amend(order, call_text(call, "qty"), call_text(call, "price"), &ticks, &lots);
-    if (!refusal.code)
-        refusal = match_amend(call->exchange, order, ticks, lots);
-    if (refusal.code)
-        return refusal;
-    name_order(call->result, order);
-    return fine;
-}
-
-/* --- lists --- */
 
 struct order_query {
     struct order_scope scope;
@@ -149,7 +35,8 @@ static bool order_wanted(const struct order_query *query, const struct sim_order
 {
     bool open = order_is_open(order);
 
-    if (order->number >= query->before || !order_scope_has(&query->scope, order->instrument))
+    if (order->number >= query->before || !order_scope_has(&query->scope, order->instrument) ||
+        !(order_kind_of(order) & query->scope.kinds))
         return false;
     if (open ? !query->open : !query->closed || closed_seen > query->closed_most)
         return false;
@@ -202,21 +89,11 @@ static void list_one(struct rest_call *call, enum category category, const struc
     build_text(call->result, "category", category_word(category));
 }
 
-/* What orderFilter may be; normal orders are all there are. */
-static const struct order_kind open_kinds[] = {
-    { "Order", true },
-    { "StopOrder", false },
-    { "tpslOrder", false },
-    { "OcoOrder", false },
-    { "BidirectionalTpslOrder", false },
-};
-
 struct refusal rest_open_orders(struct rest_call *call)
 {
     struct order_query query = { .last_ms = INT64_MAX, .open = true, .closed_most = CLOSED_KEPT };
     struct refusal refusal = call_scope(call, SCOPE_FOR_LINEAR, &query.scope);
     int64_t open_only;
-    bool normal;
 
     if (refusal.code)
         return refusal;
@@ -229,11 +106,11 @@ struct refusal rest_open_orders(struct rest_call *call)
         list_one(call, query.scope.category, find_by_id(call, query.scope.category));
         return fine;
     }
-    refusal = call_order_kind(call, open_kinds, ARRAY_LEN(open_kinds), &normal);
+    refusal = call_order_filter(call, FILTER_LIST, query.scope.category, &query.scope.kinds);
     if (refusal.code)
         return refusal;
-    query.open = open_only == 0 && normal;
-    query.closed = open_only != 0 && normal;
+    query.open = open_only == 0;
+    query.closed = open_only != 0;
     list_orders(call, &query);
     return fine;
 }
@@ -279,6 +156,9 @@ struct refusal rest_order_history(struct rest_call *call)
         list_one(call, query.scope.category, order && !order_is_open(order) ? order : NULL);
         return fine;
     }
+    refusal = call_order_filter(call, FILTER_LIST, query.scope.category, &query.scope.kinds);
+    if (refusal.code)
+        return refusal;
     query.status = call_text(call, "orderStatus");
     list_orders(call, &query);
     return fine;
