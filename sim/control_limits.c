@@ -122,6 +122,7 @@ const char *control_set_limits(struct control *control, const cJSON *body, cJSON
     const cJSON *on = cJSON_GetObjectItemCaseSensitive(body, "on");
     int64_t ip_limit = settings.ip_limit;
     int64_t most = control->exchange->cancel_all_most;
+    const cJSON *one = cJSON_GetObjectItemCaseSensitive(body, "batch_is_one");
     struct delays delays;
     const char *wrong;
 
@@ -133,14 +134,16 @@ const char *control_set_limits(struct control *control, const cJSON *body, cJSON
         return "cancel_all_most is 1 to 500";
     if (!read_delays(control->exchange, body, &delays))
         return "delays are times of at most a day";
-    if (on && !cJSON_IsBool(on))
-        return "on is true or false";
+    if ((on && !cJSON_IsBool(on)) || (one && !cJSON_IsBool(one)))
+        return "on and batch_is_one are true or false";
     wrong = set_account(&settings, cJSON_GetObjectItemCaseSensitive(body, "account"));
     if (wrong)
         return wrong;
     settings.ip_limit = (int)ip_limit;
     if (on)
         settings.off = !cJSON_IsTrue(on);
+    if (one)
+        settings.batch_is_one = cJSON_IsTrue(one);
     control->rest->limits.settings = settings;
     control->exchange->cancel_all_most = (int)most;
     write_delays(control->exchange, &delays);
@@ -190,6 +193,9 @@ void control_show_limits(struct control *control, cJSON *out)
     build_int(out, "ban_left_ms", limits_ban_left_ms(limits, now_us));
     build_int(out, "cancel_all_most", control->exchange->cancel_all_most);
     build_int(out, "cancel_all_delay_ms", control->exchange->cancel_all_delay_ms);
+    build_int(out, "cancel_delay_ms", control->exchange->cancel_delay_ms);
+    build_int(out, "amend_delay_ms", control->exchange->amend_delay_ms);
+    build_bool(out, "batch_is_one", limits->settings.batch_is_one);
     show_account(&limits->settings, build_object(out, "account"));
 }
 

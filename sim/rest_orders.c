@@ -194,6 +194,8 @@ struct refusal rest_amend(struct rest_call *call)
     fields.tpsl_mode = call_text(call, "tpslMode");
     fields.order_iv = call_text(call, "orderIv");
     read_legs(call, &fields.take_profit, &fields.stop_loss);
+    if (call->in_batch && order->status == STATUS_UNTRIGGERED)
+        return (struct refusal){ 10001, "conditional orders can not be amended in a batch" };
     refusal = check_amend(call->exchange, order, &fields, &amend);
     if (!refusal.code)
         refusal = later_amend(call->exchange, order, &amend);
