@@ -136,36 +136,54 @@ static UNUSED int listen_to(const char *topic)
     return descriptor;
 }
 
-/* Reads orders until one has the link (or stopOrderType) and status; it is left in what is kept, as
- * the only member `found`. Fails when the stream falls silent. */
+static cJSON *waiting_rows; /* of a frame that were not looked at yet */
+
+/* The next order that the stream tells of; the caller frees it. NULL: it is silent. */
+static UNUSED cJSON *next_order(int descriptor)
+{
+    while (cJSON_GetArraySize(waiting_rows) == 0) {
+        cJSON *frame;
+
+        if (!read_frame(descriptor))
+            return NULL;
+        frame = cJSON_Parse(answer);
+        cJSON_Delete(waiting_rows);
+        waiting_rows = cJSON_DetachItemFromObject(frame, "data");
+        cJSON_Delete(frame);
+    }
+    return cJSON_DetachItemFromArray(waiting_rows, 0);
+}
+
+static UNUSED bool has_text(const cJSON *item, const char *name, const char *value)
+{
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItem(item, name));
+
+    return text && strcmp(text, value) == 0;
+}
+
+/* Reads orders until one has the text and the status; it is left in what is kept, as the only
+ * member `found`. Fails when the stream falls silent. */
 static UNUSED void await_order(int descriptor, const char *name, const char *value,
                                const char *status)
 {
-    for (;;) {
-        cJSON *json;
-        cJSON *item;
+    cJSON *item;
 
-        ck_assert_msg(read_frame(descriptor), "no %s of %s %s", status, name, value);
-        json = cJSON_Parse(answer);
-        cJSON_ArrayForEach(item, cJSON_GetObjectItem(json, "data"))
-        {
-            const char *text = cJSON_GetStringValue(cJSON_GetObjectItem(item, name));
-            const char *is = cJSON_GetStringValue(cJSON_GetObjectItem(item, "orderStatus"));
-
-            if (text && is && strcmp(text, value) == 0 && strcmp(is, status) == 0) {
-                keep(cJSON_CreateObject());
-                (void)cJSON_AddItemToObject(last_json, "found", cJSON_Duplicate(item, true));
-                cJSON_Delete(json);
-                return;
-            }
+    while ((item = next_order(descriptor))) {
+        if (has_text(item, name, value) && has_text(item, "orderStatus", status)) {
+            keep(cJSON_CreateObject());
+            (void)cJSON_AddItemToObject(last_json, "found", item);
+            return;
         }
-        cJSON_Delete(json);
+        cJSON_Delete(item);
     }
+    ck_abort_msg("no %s of %s %s", status, name, value);
 }
 
 static UNUSED void teardown_trade(void)
 {
     keep(NULL);
+    cJSON_Delete(waiting_rows);
+    waiting_rows = NULL;
     teardown();
 }
 
