@@ -18,6 +18,8 @@ static const rates mass_cancels = { 20, 10, 10, 1, 0 };
 static const rates lists = { 50, 50, 50, 50, 0 };
 static const rates positions = { 0, 50, 50, 50, 0 };
 static const rates leverages = { 0, 10, 10, 0, 0 };
+static const rates modes = { 0, 10, 0, 0, 0 };
+static const rates stops = { 0, 10, 10, 10, 0 };
 static const rates whole_5 = { 0, 0, 0, 0, 5 };
 static const rates whole_10 = { 0, 0, 0, 0, 10 };
 static const rates whole_50 = { 0, 0, 0, 0, 50 };
@@ -53,6 +55,8 @@ static const struct route routes[] = {
     { "GET", "/v5/execution/list", true, lists, rest_executions },
     { "GET", "/v5/position/list", true, positions, rest_positions },
     { "POST", "/v5/position/set-leverage", true, leverages, rest_set_leverage },
+    { "POST", "/v5/position/switch-mode", true, modes, rest_switch_mode },
+    { "POST", "/v5/position/trading-stop", true, stops, rest_trading_stop },
     { "GET", "/v5/account/wallet-balance", true, whole_50, rest_wallet },
     { "GET", "/v5/asset/transfer/query-account-coins-balance", true, whole_5, rest_coins },
     { "GET", "/v5/account/info", true, whole_50, rest_account_info },

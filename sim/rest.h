@@ -152,4 +152,4 @@ rest_handler sim_rest_create, rest_amend, rest_cancel, rest_cancel_all, rest_ope
     rest_order_history, rest_executions;
 rest_handler rest_create_batch, rest_amend_batch, rest_cancel_batch;
 rest_handler rest_positions, rest_wallet, rest_coins, rest_account_info, rest_fee_rate,
-    rest_query_api, rest_set_leverage;
+    rest_query_api, rest_set_leverage, rest_switch_mode, rest_trading_stop;
