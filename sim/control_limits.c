@@ -97,6 +97,8 @@ struct delays {
     int64_t cancel_all_ms;
     int64_t cancel_ms;
     int64_t amend_ms;
+    int64_t lookup_ms;
+    int64_t history_ms;
 };
 
 static bool read_delays(const struct exchange *exchange, const cJSON *body, struct delays *out)
@@ -104,9 +106,13 @@ static bool read_delays(const struct exchange *exchange, const cJSON *body, stru
     out->cancel_all_ms = exchange->cancel_all_delay_ms;
     out->cancel_ms = exchange->cancel_delay_ms;
     out->amend_ms = exchange->amend_delay_ms;
+    out->lookup_ms = exchange->lookup_lag_ms;
+    out->history_ms = exchange->history_lag_ms;
     return read_int(body, "cancel_all_delay_ms", 0, LIMIT_BAN_MAX_MS, &out->cancel_all_ms) &&
            read_int(body, "cancel_delay_ms", 0, LIMIT_BAN_MAX_MS, &out->cancel_ms) &&
-           read_int(body, "amend_delay_ms", 0, LIMIT_BAN_MAX_MS, &out->amend_ms);
+           read_int(body, "amend_delay_ms", 0, LIMIT_BAN_MAX_MS, &out->amend_ms) &&
+           read_int(body, "lookup_lag_ms", 0, LIMIT_BAN_MAX_MS, &out->lookup_ms) &&
+           read_int(body, "history_lag_ms", 0, LIMIT_BAN_MAX_MS, &out->history_ms);
 }
 
 static void write_delays(struct exchange *exchange, const struct delays *delays)
@@ -114,6 +120,8 @@ static void write_delays(struct exchange *exchange, const struct delays *delays)
     exchange->cancel_all_delay_ms = delays->cancel_all_ms;
     exchange->cancel_delay_ms = delays->cancel_ms;
     exchange->amend_delay_ms = delays->amend_ms;
+    exchange->lookup_lag_ms = delays->lookup_ms;
+    exchange->history_lag_ms = delays->history_ms;
 }
 
 const char *control_set_limits(struct control *control, const cJSON *body, cJSON *out)
@@ -195,6 +203,8 @@ void control_show_limits(struct control *control, cJSON *out)
     build_int(out, "cancel_all_delay_ms", control->exchange->cancel_all_delay_ms);
     build_int(out, "cancel_delay_ms", control->exchange->cancel_delay_ms);
     build_int(out, "amend_delay_ms", control->exchange->amend_delay_ms);
+    build_int(out, "lookup_lag_ms", control->exchange->lookup_lag_ms);
+    build_int(out, "history_lag_ms", control->exchange->history_lag_ms);
     build_bool(out, "batch_is_one", limits->settings.batch_is_one);
     show_account(&limits->settings, build_object(out, "account"));
 }

@@ -56,6 +56,8 @@ struct exchange {
     uint64_t cancel_random;      /* state of the choice */
     int64_t cancel_delay_ms;     /* of single ones and batches; 0: before it is answered */
     int64_t amend_delay_ms;
+    int64_t lookup_lag_ms;  /* younger orders are in no list */
+    int64_t history_lag_ms; /* orders closed later are not in the history */
     struct later *later;
     struct market *market;
     const struct exchange_callbacks *callbacks; /* borrowed; NULL: no one listens */

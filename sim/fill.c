@@ -157,12 +157,16 @@ static void book_fill(struct exchange *exchange, const struct sim_order *order,
         account_spot_fill(&exchange->account, instrument, order->side,
                           instrument_qty(instrument, execution->lots), execution->value,
                           execution->fee);
+        execution->balance = account_wallet(&exchange->account, instrument->quote)->balance;
+        execution->base_balance = account_wallet(&exchange->account, instrument->base)->balance;
         return;
     }
     result = account_contract_fill(&exchange->account, position, order->side, execution->ticks,
                                    execution->lots, execution->fee, exchange->now_ms);
     execution->closed_lots = result.closed_lots;
     execution->pnl = result.pnl;
+    execution->balance = account_settle(&exchange->account, instrument)->balance;
+    execution->size_lots = position->lots;
     position->seq = exchange->seq;
     position->owed = true;
 }

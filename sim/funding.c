@@ -51,6 +51,8 @@ static void settle(struct exchange *exchange, struct position *position)
     const struct sim_execution *kept;
 
     account_funding(&exchange->account, position, execution.fee, exchange->now_ms);
+    execution.balance = account_settle(&exchange->account, position->instrument)->balance;
+    execution.size_lots = position->lots;
     kept = history_add_execution(exchange->history, NULL, &execution);
     if (exchange->callbacks)
         exchange->callbacks->on_execution(kept, exchange->userdata);

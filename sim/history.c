@@ -20,7 +20,9 @@ struct history {
     struct sim_order *by_link[BUCKETS];
     struct sim_order *open[INSTRUMENT_COUNT];
     int open_count[INSTRUMENT_COUNT];
-    struct digest *links; /* open addressing; 0/0 is free */
+    uint64_t closed[CATEGORY_COUNT];    /* how many were ever */
+    uint64_t forgotten[CATEGORY_COUNT]; /* of them, by number */
+    struct digest *links;               /* open addressing; 0/0 is free */
     size_t links_capacity;
     size_t links_count;
     struct sim_execution *executions; /* ring by number */
@@ -251,6 +253,32 @@ void history_close_order(struct history *history, struct sim_order *order)
     order->open_prev = NULL;
     order->open_next = NULL;
     history->open_count[index]--;
+    order->closed_number = ++history->closed[order->instrument->category];
+}
+
+bool history_is_recent(const struct history *history, const struct sim_order *order, uint64_t most)
+{
+    enum category category = order->instrument->category;
+
+    return order->closed_number > history->forgotten[category] &&
+           history->closed[category] - order->closed_number < most;
+}
+
+void history_forget_recent(struct history *history)
+{
+    memcpy(history->forgotten, history->closed, sizeof(history->forgotten));
+}
+
+void history_age(struct history *history, int64_t ms)
+{
+    for (struct sim_order *order = history->newest; order; order = order->older) {
+        order->created_ms -= ms;
+        order->updated_ms -= ms;
+    }
+    for (size_t i = 0; i < HISTORY_EXECUTIONS_MAX; i++) {
+        if (history->executions[i].number)
+            history->executions[i].at_ms -= ms;
+    }
 }
 
 struct sim_order *history_open(const struct history *history, int instrument)

@@ -59,6 +59,7 @@ struct sim_order {
     int64_t created_ms;
     int64_t updated_ms;
     int64_t last_ticks_on_create;
+    uint64_t closed_number;   /* 1, 2, ... of its category in the order of closing; 0: open */
     int64_t cancel_at_ms;     /* when a cancel-all that was answered takes effect; 0: none */
     uint64_t last_execution;  /* number of its newest, 0: none */
     struct book_entry *entry; /* while it rests */
@@ -94,6 +95,9 @@ struct sim_execution {
     const char *fee_coin;
     const char *market_unit;
     struct decimal pnl;
+    struct decimal balance;      /* of the settle coin, spot: of the quote coin, after it */
+    struct decimal base_balance; /* spot */
+    int64_t size_lots;           /* of the position after it */
     bool maker;
     bool funding; /* no trade: ids, order and limit are empty */
     int64_t at_ms;
@@ -118,6 +122,12 @@ struct sim_order *history_newest(const struct history *history);
 
 /* Takes the order off the list of open orders of its instrument. */
 void history_close_order(struct history *history, struct sim_order *order);
+/* Whether it is one of the newest closed ones of its category, and not forgotten. */
+bool history_is_recent(const struct history *history, const struct sim_order *order, uint64_t most);
+/* As at a restart: none of those that are closed now is recent any more. */
+void history_forget_recent(struct history *history);
+/* Makes all orders and executions older. */
+void history_age(struct history *history, int64_t ms);
 struct sim_order *history_open(const struct history *history, int instrument);
 int history_open_count(const struct history *history, int instrument);
 

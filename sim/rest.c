@@ -22,6 +22,7 @@ static const rates modes = { 0, 10, 0, 0, 0 };
 static const rates stops = { 0, 10, 10, 10, 0 };
 static const rates whole_5 = { 0, 0, 0, 0, 5 };
 static const rates whole_10 = { 0, 0, 0, 0, 10 };
+static const rates whole_25 = { 0, 0, 0, 0, 25 };
 static const rates whole_50 = { 0, 0, 0, 0, 50 };
 
 struct route {
@@ -60,6 +61,7 @@ static const struct route routes[] = {
     { "GET", "/v5/account/wallet-balance", true, whole_50, rest_wallet },
     { "GET", "/v5/asset/transfer/query-account-coins-balance", true, whole_5, rest_coins },
     { "GET", "/v5/account/info", true, whole_50, rest_account_info },
+    { "GET", "/v5/account/transaction-log", true, whole_25, rest_transaction_log },
     { "GET", "/v5/account/fee-rate", true, whole_5, rest_fee_rate },
     { "GET", "/v5/user/query-api", true, whole_10, rest_query_api },
 };

@@ -138,6 +138,10 @@ bool call_int(const struct rest_call *call, const char *name, int64_t low, int64
 bool call_cursor(const struct rest_call *call, const char *name, uint64_t *out);
 /* Adds `nextPageCursor`; 0: the last page. */
 void result_cursor(struct rest_call *call, const char *name, uint64_t number);
+/* startTime and endTime: at most seven days; one alone is `alone_ms` from or up to it, none is that
+ * long until now. */
+MUST_CHECK struct refusal call_window(const struct rest_call *call, int64_t alone_ms,
+                                      int64_t *first_ms, int64_t *last_ms);
 /* The parameter `category`; 10001 when it is none of the four. */
 MUST_CHECK struct refusal call_category(const struct rest_call *call, enum category *out);
 
@@ -152,4 +156,4 @@ rest_handler sim_rest_create, rest_amend, rest_cancel, rest_cancel_all, rest_ope
     rest_order_history, rest_executions;
 rest_handler rest_create_batch, rest_amend_batch, rest_cancel_batch;
 rest_handler rest_positions, rest_wallet, rest_coins, rest_account_info, rest_fee_rate,
-    rest_query_api, rest_set_leverage, rest_switch_mode, rest_trading_stop;
+    rest_query_api, rest_set_leverage, rest_transaction_log, rest_switch_mode, rest_trading_stop;

@@ -4,7 +4,6 @@
 #include "sim/fill.h"
 #include "sim/messages.h"
 #include "sim/rest_scope.h"
-#include "sim/stops.h"
 
 #define DAY_MS      INT64_C(86400000)
 #define WEEK_MS     (7 * DAY_MS)
@@ -21,8 +20,8 @@ static bool is_empty(const char *text)
 struct order_query {
     struct order_scope scope;
     bool open;
-    bool closed;
-    size_t closed_most;
+    bool recent;        /* closed lately */
+    bool history;       /* closed */
     const char *status; /* "": any */
     int64_t first_ms;
     int64_t last_ms;
@@ -30,15 +29,34 @@ struct order_query {
     int64_t limit;
 };
 
-static bool order_wanted(const struct order_query *query, const struct sim_order *order,
-                         size_t closed_seen)
+/* What the exchange keeps: without a fill a day, else for ever. Not yet: it lags behind. */
+static bool in_history(const struct exchange *exchange, const struct sim_order *order)
 {
-    bool open = order_is_open(order);
+    int64_t closed_ms = exchange->now_ms - order->updated_ms;
 
-    if (order->number >= query->before || !order_scope_has(&query->scope, order->instrument) ||
-        !(order_kind_of(order) & query->scope.kinds))
+    if (order_is_open(order) || closed_ms < exchange->history_lag_ms)
         return false;
-    if (open ? !query->open : !query->closed || closed_seen > query->closed_most)
+    return order->filled_lots > 0 || closed_ms <= DAY_MS;
+}
+
+/* Whether a list of this kind has the order at all. */
+static bool is_listed(const struct order_query *query, const struct exchange *exchange,
+                      const struct sim_order *order)
+{
+    if (exchange->now_ms - order->created_ms < exchange->lookup_lag_ms)
+        return false;
+    if (query->history)
+        return in_history(exchange, order);
+    if (order_is_open(order))
+        return query->open;
+    return query->recent && history_is_recent(exchange->history, order, CLOSED_KEPT);
+}
+
+static bool order_wanted(const struct order_query *query, const struct exchange *exchange,
+                         const struct sim_order *order)
+{
+    if (order->number >= query->before || !order_scope_has(&query->scope, order->instrument) ||
+        !(order_kind_of(order) & query->scope.kinds) || !is_listed(query, exchange, order))
         return false;
     if (!is_empty(query->status) && strcmp(query->status, status_theirs(order->status)) != 0)
         return false;
@@ -50,12 +68,10 @@ static void list_orders(struct rest_call *call, const struct order_query *query)
     cJSON *list = build_list(call->result, "list");
     const struct sim_order *order = history_newest(call->exchange->history);
     uint64_t last = 0;
-    size_t closed = 0;
     int64_t added = 0;
 
     for (; order && added < query->limit; order = order->older) {
-        closed += order->instrument->category == query->scope.category && !order_is_open(order);
-        if (!order_wanted(query, order, closed))
+        if (!order_wanted(query, call->exchange, order))
             continue;
         sim_message_order(build_item(list), order, false);
         last = order->number;
@@ -79,19 +95,20 @@ static struct sim_order *find_by_id(const struct rest_call *call, enum category 
     return history_order_by_link(call->exchange->history, category, call_text(call, "orderLinkId"));
 }
 
-static void list_one(struct rest_call *call, enum category category, const struct sim_order *order)
+static void list_one(struct rest_call *call, const struct order_query *query)
 {
     cJSON *list = build_list(call->result, "list");
+    const struct sim_order *order = find_by_id(call, query->scope.category);
 
-    if (order)
+    if (order && is_listed(query, call->exchange, order))
         sim_message_order(build_item(list), order, false);
     build_text(call->result, "nextPageCursor", "");
-    build_text(call->result, "category", category_word(category));
+    build_text(call->result, "category", category_word(query->scope.category));
 }
 
 struct refusal rest_open_orders(struct rest_call *call)
 {
-    struct order_query query = { .last_ms = INT64_MAX, .open = true, .closed_most = CLOSED_KEPT };
+    struct order_query query = { .last_ms = INT64_MAX, .open = true, .recent = true };
     struct refusal refusal = call_scope(call, SCOPE_FOR_LINEAR, &query.scope);
     int64_t open_only;
 
@@ -103,57 +120,32 @@ struct refusal rest_open_orders(struct rest_call *call)
         !call_cursor(call, "page_args", &query.before))
         return bad_page;
     if (has_id(call)) {
-        list_one(call, query.scope.category, find_by_id(call, query.scope.category));
+        list_one(call, &query);
         return fine;
     }
     refusal = call_order_filter(call, FILTER_LIST, query.scope.category, &query.scope.kinds);
     if (refusal.code)
         return refusal;
     query.open = open_only == 0;
-    query.closed = open_only != 0;
+    query.recent = open_only != 0;
     list_orders(call, &query);
-    return fine;
-}
-
-/* startTime and endTime: at most seven days; one alone is seven days from or up to it. */
-static struct refusal read_window(const struct rest_call *call, int64_t *first_ms, int64_t *last_ms)
-{
-    int64_t now_ms = call->exchange->now_ms;
-
-    if (!call_int(call, "startTime", 0, INT64_MAX, -1, first_ms) ||
-        !call_int(call, "endTime", 0, INT64_MAX, -1, last_ms))
-        return (struct refusal){ 10001, "params error: startTime or endTime is invalid" };
-    if (*first_ms < 0 && *last_ms < 0)
-        *last_ms = now_ms;
-    if (*first_ms < 0)
-        *first_ms = *last_ms - WEEK_MS;
-    if (*last_ms < 0)
-        *last_ms = *first_ms + WEEK_MS;
-    if (*first_ms > *last_ms)
-        return (struct refusal){ 10001, "params error: startTime is after endTime" };
-    if (*last_ms - *first_ms > WEEK_MS)
-        return (struct refusal){
-            10001, "The time range between startTime and endTime cannot exceed 7 days"
-        };
     return fine;
 }
 
 struct refusal rest_order_history(struct rest_call *call)
 {
-    struct order_query query = { .closed = true, .closed_most = SIZE_MAX };
+    struct order_query query = { .history = true };
     struct refusal refusal = call_scope(call, SCOPE_FREE, &query.scope);
-    struct sim_order *order;
 
     if (!refusal.code)
-        refusal = read_window(call, &query.first_ms, &query.last_ms);
+        refusal = call_window(call, WEEK_MS, &query.first_ms, &query.last_ms);
     if (refusal.code)
         return refusal;
     if (!call_int(call, "limit", 1, 50, 20, &query.limit) ||
         !call_cursor(call, "page_args", &query.before))
         return bad_page;
     if (has_id(call)) {
-        order = find_by_id(call, query.scope.category);
-        list_one(call, query.scope.category, order && !order_is_open(order) ? order : NULL);
+        list_one(call, &query);
         return fine;
     }
     refusal = call_order_filter(call, FILTER_LIST, query.scope.category, &query.scope.kinds);
@@ -228,7 +220,8 @@ static void list_executions(struct rest_call *call, const struct execution_query
            (execution = history_execution(call->exchange->history, number))) {
         if (!by_id && execution->at_ms < query->first_ms)
             break;
-        if (execution_wanted(query, execution)) {
+        if (execution_wanted(query, execution) &&
+            call->exchange->now_ms - execution->at_ms >= call->exchange->lookup_lag_ms) {
             message_execution(build_item(list), execution, false);
             last = number;
             added++;
@@ -247,7 +240,7 @@ struct refusal rest_executions(struct rest_call *call)
     struct refusal refusal = call_scope(call, SCOPE_FREE, &query.scope);
 
     if (!refusal.code)
-        refusal = read_window(call, &query.first_ms, &query.last_ms);
+        refusal = call_window(call, WEEK_MS, &query.first_ms, &query.last_ms);
     if (refusal.code)
         return refusal;
     if (!call_int(call, "limit", 1, 100, 50, &query.limit) ||
