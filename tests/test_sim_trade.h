@@ -194,14 +194,15 @@ struct trade_test {
     int cases; /* of a loop, 0: none */
 };
 
-static UNUSED int run_trade_tests(const char *name, const struct trade_test *tests, size_t count)
+static UNUSED int run_trade_tests_with(const char *name, void (*before)(void),
+                                       const struct trade_test *tests, size_t count)
 {
     Suite *suite = suite_create(name);
     TCase *tcase = tcase_create(name);
     SRunner *runner;
     int failures;
 
-    tcase_add_checked_fixture(tcase, setup, teardown_trade);
+    tcase_add_checked_fixture(tcase, before, teardown_trade);
     tcase_set_timeout(tcase, 60);
     for (size_t i = 0; i < count; i++)
         tcase_add_loop_test(tcase, tests[i].test, 0, tests[i].cases ? tests[i].cases : 1);
@@ -212,4 +213,9 @@ static UNUSED int run_trade_tests(const char *name, const struct trade_test *tes
     failures = srunner_ntests_failed(runner);
     srunner_free(runner);
     return failures ? 1 : 0;
+}
+
+static UNUSED int run_trade_tests(const char *name, const struct trade_test *tests, size_t count)
+{
+    return run_trade_tests_with(name, setup, tests, count);
 }
