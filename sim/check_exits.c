@@ -19,9 +19,10 @@ static struct refusal check_leg_limit(const struct instrument *instrument,
                                       const struct leg_fields *fields, bool partial,
                                       struct exit_leg *out)
 {
-    bool limit = fields->order_type && strcmp(fields->order_type, "Limit") == 0;
+    const char *type = check_is_empty(fields->order_type) ? "Market" : fields->order_type;
+    bool limit = strcmp(type, "Limit") == 0;
 
-    if (!check_is_empty(fields->order_type) && !limit && strcmp(fields->order_type, "Market") != 0)
+    if (!limit && strcmp(type, "Market") != 0)
         return (struct refusal){ 10001, "TP/SL order type invalid" };
     if (!limit && check_is_zero(fields->limit_price))
         return accepted;

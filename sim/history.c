@@ -149,12 +149,13 @@ static void unchain(struct history *history, struct sim_order *order)
     *at = order->link_next;
 }
 
-/* Open orders are few (see match.c), so the walk is short. */
-static void evict_one(struct history *history)
+/* Open orders are few (see match.c), so the walk is short. What changed just now stays: somebody
+ * may still be at work on it. */
+static void evict_one(struct history *history, int64_t now_ms)
 {
     struct sim_order *order = history->oldest;
 
-    while (order && !status_is_closed(order->status))
+    while (order && (!status_is_closed(order->status) || order->updated_ms >= now_ms))
         order = order->newer;
     if (!order)
         return;
@@ -208,7 +209,7 @@ struct sim_order *history_add_order(struct history *history, const struct sim_or
     *kept = *order;
     kept->number = ++history->last_number;
     if (history->orders_count >= HISTORY_ORDERS_MAX)
-        evict_one(history);
+        evict_one(history, order->created_ms);
     history->orders_count++;
     chain(history, kept);
     return kept;

@@ -1,8 +1,8 @@
 /* sim/history.h - all orders and executions, found by id and by time.
  *
- * Orders: at most HISTORY_ORDERS_MAX; the oldest closed one goes first. Executions: a ring of
- * HISTORY_EXECUTIONS_MAX. orderLinkIds are remembered for ever, as 128-bit digests, up to
- * HISTORY_LINKS_MAX.
+ * Orders: about HISTORY_ORDERS_MAX; the oldest closed one goes first, but none that changed in the
+ * same millisecond. Executions: a ring of HISTORY_EXECUTIONS_MAX. orderLinkIds are remembered for
+ * ever, as 128-bit digests, up to HISTORY_LINKS_MAX.
  *
  * Threads: pure, owned by one. Pointers to orders stay valid until the next history_add_order.
  */

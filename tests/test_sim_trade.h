@@ -17,6 +17,8 @@ static UNUSED void keep(cJSON *json)
 
 /* JSON with ' for ". */
 static UNUSED const char *json_of(char *out, size_t bytes, const char *format, va_list arguments)
+    __attribute__((format(printf, 3, 0)));
+static UNUSED const char *json_of(char *out, size_t bytes, const char *format, va_list arguments)
 {
     int used = vsnprintf(out, bytes, format, arguments);
 
