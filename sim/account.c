@@ -26,9 +26,14 @@ void account_init(struct account *account, int64_t now_ms)
         account->wallets[i].balance = decimal_from_int(coins[i].start);
     }
     for (int i = 0; i < INSTRUMENT_COUNT; i++) {
-        account->positions[i].leverage = decimal_from_int(10);
-        account->positions[i].created_ms = now_ms;
-        account->positions[i].updated_ms = now_ms;
+        for (int idx = 0; idx < POSITION_PLACES; idx++)
+            account->positions[i][idx] = (struct position){
+                .instrument = instrument_at(i),
+                .idx = idx,
+                .leverage = decimal_from_int(instrument_is_contract(instrument_at(i)) ? 10 : 1),
+                .created_ms = now_ms,
+                .updated_ms = now_ms,
+            };
     }
 }
 
@@ -41,10 +46,9 @@ struct wallet *account_wallet(struct account *account, const char *coin)
     return NULL;
 }
 
-struct decimal account_margin_for(const struct account *account,
-                                  const struct instrument *instrument, struct decimal value)
+struct decimal position_margin_for(const struct position *position, struct decimal value)
 {
-    return money_div(value, account->positions[instrument->index].leverage, 8);
+    return money_div(value, position->leverage, 8);
 }
 
 struct wallet *account_settle(struct account *account, const struct instrument *instrument)
@@ -52,14 +56,14 @@ struct wallet *account_settle(struct account *account, const struct instrument *
     return account_wallet(account, instrument->settle);
 }
 
-struct decimal account_position_margin(const struct account *account, int index)
+struct decimal position_margin(const struct position *position)
 {
-    return account_margin_for(account, instrument_at(index), account->positions[index].cost);
+    return position_margin_for(position, position->cost);
 }
 
-struct decimal account_maintenance(const struct account *account, int index)
+struct decimal position_maintenance(const struct position *position)
 {
-    return money_cut(money_mul(account->positions[index].cost, maintenance_rate), 8);
+    return money_cut(money_mul(position->cost, maintenance_rate), 8);
 }
 
 struct decimal account_free(const struct account *account, const struct wallet *wallet)
@@ -68,8 +72,10 @@ struct decimal account_free(const struct account *account, const struct wallet *
 
     free = money_sub(free, wallet->order_margin);
     for (int i = 0; i < INSTRUMENT_COUNT; i++) {
-        if (account->positions[i].lots != 0 && strcmp(instrument_at(i)->settle, wallet->coin) == 0)
-            free = money_sub(free, account_position_margin(account, i));
+        if (strcmp(instrument_at(i)->settle, wallet->coin) != 0)
+            continue;
+        for (int idx = 0; idx < POSITION_PLACES; idx++)
+            free = money_sub(free, position_margin(&account->positions[i][idx]));
     }
     return free;
 }
@@ -79,10 +85,16 @@ static int64_t absolute(int64_t lots)
     return lots < 0 ? -lots : lots;
 }
 
-struct decimal position_average(const struct instrument *instrument,
-                                const struct position *position)
+int64_t position_closable(const struct position *position, enum side side)
 {
-    return instrument_average(instrument, position->cost, absolute(position->lots));
+    int64_t lots = position->lots;
+
+    return side == SIDE_BUY ? (lots < 0 ? -lots : 0) : (lots > 0 ? lots : 0);
+}
+
+struct decimal position_average(const struct position *position)
+{
+    return instrument_average(position->instrument, position->cost, absolute(position->lots));
 }
 
 /* Of inverse contracts the coins fall as the price rises: the signs change places. */
@@ -97,12 +109,11 @@ static struct decimal result_of(const struct instrument *instrument, bool is_lon
     return gains_with_worth(instrument, is_long) ? money_sub(worth, cost) : money_sub(cost, worth);
 }
 
-struct decimal position_unrealised(const struct instrument *instrument,
-                                   const struct position *position, int64_t ticks)
+struct decimal position_unrealised(const struct position *position, int64_t ticks)
 {
-    struct decimal worth = instrument_worth(instrument, ticks, absolute(position->lots));
+    struct decimal worth = instrument_worth(position->instrument, ticks, absolute(position->lots));
 
-    return result_of(instrument, position->lots >= 0, position->cost, worth);
+    return result_of(position->instrument, position->lots >= 0, position->cost, worth);
 }
 
 /* The price at which the lots are worth so much, on the tick below. */
@@ -120,10 +131,9 @@ static struct decimal price_of_worth(const struct instrument *instrument, struct
     return price;
 }
 
-struct decimal account_liquidation(const struct account *account,
-                                   const struct instrument *instrument)
+struct decimal account_liquidation(const struct account *account, const struct position *position)
 {
-    const struct position *position = &account->positions[instrument->index];
+    const struct instrument *instrument = position->instrument;
     struct decimal spare = DECIMAL_ZERO;
     struct decimal worth;
 
@@ -133,7 +143,7 @@ struct decimal account_liquidation(const struct account *account,
         if (strcmp(account->wallets[i].coin, instrument->settle) == 0)
             spare = account->wallets[i].balance;
     }
-    spare = money_sub(spare, account_maintenance(account, instrument->index));
+    spare = money_sub(spare, position_maintenance(position));
     worth = gains_with_worth(instrument, position->lots > 0) ? money_sub(position->cost, spare)
                                                              : money_add(position->cost, spare);
     return price_of_worth(instrument, worth, absolute(position->lots));
@@ -167,18 +177,20 @@ static struct decimal take_cost(struct position *position, int64_t closed)
     return share;
 }
 
-static struct decimal close_part(const struct instrument *instrument, struct position *position,
-                                 int64_t ticks, int64_t closed)
+static struct decimal close_part(struct position *position, int64_t ticks, int64_t closed)
 {
+    const struct instrument *instrument = position->instrument;
     bool is_long = position->lots > 0;
     struct decimal share = take_cost(position, closed);
 
     return result_of(instrument, is_long, share, instrument_worth(instrument, ticks, closed));
 }
 
-static void open_part(const struct instrument *instrument, struct position *position,
-                      enum side side, int64_t ticks, int64_t lots, int64_t now_ms)
+static void open_part(struct position *position, enum side side, int64_t ticks, int64_t lots,
+                      int64_t now_ms)
 {
+    const struct instrument *instrument = position->instrument;
+
     if (position->lots == 0) {
         position->open_ms = now_ms;
         position->realised = DECIMAL_ZERO;
@@ -195,12 +207,10 @@ static void realise(struct wallet *wallet, struct position *position, struct dec
     position->realised_all = money_add(position->realised_all, amount);
 }
 
-struct contract_result account_contract_fill(struct account *account,
-                                             const struct instrument *instrument, enum side side,
-                                             int64_t ticks, int64_t lots, struct decimal fee,
-                                             int64_t now_ms)
+struct contract_result account_contract_fill(struct account *account, struct position *position,
+                                             enum side side, int64_t ticks, int64_t lots,
+                                             struct decimal fee, int64_t now_ms)
 {
-    struct position *position = &account->positions[instrument->index];
     struct contract_result result = { 0, DECIMAL_ZERO };
     bool opposite = side == SIDE_BUY ? position->lots < 0 : position->lots > 0;
 
@@ -208,22 +218,20 @@ struct contract_result account_contract_fill(struct account *account,
         int64_t held = absolute(position->lots);
 
         result.closed_lots = held < lots ? held : lots;
-        result.pnl = close_part(instrument, position, ticks, result.closed_lots);
+        result.pnl = close_part(position, ticks, result.closed_lots);
         if (position->lots == 0)
             position->open_ms = 0;
     }
     if (lots > result.closed_lots)
-        open_part(instrument, position, side, ticks, lots - result.closed_lots, now_ms);
-    realise(account_settle(account, instrument), position, money_sub(result.pnl, fee));
+        open_part(position, side, ticks, lots - result.closed_lots, now_ms);
+    realise(account_settle(account, position->instrument), position, money_sub(result.pnl, fee));
     position->updated_ms = now_ms;
     return result;
 }
 
-void account_funding(struct account *account, const struct instrument *instrument,
-                     struct decimal fee, int64_t now_ms)
+void account_funding(struct account *account, struct position *position, struct decimal fee,
+                     int64_t now_ms)
 {
-    struct position *position = &account->positions[instrument->index];
-
-    realise(account_settle(account, instrument), position, money_negative(fee));
+    realise(account_settle(account, position->instrument), position, money_negative(fee));
     position->updated_ms = now_ms;
 }

@@ -1,10 +1,13 @@
-/* sim/account.h - the one unified account: coins, locks, one-way positions, margin.
+/* sim/account.h - the one unified account: coins, locks, positions, margin.
  *
  * Amounts are exact decimals. A position keeps the cost of what is open; closing a part takes its
  * share of the cost (cut to ten decimals), closing the rest takes what is left, so
  * nothing is lost in rounding. A contract's margin, fees and results are in its settle coin: USDT
- * for linear, the base coin for inverse. Free is wallet - locked - position margin - order margin;
- * unrealised results do not count.
+ * for linear and options, the base coin for inverse. Options count like contracts without leverage.
+ * Free is wallet - locked - position margin - order margin; unrealised results do not count.
+ *
+ * Each instrument has three places for a position: that of one-way mode, and in hedge mode the long
+ * and the short side.
  *
  * Threads: pure, owned by one.
  */
@@ -25,7 +28,12 @@ struct wallet {
     struct decimal realised;
 };
 
+#define POSITION_PLACES 3 /* by positionIdx: 0 one-way, 1 hedge long, 2 hedge short */
+
 struct position {
+    const struct instrument *instrument;
+    int idx;             /* positionIdx */
+    bool owed;           /* a message on it is owed at the end of the step */
     int64_t lots;        /* below zero: short */
     struct decimal cost; /* of the open lots, >= 0 */
     struct decimal leverage;
@@ -39,7 +47,8 @@ struct position {
 
 struct account {
     struct wallet wallets[COIN_COUNT];
-    struct position positions[INSTRUMENT_COUNT]; /* those of contracts are used */
+    struct position positions[INSTRUMENT_COUNT][POSITION_PLACES]; /* spot's are not used */
+    bool hedged[INSTRUMENT_COUNT];
 };
 
 struct contract_result {
@@ -54,30 +63,27 @@ struct wallet *account_wallet(struct account *account, const char *coin);
 /* Of the coin that a contract is settled in. */
 struct wallet *account_settle(struct account *account, const struct instrument *instrument);
 
-struct decimal account_position_margin(const struct account *account, int index);
+struct decimal position_margin(const struct position *position);
 /* What keeps a position open. */
-struct decimal account_maintenance(const struct account *account, int index);
+struct decimal position_maintenance(const struct position *position);
+/* Initial margin of so much value at the position's leverage. */
+struct decimal position_margin_for(const struct position *position, struct decimal value);
 /* What can be locked or used as margin. */
 struct decimal account_free(const struct account *account, const struct wallet *wallet);
 /* Where the settle coin's balance would be used up; none: nowhere, or out of range. */
-struct decimal account_liquidation(const struct account *account,
-                                   const struct instrument *instrument);
-struct decimal position_average(const struct instrument *instrument,
-                                const struct position *position);
+struct decimal account_liquidation(const struct account *account, const struct position *position);
+struct decimal position_average(const struct position *position);
 /* At the price `ticks`. */
-struct decimal position_unrealised(const struct instrument *instrument,
-                                   const struct position *position, int64_t ticks);
-/* Initial margin of so much value at the symbol's leverage. */
-struct decimal account_margin_for(const struct account *account,
-                                  const struct instrument *instrument, struct decimal value);
+struct decimal position_unrealised(const struct position *position, int64_t ticks);
+/* Lots of it that an order of this side would close. */
+int64_t position_closable(const struct position *position, enum side side);
 
 /* Moves base against quote; the fee is taken from what is received. */
 void account_spot_fill(struct account *account, const struct instrument *instrument, enum side side,
                        struct decimal qty, struct decimal value, struct decimal fee);
-struct contract_result account_contract_fill(struct account *account,
-                                             const struct instrument *instrument, enum side side,
-                                             int64_t ticks, int64_t lots, struct decimal fee,
-                                             int64_t now_ms);
+struct contract_result account_contract_fill(struct account *account, struct position *position,
+                                             enum side side, int64_t ticks, int64_t lots,
+                                             struct decimal fee, int64_t now_ms);
 /* Funding: taken from the settle coin (below zero: given) and from the position's result. */
-void account_funding(struct account *account, const struct instrument *instrument,
-                     struct decimal fee, int64_t now_ms);
+void account_funding(struct account *account, struct position *position, struct decimal fee,
+                     int64_t now_ms);

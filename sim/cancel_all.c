@@ -3,6 +3,19 @@
 #include <string.h>
 
 #include "sim/random.h"
+#include "sim/stops.h"
+
+enum order_kind order_kind_of(const struct sim_order *order)
+{
+    /* Of those that are closed it is what they once waited for. */
+    if (order_is_open(order) && !stop_is_waiting(order))
+        return ORDER_KIND_NORMAL;
+    if (stop_kind_closes(order->kind))
+        return ORDER_KIND_CLOSING;
+    if (order->kind == STOP_SPOT_TPSL)
+        return ORDER_KIND_SPOT_TPSL;
+    return order->kind == STOP_NONE ? ORDER_KIND_NORMAL : ORDER_KIND_CONDITIONAL;
+}
 
 static bool is_given(const char *text)
 {
@@ -44,8 +57,10 @@ size_t cancel_all_pick(struct exchange *exchange, const struct order_scope *scop
 
         if (!order_scope_has(scope, instrument_at(i)))
             continue;
-        for (; order && count < CANCEL_PICKS_MAX; order = order->open_next)
-            picks[count++] = order;
+        for (; order && count < CANCEL_PICKS_MAX; order = order->open_next) {
+            if (order_kind_of(order) & scope->kinds)
+                picks[count++] = order;
+        }
     }
     if (scope->category != CATEGORY_LINEAR && scope->category != CATEGORY_INVERSE)
         return count;
@@ -58,7 +73,7 @@ size_t cancel_all_pick(struct exchange *exchange, const struct order_scope *scop
 void cancel_all_start(struct exchange *exchange, struct sim_order *const *picks, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (exchange->cancel_all_delay_ms == 0)
+        if (exchange->cancel_all_delay_ms == 0 && order_is_open(picks[i]))
             match_cancel(exchange, picks[i]);
         else if (picks[i]->cancel_at_ms == 0)
             picks[i]->cancel_at_ms = exchange->now_ms + exchange->cancel_all_delay_ms;
@@ -66,22 +81,29 @@ void cancel_all_start(struct exchange *exchange, struct sim_order *const *picks,
     exchange->cancels_owed = exchange->cancels_owed || exchange->cancel_all_delay_ms > 0;
 }
 
+/* One of those whose time has come. */
+static struct sim_order *first_due(struct exchange *exchange, int index)
+{
+    struct sim_order *order = history_open(exchange->history, index);
+
+    for (; order; order = order->open_next) {
+        if (order->cancel_at_ms != 0 && order->cancel_at_ms <= exchange->now_ms)
+            return order;
+        if (order->cancel_at_ms != 0)
+            exchange->cancels_owed = true;
+    }
+    return NULL;
+}
+
 void cancel_all_due(struct exchange *exchange)
 {
+    struct sim_order *order;
+
     if (!exchange->cancels_owed)
         return;
     exchange->cancels_owed = false;
     for (int i = 0; i < INSTRUMENT_COUNT; i++) {
-        struct sim_order *order = history_open(exchange->history, i);
-
-        while (order) {
-            struct sim_order *next = order->open_next;
-
-            if (order->cancel_at_ms != 0 && order->cancel_at_ms <= exchange->now_ms)
-                match_cancel(exchange, order);
-            else if (order->cancel_at_ms != 0)
-                exchange->cancels_owed = true;
-            order = next;
-        }
+        while ((order = first_due(exchange, i)))
+            match_cancel(exchange, order);
     }
 }

@@ -11,7 +11,16 @@
 #include "sim/exchange.h"
 #include "sim/match.h"
 
-#define CANCEL_PICKS_MAX ((size_t)MATCH_OPEN_MAX * INSTRUMENT_COUNT)
+#define CANCEL_PICKS_MAX ((size_t)(MATCH_OPEN_MAX + 64) * INSTRUMENT_COUNT)
+
+/* What an order is while it is open. One that has fired is a normal one. */
+enum order_kind {
+    ORDER_KIND_NORMAL = 1,
+    ORDER_KIND_CONDITIONAL = 2,
+    ORDER_KIND_SPOT_TPSL = 4,
+    ORDER_KIND_CLOSING = 8, /* take profit, stop loss, trailing stop of a position */
+    ORDER_KIND_ALL = 15,
+};
 
 /* Which orders: by symbol, else by base coin, else by settle coin, else all of the category. Texts
  * are borrowed; NULL or "": not given. */
@@ -20,7 +29,10 @@ struct order_scope {
     const char *symbol;
     const char *base;
     const char *settle; /* spot has none: ignored */
+    unsigned kinds;     /* bits of enum order_kind; for cancel_all_pick */
 };
+
+enum order_kind order_kind_of(const struct sim_order *order);
 
 bool order_scope_has(const struct order_scope *scope, const struct instrument *instrument);
 

@@ -20,6 +20,7 @@ enum fault {
     FAULT_VALUE_MIN,
     FAULT_LINK,
     FAULT_UNIT,
+    FAULT_RPI,
 };
 
 static const struct {
@@ -49,6 +50,8 @@ static const struct {
                      { 170130, "Data sent for parameter 'orderLinkId' is not valid." } },
     [FAULT_UNIT] = { { 10001, "MarketUnit invalid" },
                      { 170130, "Data sent for parameter 'marketUnit' is not valid." } },
+    [FAULT_RPI] = { { 110119, "Only designated Market Makers can place RPI orders" },
+                    { 170355, "Only designated Market Makers can place RPI orders." } },
 };
 
 static const struct refusal accepted = { 0, "OK" };
@@ -58,29 +61,29 @@ static struct refusal fault(const struct instrument *instrument, enum fault whic
     return instrument->category == CATEGORY_SPOT ? faults[which].spot : faults[which].linear;
 }
 
-static bool is_empty(const char *text)
+bool check_is_empty(const char *text)
 {
     return !text || !*text;
 }
 
-static bool is_zero(const char *text)
+bool check_is_zero(const char *text)
 {
     struct decimal value;
 
-    return is_empty(text) || (!decimal_parse(&value, text) && decimal_sign(&value) == 0);
+    return check_is_empty(text) || (!decimal_parse(&value, text) && decimal_sign(&value) == 0);
 }
 
 struct refusal check_symbol(const char *category, const char *symbol, const struct instrument **out)
 {
     enum category which = CATEGORY_SPOT;
 
-    if (is_empty(category))
+    if (check_is_empty(category))
         return (struct refusal){ 10001, "params error: category is required" };
     while (strcmp(category_word(which), category) != 0) {
         if (++which == CATEGORY_COUNT)
             return (struct refusal){ 10001, "params error: category is invalid" };
     }
-    if (is_empty(symbol))
+    if (check_is_empty(symbol))
         return (struct refusal){ 10001, "params error: symbol is required" };
     *out = instrument_find(which, symbol);
     if (!*out && which == CATEGORY_SPOT)
@@ -90,24 +93,9 @@ struct refusal check_symbol(const char *category, const char *symbol, const stru
     return accepted;
 }
 
-/* What the exchange can do and this one cannot. */
-static struct refusal check_supported(const struct create_fields *fields)
-{
-    if (!is_zero(fields->trigger_price))
-        return (struct refusal){ 10001, "conditional orders are not supported by the simulation" };
-    if (!is_zero(fields->take_profit) || !is_zero(fields->stop_loss))
-        return (struct refusal){ 10001,
-                                 "take profit and stop loss are not supported by the simulation" };
-    if (!is_empty(fields->order_filter) && strcmp(fields->order_filter, "Order") != 0)
-        return (struct refusal){ 10001, "orderFilter is not supported by the simulation" };
-    if (fields->position_idx != 0)
-        return (struct refusal){ 10001, "position idx not match position mode" };
-    return accepted;
-}
-
 static bool known_side(const char *text, enum side *out)
 {
-    if (is_empty(text))
+    if (check_is_empty(text))
         return false;
     if (strcmp(text, "Buy") == 0)
         *out = SIDE_BUY;
@@ -120,7 +108,7 @@ static bool known_side(const char *text, enum side *out)
 
 static bool known_type(const char *text, enum order_type *out)
 {
-    if (is_empty(text))
+    if (check_is_empty(text))
         return false;
     if (strcmp(text, "Limit") == 0)
         *out = ORDER_TYPE_LIMIT;
@@ -140,7 +128,7 @@ static bool known_tif(const char *text, enum tif *out)
         { "GTC", TIF_GTC }, { "IOC", TIF_IOC }, { "FOK", TIF_FOK }, { "PostOnly", TIF_POST_ONLY }
     };
 
-    if (is_empty(text)) {
+    if (check_is_empty(text)) {
         *out = TIF_GTC;
         return true;
     }
@@ -161,12 +149,11 @@ static bool valid_link(const char *link)
                                        "0123456789-_") == bytes;
 }
 
-static struct refusal check_price(const struct instrument *instrument, const char *text,
-                                  int64_t *ticks)
+struct refusal check_price(const struct instrument *instrument, const char *text, int64_t *ticks)
 {
     struct decimal price;
 
-    if (is_empty(text))
+    if (check_is_empty(text))
         return fault(instrument, FAULT_PRICE_MISSING);
     if (decimal_parse(&price, text) || decimal_sign(&price) <= 0 ||
         instrument_ticks(instrument, price, ticks))
@@ -176,19 +163,18 @@ static struct refusal check_price(const struct instrument *instrument, const cha
     return accepted;
 }
 
-static struct refusal check_lots(const struct instrument *instrument, const char *text, bool market,
-                                 int64_t *lots)
+struct refusal check_lots(const struct instrument *instrument, const char *text,
+                          const struct decimal *most, int64_t *lots)
 {
-    const struct decimal *most = market ? &instrument->max_market_qty : &instrument->max_limit_qty;
     struct decimal qty;
 
-    if (is_empty(text))
+    if (check_is_empty(text))
         return fault(instrument, FAULT_QTY_MISSING);
     if (decimal_parse(&qty, text) || decimal_sign(&qty) < 0)
         return fault(instrument, FAULT_QTY_TEXT);
     if (money_less(qty, instrument->step))
         return fault(instrument, FAULT_QTY_MIN);
-    if (decimal_cmp(&qty, most) > 0)
+    if (most && decimal_cmp(&qty, most) > 0)
         return fault(instrument, FAULT_QTY_MAX);
     if (instrument_lots(instrument, qty, lots))
         return fault(instrument, FAULT_QTY_STEP);
@@ -201,7 +187,7 @@ static struct refusal check_quote(const struct instrument *instrument, const cha
 {
     const struct decimal most = { 8000000, 0 };
 
-    if (is_empty(text))
+    if (check_is_empty(text))
         return fault(instrument, FAULT_QTY_MISSING);
     if (decimal_parse(qty, text) || decimal_sign(qty) <= 0)
         return fault(instrument, FAULT_QTY_TEXT);
@@ -228,11 +214,11 @@ static bool known_unit(const struct create_fields *fields, struct sim_request *o
     if (out->instrument->category != CATEGORY_SPOT || out->type != ORDER_TYPE_MARKET)
         return true;
     out->market_unit = out->side == SIDE_BUY ? "quoteCoin" : "baseCoin";
-    if (!is_empty(unit) && strcmp(unit, "baseCoin") == 0)
+    if (!check_is_empty(unit) && strcmp(unit, "baseCoin") == 0)
         out->market_unit = "baseCoin";
-    else if (!is_empty(unit) && strcmp(unit, "quoteCoin") == 0)
+    else if (!check_is_empty(unit) && strcmp(unit, "quoteCoin") == 0)
         out->market_unit = "quoteCoin";
-    else if (!is_empty(unit))
+    else if (!check_is_empty(unit))
         return false;
     out->in_quote = strcmp(out->market_unit, "quoteCoin") == 0;
     return true;
@@ -246,6 +232,8 @@ static struct refusal check_words(const struct create_fields *fields, struct sim
         return fault(instrument, FAULT_SIDE);
     if (!known_type(fields->order_type, &out->type))
         return fault(instrument, FAULT_TYPE);
+    if (fields->time_in_force && strcmp(fields->time_in_force, "RPI") == 0)
+        return fault(instrument, FAULT_RPI);
     if (!known_tif(fields->time_in_force, &out->tif))
         return fault(instrument, FAULT_TIF);
     if (!known_unit(fields, out))
@@ -254,7 +242,9 @@ static struct refusal check_words(const struct create_fields *fields, struct sim
         return fault(instrument, FAULT_LINK);
     if (text_copy(out->link, sizeof(out->link), fields->order_link_id ? fields->order_link_id : ""))
         return fault(instrument, FAULT_LINK);
-    out->reduce_only = fields->reduce_only && instrument_is_contract(instrument);
+    if (instrument->category == CATEGORY_OPTION && check_is_empty(fields->order_link_id))
+        return (struct refusal){ 10001, "params error: orderLinkId is required" };
+    out->reduce_only = fields->reduce_only && instrument_has_position(instrument);
     out->close_on_trigger = fields->close_on_trigger && instrument_is_contract(instrument);
     return accepted;
 }
@@ -262,8 +252,21 @@ static struct refusal check_words(const struct create_fields *fields, struct sim
 /* qty "0" with reduceOnly and closeOnTrigger closes all of the position. */
 static bool closes_all(const struct create_fields *fields, const struct sim_request *request)
 {
-    return request->reduce_only && request->close_on_trigger && !is_empty(fields->qty) &&
-           is_zero(fields->qty);
+    return request->reduce_only && request->close_on_trigger && !check_is_empty(fields->qty) &&
+           check_is_zero(fields->qty);
+}
+
+/* A reduce-only order above it is split. */
+static const struct decimal *most_of(const struct sim_request *request)
+{
+    const struct instrument *instrument = request->instrument;
+
+    if (request->reduce_only && request->kind == STOP_NONE)
+        return NULL;
+    if (request->type == ORDER_TYPE_MARKET)
+        return &instrument->max_market_qty;
+    return request->tif == TIF_POST_ONLY ? &instrument->max_post_only_qty
+                                         : &instrument->max_limit_qty;
 }
 
 static struct refusal check_size(const struct exchange *exchange,
@@ -280,7 +283,7 @@ static struct refusal check_size(const struct exchange *exchange,
                                  "market sells in quote coin are not supported by the simulation" };
     if (out->in_quote)
         return check_quote(instrument, fields->qty, &out->qty);
-    refusal = check_lots(instrument, fields->qty, market, &out->lots);
+    refusal = check_lots(instrument, fields->qty, most_of(out), &out->lots);
     if (refusal.code)
         return refusal;
     out->qty = instrument_qty(instrument, out->lots);
@@ -298,34 +301,112 @@ struct refusal check_create(const struct exchange *exchange, const struct create
 
     memset(out, 0, sizeof(*out));
     refusal = check_symbol(fields->category, fields->symbol, &out->instrument);
-    if (!refusal.code && out->instrument->category == CATEGORY_OPTION)
-        return (struct refusal){ 10005, "Permission denied: this key has no right to options" };
-    if (!refusal.code)
-        refusal = check_supported(fields);
     if (!refusal.code)
         refusal = check_words(fields, out);
     if (!refusal.code && out->type == ORDER_TYPE_LIMIT)
         refusal = check_price(out->instrument, fields->price, &out->ticks);
     if (!refusal.code)
+        refusal = check_terms(exchange, fields, out);
+    if (!refusal.code)
         refusal = check_size(exchange, fields, out);
+    if (!refusal.code)
+        refusal = check_exits(exchange, fields, out);
     return refusal;
 }
 
-struct refusal check_amend(const struct sim_order *order, const char *qty, const char *price,
-                           int64_t *ticks, int64_t *lots)
+/* --- amend --- */
+
+static bool names_leg(const struct leg_fields *fields)
+{
+    return fields->price || fields->trigger_by || fields->limit_price;
+}
+
+static struct refusal amend_exits(const struct instrument *instrument,
+                                  const struct amend_fields *fields, struct exits *exits)
+{
+    struct refusal refusal = accepted;
+
+    if (fields->tpsl_mode)
+        refusal = check_tpsl_mode(fields->tpsl_mode, &exits->partial);
+    if (!refusal.code)
+        refusal = check_leg(instrument, &fields->take_profit, exits->partial, &exits->take_profit);
+    if (!refusal.code)
+        refusal = check_leg(instrument, &fields->stop_loss, exits->partial, &exits->stop_loss);
+    return refusal;
+}
+
+static struct refusal amend_trigger(const struct exchange *exchange, const struct sim_order *order,
+                                    const struct amend_fields *fields, struct trigger *trigger)
+{
+    if (order->status != STATUS_UNTRIGGERED || order->kind == STOP_TRAILING)
+        return (struct refusal){ 10001, "params error: the order has no trigger to amend" };
+    if (order->instrument->category == CATEGORY_SPOT)
+        trigger->direction = 0;
+    return check_trigger(exchange, order->instrument, fields->trigger_price, fields->trigger_by,
+                         trigger);
+}
+
+static struct refusal amend_size(const struct sim_order *order, const struct amend_fields *fields,
+                                 struct sim_amend *out)
 {
     const struct instrument *instrument = order->instrument;
     struct refusal refusal = accepted;
 
-    *ticks = order->ticks;
-    *lots = order->lots;
-    if (is_empty(qty) && is_empty(price))
-        return (struct refusal){ 10001, "params error: nothing to amend" };
-    if (!is_empty(price))
-        refusal = check_price(instrument, price, ticks);
-    if (!refusal.code && !is_empty(qty))
-        refusal = check_lots(instrument, qty, false, lots);
-    if (!refusal.code && !order->reduce_only && too_little_value(instrument, *ticks, *lots))
-        return fault(instrument, FAULT_VALUE_MIN);
+    if (order->kind == STOP_TAKE_PROFIT || order->kind == STOP_LOSS || order->kind == STOP_TRAILING)
+        return (struct refusal){ 110060, "the size of TP/SL in full mode can not be amended" };
+    if (order->in_quote)
+        return (struct refusal){ 170312, "This order cannot be amended." };
+    refusal = check_lots(instrument, fields->qty, &instrument->max_limit_qty, &out->lots);
     return refusal;
+}
+
+static bool names_exits(const struct amend_fields *fields)
+{
+    return names_leg(&fields->take_profit) || names_leg(&fields->stop_loss);
+}
+
+/* Size, price and trigger. */
+static struct refusal amend_itself(const struct exchange *exchange, const struct sim_order *order,
+                                   const struct amend_fields *fields, struct sim_amend *out)
+{
+    struct refusal refusal = accepted;
+
+    if (!check_is_empty(fields->price) && order->type == ORDER_TYPE_MARKET)
+        return (struct refusal){ 10001, "params error: a market order has no price to amend" };
+    if (!check_is_empty(fields->price))
+        refusal = check_price(order->instrument, fields->price, &out->ticks);
+    if (!refusal.code && !check_is_empty(fields->qty))
+        refusal = amend_size(order, fields, out);
+    if (!refusal.code && (!check_is_empty(fields->trigger_price) || fields->trigger_by))
+        refusal = amend_trigger(exchange, order, fields, &out->trigger);
+    if (!refusal.code && !order->reduce_only && out->ticks > 0 && !order->in_quote &&
+        too_little_value(order->instrument, out->ticks, out->lots))
+        return fault(order->instrument, FAULT_VALUE_MIN);
+    return refusal;
+}
+
+struct refusal check_amend(const struct exchange *exchange, const struct sim_order *order,
+                           const struct amend_fields *fields, struct sim_amend *out)
+{
+    struct refusal refusal;
+
+    *out = (struct sim_amend){ .ticks = order->ticks,
+                               .lots = order->lots,
+                               .trigger = order->trigger,
+                               .exits = order->exits,
+                               .changes_exits = names_exits(fields) };
+    if (fields->order_iv)
+        return (struct refusal){ 10001, "orderIv is not supported by the simulation" };
+    if (check_is_empty(fields->qty) && check_is_empty(fields->price) &&
+        check_is_empty(fields->trigger_price) && !fields->trigger_by && !out->changes_exits)
+        return (struct refusal){ 10001, "params error: nothing to amend" };
+    refusal = amend_itself(exchange, order, fields, out);
+    if (refusal.code || !out->changes_exits)
+        return refusal;
+    if (stop_kind_closes(order->kind) || order->reduce_only)
+        return (struct refusal){ 110057, "TP/SL can not be set for this order" };
+    refusal = amend_exits(order->instrument, fields, &out->exits);
+    if (refusal.code)
+        return refusal;
+    return check_exit_sides(order->side, out->ticks ? out->ticks : out->trigger.ticks, &out->exits);
 }

@@ -8,6 +8,8 @@
 #include "sim/market.h"
 #include "sim/messages.h"
 
+#define AGE_MAX_MS (INT64_C(731) * 86400000)
+
 static const struct {
     const char *name;
     enum fault_mode mode;
@@ -265,6 +267,25 @@ static const char *set_key(struct control *control, const cJSON *body, cJSON *ou
     return NULL;
 }
 
+static const char *age(struct control *control, const cJSON *body, cJSON *out)
+{
+    int64_t ms = int_of(body, "ms", 0);
+
+    (void)out;
+    if (ms <= 0 || ms > AGE_MAX_MS)
+        return "ms is a time of at most two years";
+    history_age(control->exchange->history, ms);
+    return NULL;
+}
+
+static const char *forget(struct control *control, const cJSON *body, cJSON *out)
+{
+    (void)body;
+    (void)out;
+    history_forget_recent(control->exchange->history);
+    return NULL;
+}
+
 static const char *show_stats(struct control *control, const cJSON *body, cJSON *out)
 {
     const struct rest_stats *stats = &control->rest->stats;
@@ -330,6 +351,8 @@ static const struct {
     { "POST", "/sim/liquidate", liquidate },
     { "POST", "/sim/limits", control_set_limits },
     { "POST", "/sim/ban", control_ban },
+    { "POST", "/sim/age", age },
+    { "POST", "/sim/forget", forget },
     { "GET", "/sim/stats", show_stats },
     { "GET", "/sim/requests", control_show_requests },
     { "GET", "/sim/orders", show_orders },

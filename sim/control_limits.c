@@ -91,33 +91,70 @@ static const char *set_account(struct limit_settings *settings, const cJSON *acc
     return NULL;
 }
 
+/* --- how long things take that were answered --- */
+
+struct delays {
+    int64_t cancel_all_ms;
+    int64_t cancel_ms;
+    int64_t amend_ms;
+    int64_t lookup_ms;
+    int64_t history_ms;
+};
+
+static bool read_delays(const struct exchange *exchange, const cJSON *body, struct delays *out)
+{
+    out->cancel_all_ms = exchange->cancel_all_delay_ms;
+    out->cancel_ms = exchange->cancel_delay_ms;
+    out->amend_ms = exchange->amend_delay_ms;
+    out->lookup_ms = exchange->lookup_lag_ms;
+    out->history_ms = exchange->history_lag_ms;
+    return read_int(body, "cancel_all_delay_ms", 0, LIMIT_BAN_MAX_MS, &out->cancel_all_ms) &&
+           read_int(body, "cancel_delay_ms", 0, LIMIT_BAN_MAX_MS, &out->cancel_ms) &&
+           read_int(body, "amend_delay_ms", 0, LIMIT_BAN_MAX_MS, &out->amend_ms) &&
+           read_int(body, "lookup_lag_ms", 0, LIMIT_BAN_MAX_MS, &out->lookup_ms) &&
+           read_int(body, "history_lag_ms", 0, LIMIT_BAN_MAX_MS, &out->history_ms);
+}
+
+static void write_delays(struct exchange *exchange, const struct delays *delays)
+{
+    exchange->cancel_all_delay_ms = delays->cancel_all_ms;
+    exchange->cancel_delay_ms = delays->cancel_ms;
+    exchange->amend_delay_ms = delays->amend_ms;
+    exchange->lookup_lag_ms = delays->lookup_ms;
+    exchange->history_lag_ms = delays->history_ms;
+}
+
 const char *control_set_limits(struct control *control, const cJSON *body, cJSON *out)
 {
     struct limit_settings settings = control->rest->limits.settings;
     const cJSON *on = cJSON_GetObjectItemCaseSensitive(body, "on");
     int64_t ip_limit = settings.ip_limit;
     int64_t most = control->exchange->cancel_all_most;
-    int64_t delay_ms = control->exchange->cancel_all_delay_ms;
+    const cJSON *one = cJSON_GetObjectItemCaseSensitive(body, "batch_is_one");
+    struct delays delays;
     const char *wrong;
 
     (void)out;
     if (!read_int(body, "ip_limit", 1, LIMIT_MOST, &ip_limit) ||
         !read_int(body, "ip_ban_ms", 1, LIMIT_BAN_MAX_MS, &settings.ip_ban_ms))
         return "ip_limit is 1 to 1200, ip_ban_ms a time of at most a day";
-    if (!read_int(body, "cancel_all_most", 1, CANCEL_ALL_MOST, &most) ||
-        !read_int(body, "cancel_all_delay_ms", 0, LIMIT_BAN_MAX_MS, &delay_ms))
-        return "cancel_all_most is 1 to 500, cancel_all_delay_ms a time of at most a day";
-    if (on && !cJSON_IsBool(on))
-        return "on is true or false";
+    if (!read_int(body, "cancel_all_most", 1, CANCEL_ALL_MOST, &most))
+        return "cancel_all_most is 1 to 500";
+    if (!read_delays(control->exchange, body, &delays))
+        return "delays are times of at most a day";
+    if ((on && !cJSON_IsBool(on)) || (one && !cJSON_IsBool(one)))
+        return "on and batch_is_one are true or false";
     wrong = set_account(&settings, cJSON_GetObjectItemCaseSensitive(body, "account"));
     if (wrong)
         return wrong;
     settings.ip_limit = (int)ip_limit;
     if (on)
         settings.off = !cJSON_IsTrue(on);
+    if (one)
+        settings.batch_is_one = cJSON_IsTrue(one);
     control->rest->limits.settings = settings;
     control->exchange->cancel_all_most = (int)most;
-    control->exchange->cancel_all_delay_ms = delay_ms;
+    write_delays(control->exchange, &delays);
     return NULL;
 }
 
@@ -164,6 +201,11 @@ void control_show_limits(struct control *control, cJSON *out)
     build_int(out, "ban_left_ms", limits_ban_left_ms(limits, now_us));
     build_int(out, "cancel_all_most", control->exchange->cancel_all_most);
     build_int(out, "cancel_all_delay_ms", control->exchange->cancel_all_delay_ms);
+    build_int(out, "cancel_delay_ms", control->exchange->cancel_delay_ms);
+    build_int(out, "amend_delay_ms", control->exchange->amend_delay_ms);
+    build_int(out, "lookup_lag_ms", control->exchange->lookup_lag_ms);
+    build_int(out, "history_lag_ms", control->exchange->history_lag_ms);
+    build_bool(out, "batch_is_one", limits->settings.batch_is_one);
     show_account(&limits->settings, build_object(out, "account"));
 }
 

@@ -5,22 +5,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/later.h"
 #include "sim/random.h"
 
 enum err exchange_init(struct exchange *exchange, int64_t now_ms, uint64_t id_seed)
 {
     memset(exchange, 0, sizeof(*exchange));
+    for (int i = 0; i < INSTRUMENT_COUNT; i++)
+        book_init(&exchange->books[i]);
     exchange->history = history_create();
-    if (!exchange->history)
+    exchange->later = later_create();
+    if (!exchange->history || !exchange->later) {
+        exchange_deinit(exchange);
         return ERR_NO_MEMORY;
+    }
     exchange->now_ms = now_ms;
     exchange->ids = id_seed;
     exchange->spot_ids = (uint64_t)now_ms * 1000000;
     exchange->seq = (uint64_t)now_ms * 10;
     exchange->cancel_all_most = CANCEL_ALL_MOST;
     account_init(&exchange->account, now_ms);
-    for (int i = 0; i < INSTRUMENT_COUNT; i++)
-        book_init(&exchange->books[i]);
     return ERR_NONE;
 }
 
@@ -29,7 +33,16 @@ void exchange_deinit(struct exchange *exchange)
     for (int i = 0; i < INSTRUMENT_COUNT; i++)
         book_deinit(&exchange->books[i]);
     history_destroy(exchange->history);
+    later_destroy(exchange->later);
     exchange->history = NULL;
+    exchange->later = NULL;
+}
+
+struct position *exchange_position(struct exchange *exchange, const struct sim_order *order)
+{
+    if (!instrument_has_position(order->instrument))
+        return NULL;
+    return &exchange->account.positions[order->instrument->index][order->position_idx];
 }
 
 void exchange_make_id(struct exchange *exchange, enum category category, char out[ORDER_ID_MAX])

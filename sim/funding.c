@@ -1,7 +1,7 @@
 #include "sim/funding.h"
 
+#include "sim/fill.h"
 #include "sim/market.h"
-#include "sim/match.h"
 #include "sim/money.h"
 
 #define INVERSE_SCALE 8
@@ -17,10 +17,10 @@ static struct decimal fee_of(const struct instrument *instrument, bool is_long,
 }
 
 /* It has the position's side and size, and no order. */
-static struct sim_execution execution_of(struct exchange *exchange,
-                                         const struct instrument *instrument)
+static struct sim_execution execution_of(struct exchange *exchange, const struct position *position)
 {
-    int64_t lots = exchange->account.positions[instrument->index].lots;
+    const struct instrument *instrument = position->instrument;
+    int64_t lots = position->lots;
     int64_t mark = exchange->mids[instrument->index];
     struct sim_execution execution = {
         .instrument = instrument,
@@ -45,20 +45,33 @@ static struct sim_execution execution_of(struct exchange *exchange,
     return execution;
 }
 
-bool funding_settle(struct exchange *exchange, const struct instrument *instrument)
+static void settle(struct exchange *exchange, struct position *position)
 {
-    struct sim_execution execution;
+    struct sim_execution execution = execution_of(exchange, position);
     const struct sim_execution *kept;
 
-    if (exchange->account.positions[instrument->index].lots == 0)
-        return false;
-    execution = execution_of(exchange, instrument);
-    account_funding(&exchange->account, instrument, execution.fee, exchange->now_ms);
+    account_funding(&exchange->account, position, execution.fee, exchange->now_ms);
+    execution.balance = account_settle(&exchange->account, position->instrument)->balance;
+    execution.size_lots = position->lots;
     kept = history_add_execution(exchange->history, NULL, &execution);
     if (exchange->callbacks)
         exchange->callbacks->on_execution(kept, exchange->userdata);
-    exchange->position_owed[instrument->index] = true;
+    position->owed = true;
     exchange->wallet_owed = true;
+}
+
+int funding_settle(struct exchange *exchange, const struct instrument *instrument)
+{
+    int count = 0;
+
+    for (int idx = 0; idx < POSITION_PLACES; idx++) {
+        struct position *position = &exchange->account.positions[instrument->index][idx];
+
+        if (position->lots == 0)
+            continue;
+        settle(exchange, position);
+        count++;
+    }
     match_tell_account(exchange);
-    return true;
+    return count;
 }

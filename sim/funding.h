@@ -7,5 +7,5 @@
 
 #include "sim/exchange.h"
 
-/* Now, at the mark price and the rate of the next settlement. True: there was a position. */
-bool funding_settle(struct exchange *exchange, const struct instrument *instrument);
+/* Now, at the mark price and the rate of the next settlement. How many positions there were. */
+int funding_settle(struct exchange *exchange, const struct instrument *instrument);

@@ -20,7 +20,9 @@ struct history {
     struct sim_order *by_link[BUCKETS];
     struct sim_order *open[INSTRUMENT_COUNT];
     int open_count[INSTRUMENT_COUNT];
-    struct digest *links; /* open addressing; 0/0 is free */
+    uint64_t closed[CATEGORY_COUNT];    /* how many were ever */
+    uint64_t forgotten[CATEGORY_COUNT]; /* of them, by number */
+    struct digest *links;               /* open addressing; 0/0 is free */
     size_t links_capacity;
     size_t links_count;
     struct sim_execution *executions; /* ring by number */
@@ -147,12 +149,13 @@ static void unchain(struct history *history, struct sim_order *order)
     *at = order->link_next;
 }
 
-/* Open orders are few (see match.c), so the walk is short. */
-static void evict_one(struct history *history)
+/* Open orders are few (see match.c), so the walk is short. What changed just now stays: somebody
+ * may still be at work on it. */
+static void evict_one(struct history *history, int64_t now_ms)
 {
     struct sim_order *order = history->oldest;
 
-    while (order && !status_is_closed(order->status))
+    while (order && (!status_is_closed(order->status) || order->updated_ms >= now_ms))
         order = order->newer;
     if (!order)
         return;
@@ -206,7 +209,7 @@ struct sim_order *history_add_order(struct history *history, const struct sim_or
     *kept = *order;
     kept->number = ++history->last_number;
     if (history->orders_count >= HISTORY_ORDERS_MAX)
-        evict_one(history);
+        evict_one(history, order->created_ms);
     history->orders_count++;
     chain(history, kept);
     return kept;
@@ -251,6 +254,32 @@ void history_close_order(struct history *history, struct sim_order *order)
     order->open_prev = NULL;
     order->open_next = NULL;
     history->open_count[index]--;
+    order->closed_number = ++history->closed[order->instrument->category];
+}
+
+bool history_is_recent(const struct history *history, const struct sim_order *order, uint64_t most)
+{
+    enum category category = order->instrument->category;
+
+    return order->closed_number > history->forgotten[category] &&
+           history->closed[category] - order->closed_number < most;
+}
+
+void history_forget_recent(struct history *history)
+{
+    memcpy(history->forgotten, history->closed, sizeof(history->forgotten));
+}
+
+void history_age(struct history *history, int64_t ms)
+{
+    for (struct sim_order *order = history->newest; order; order = order->older) {
+        order->created_ms -= ms;
+        order->updated_ms -= ms;
+    }
+    for (size_t i = 0; i < HISTORY_EXECUTIONS_MAX; i++) {
+        if (history->executions[i].number)
+            history->executions[i].at_ms -= ms;
+    }
 }
 
 struct sim_order *history_open(const struct history *history, int instrument)

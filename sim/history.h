@@ -1,8 +1,8 @@
 /* sim/history.h - all orders and executions, found by id and by time.
  *
- * Orders: at most HISTORY_ORDERS_MAX; the oldest closed one goes first. Executions: a ring of
- * HISTORY_EXECUTIONS_MAX. orderLinkIds are remembered for ever, as 128-bit digests, up to
- * HISTORY_LINKS_MAX.
+ * Orders: about HISTORY_ORDERS_MAX; the oldest closed one goes first, but none that changed in the
+ * same millisecond. Executions: a ring of HISTORY_EXECUTIONS_MAX. orderLinkIds are remembered for
+ * ever, as 128-bit digests, up to HISTORY_LINKS_MAX.
  *
  * Threads: pure, owned by one. Pointers to orders stay valid until the next history_add_order.
  */
@@ -12,6 +12,7 @@
 
 #include "sim/book.h"
 #include "sim/instruments.h"
+#include "sim/terms.h"
 
 #define HISTORY_ORDERS_MAX     100000
 #define HISTORY_EXECUTIONS_MAX 200000
@@ -32,6 +33,19 @@ struct sim_order {
     bool in_quote;      /* qty counts quote coin */
     bool reduce_only;
     bool close_on_trigger;
+    int position_idx;
+    enum stop_kind kind;
+    struct trigger trigger;
+    struct exits exits;               /* attached */
+    int64_t exits_lots;               /* fills for which they were made */
+    char parent_link[ORDER_LINK_MAX]; /* of the order that it was attached to */
+    uint64_t parent;                  /* its number, 0: none */
+    uint64_t pair;   /* number of the order that goes when this one fires, 0: none */
+    bool pair_holds; /* what it needs is held by that one */
+    enum smp_rule smp;
+    char smp_order_id[ORDER_ID_MAX];
+    const char *slippage_type; /* static; NULL: none */
+    struct decimal slippage;
     struct decimal budget; /* in_quote: what is left */
     struct decimal value;  /* of the fills */
     struct decimal fee;    /* of the fills, in fee_coin */
@@ -45,6 +59,7 @@ struct sim_order {
     int64_t created_ms;
     int64_t updated_ms;
     int64_t last_ticks_on_create;
+    uint64_t closed_number;   /* 1, 2, ... of its category in the order of closing; 0: open */
     int64_t cancel_at_ms;     /* when a cancel-all that was answered takes effect; 0: none */
     uint64_t last_execution;  /* number of its newest, 0: none */
     struct book_entry *entry; /* while it rests */
@@ -66,6 +81,7 @@ struct sim_execution {
     const struct instrument *instrument;
     enum side side;
     enum order_type type;
+    enum stop_kind kind;
     int64_t ticks;
     int64_t lots;
     int64_t leaves_lots;
@@ -79,6 +95,9 @@ struct sim_execution {
     const char *fee_coin;
     const char *market_unit;
     struct decimal pnl;
+    struct decimal balance;      /* of the settle coin, spot: of the quote coin, after it */
+    struct decimal base_balance; /* spot */
+    int64_t size_lots;           /* of the position after it */
     bool maker;
     bool funding; /* no trade: ids, order and limit are empty */
     int64_t at_ms;
@@ -103,6 +122,12 @@ struct sim_order *history_newest(const struct history *history);
 
 /* Takes the order off the list of open orders of its instrument. */
 void history_close_order(struct history *history, struct sim_order *order);
+/* Whether it is one of the newest closed ones of its category, and not forgotten. */
+bool history_is_recent(const struct history *history, const struct sim_order *order, uint64_t most);
+/* As at a restart: none of those that are closed now is recent any more. */
+void history_forget_recent(struct history *history);
+/* Makes all orders and executions older. */
+void history_age(struct history *history, int64_t ms);
 struct sim_order *history_open(const struct history *history, int instrument);
 int history_open_count(const struct history *history, int instrument);
 

@@ -1,7 +1,8 @@
 #include "sim/hold.h"
 
-#include "sim/match.h"
+#include "sim/fill.h"
 #include "sim/money.h"
+#include "sim/stops.h"
 
 static int64_t smaller(int64_t a, int64_t b)
 {
@@ -12,23 +13,44 @@ static struct wallet *held_wallet(struct exchange *exchange, const struct sim_or
 {
     const struct instrument *instrument = order->instrument;
 
-    if (instrument_is_contract(instrument))
+    if (instrument_has_position(instrument))
         return account_settle(&exchange->account, instrument);
     return account_wallet(&exchange->account,
                           order->side == SIDE_BUY ? instrument->quote : instrument->base);
 }
 
-/* What an order that can rest must hold. */
-static struct decimal wanted_hold(const struct exchange *exchange, const struct sim_order *order)
+/* Of spot; at market it will be about the trigger's price. */
+static struct decimal waiting_hold(const struct sim_order *order)
+{
+    const struct instrument *instrument = order->instrument;
+    int64_t ticks = order->type == ORDER_TYPE_MARKET ? order->trigger.ticks : order->ticks;
+
+    if (order->kind != STOP_SPOT_TPSL || order->pair_holds)
+        return DECIMAL_ZERO;
+    if (order->side == SIDE_SELL)
+        return instrument_qty(instrument, order->lots);
+    return order->in_quote ? order->budget : instrument_worth(instrument, ticks, order->lots);
+}
+
+static struct decimal margin_of(struct exchange *exchange, const struct sim_order *order,
+                                struct decimal value)
+{
+    return position_margin_for(exchange_position(exchange, order), value);
+}
+
+/* What an order that waits or can rest must hold. */
+static struct decimal wanted_hold(struct exchange *exchange, const struct sim_order *order)
 {
     const struct instrument *instrument = order->instrument;
     int64_t leaves = order->lots - order->filled_lots;
 
+    if (stop_is_waiting(order))
+        return waiting_hold(order);
     if (!order_is_open(order) || order->type == ORDER_TYPE_MARKET)
         return DECIMAL_ZERO;
-    if (instrument_is_contract(instrument))
-        return account_margin_for(
-            &exchange->account, instrument,
+    if (instrument_has_position(instrument))
+        return margin_of(
+            exchange, order,
             instrument_worth(instrument, order->ticks, smaller(leaves, order->opening_lots)));
     if (order->side == SIDE_SELL)
         return instrument_qty(instrument, leaves);
@@ -44,7 +66,7 @@ void hold_update(struct exchange *exchange, struct sim_order *order)
     if (decimal_sign(&more) == 0)
         return;
     order->held = wanted;
-    if (instrument_is_contract(order->instrument)) {
+    if (instrument_has_position(order->instrument)) {
         wallet->order_margin = money_add(wallet->order_margin, more);
         return;
     }
@@ -52,9 +74,15 @@ void hold_update(struct exchange *exchange, struct sim_order *order)
     exchange->wallet_owed = true;
 }
 
+/* It has its trigger yet to come, or is about to be taken in with one. */
+static bool waits(const struct sim_order *order)
+{
+    return stop_is_waiting(order) || (order->kind != STOP_NONE && order->number == 0);
+}
+
 /* What must be free for the order as it stands: for limit orders the hold, with the opening fee for
  * contracts. */
-static struct decimal cost_of(const struct exchange *exchange, const struct sim_order *order)
+static struct decimal cost_of(struct exchange *exchange, const struct sim_order *order)
 {
     const struct instrument *instrument = order->instrument;
     const struct book *book = &exchange->books[instrument->index];
@@ -62,6 +90,8 @@ static struct decimal cost_of(const struct exchange *exchange, const struct sim_
     int64_t ticks = order->ticks;
     struct decimal value;
 
+    if (waits(order))
+        return waiting_hold(order);
     if (instrument->category == CATEGORY_SPOT) {
         if (order->in_quote)
             return order->budget;
@@ -74,8 +104,7 @@ static struct decimal cost_of(const struct exchange *exchange, const struct sim_
     if (order->type == ORDER_TYPE_MARKET)
         ticks = exchange->mids[instrument->index];
     value = instrument_worth(instrument, ticks, smaller(leaves, order->opening_lots));
-    return money_add(account_margin_for(&exchange->account, instrument, value),
-                     money_mul(value, instrument->taker_fee));
+    return money_add(margin_of(exchange, order, value), money_mul(value, instrument->taker_fee));
 }
 
 bool hold_has_funds(struct exchange *exchange, const struct sim_order *order)
@@ -91,7 +120,8 @@ static void change_leverage(struct exchange *exchange, const struct instrument *
 {
     struct sim_order *order = history_open(exchange->history, instrument->index);
 
-    exchange->account.positions[instrument->index].leverage = leverage;
+    for (int idx = 0; idx < POSITION_PLACES; idx++)
+        exchange->account.positions[instrument->index][idx].leverage = leverage;
     for (; order; order = order->open_next)
         hold_update(exchange, order);
 }
@@ -99,8 +129,8 @@ static void change_leverage(struct exchange *exchange, const struct instrument *
 struct refusal hold_leverage(struct exchange *exchange, const struct instrument *instrument,
                              struct decimal leverage)
 {
-    struct position *position = &exchange->account.positions[instrument->index];
-    struct decimal before = position->leverage;
+    struct position *places = exchange->account.positions[instrument->index];
+    struct decimal before = places[0].leverage;
     struct decimal free;
 
     change_leverage(exchange, instrument, leverage);
@@ -109,7 +139,11 @@ struct refusal hold_leverage(struct exchange *exchange, const struct instrument 
         change_leverage(exchange, instrument, before);
         return (struct refusal){ 110012, "Insufficient available balance." };
     }
-    position->updated_ms = exchange->now_ms;
-    exchange->position_owed[instrument->index] = true;
+    for (int idx = 0; idx < POSITION_PLACES; idx++) {
+        if ((idx != 0) != exchange->account.hedged[instrument->index])
+            continue;
+        places[idx].updated_ms = exchange->now_ms;
+        places[idx].owed = true;
+    }
     return (struct refusal){ 0, "OK" };
 }

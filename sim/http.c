@@ -215,7 +215,7 @@ static void serve(struct http *http, struct http_request *request, const char *m
     struct control *control = http->parts.control;
     struct rest_request as = as_rest(request, method);
     bool for_tests = control && control_owns(as.path);
-    struct seen_request *seen = NULL;
+    uint64_t seen = 0;
 
     if (control && !for_tests)
         seen = seen_add(&control->seen, &as, http->parts.exchange->now_ms);
@@ -227,7 +227,8 @@ static void serve(struct http *http, struct http_request *request, const char *m
         control_handle(control, &as, &request->answer);
     else
         act_with_fault(http, request, &as, control ? control_fault(control, as.path) : NULL);
-    seen_decide(seen, &request->answer);
+    if (seen)
+        seen_decide(&control->seen, seen, &request->answer);
 }
 
 static enum MHD_Result upgrade(struct http *http, struct http_request *request,

@@ -40,6 +40,7 @@ static const struct instrument instruments[INSTRUMENT_FIRST_OPTION] = {
       .step = { 1, 3 },
       .min_qty = { 1, 3 },
       .max_limit_qty = { 1190000, 3 },
+      .max_post_only_qty = { 1190000, 3 },
       .max_market_qty = { 500000, 3 },
       .min_notional = { 5, 0 },
       .max_price = { 199999980, 2 },
@@ -60,6 +61,7 @@ static const struct instrument instruments[INSTRUMENT_FIRST_OPTION] = {
       .step = { 1, 2 },
       .min_qty = { 1, 2 },
       .max_limit_qty = { 724000, 2 },
+      .max_post_only_qty = { 724000, 2 },
       .max_market_qty = { 145000, 2 },
       .min_notional = { 5, 0 },
       .max_price = { 19999998, 2 },
@@ -80,6 +82,7 @@ static const struct instrument instruments[INSTRUMENT_FIRST_OPTION] = {
       .step = { 1, 1 },
       .min_qty = { 1, 1 },
       .max_limit_qty = { 797700, 1 },
+      .max_post_only_qty = { 797700, 1 },
       .max_market_qty = { 150000, 1 },
       .min_notional = { 5, 0 },
       .max_price = { 1999980, 3 },
@@ -100,6 +103,7 @@ static const struct instrument instruments[INSTRUMENT_FIRST_OPTION] = {
       .step = { 1, 6 },
       .min_qty = { 11, 6 },
       .max_limit_qty = { 83, 0 },
+      .max_post_only_qty = { 830, 0 },
       .max_market_qty = { 415, 1 },
       .min_notional = { 5, 0 },
       .max_price = { 19999998, 1 },
@@ -120,6 +124,7 @@ static const struct instrument instruments[INSTRUMENT_FIRST_OPTION] = {
       .step = { 1, 5 },
       .min_qty = { 21, 5 },
       .max_limit_qty = { 2230, 0 },
+      .max_post_only_qty = { 22300, 0 },
       .max_market_qty = { 1100, 0 },
       .min_notional = { 5, 0 },
       .max_price = { 19999998, 2 },
@@ -140,6 +145,7 @@ static const struct instrument instruments[INSTRUMENT_FIRST_OPTION] = {
       .step = { 1, 3 },
       .min_qty = { 4, 3 },
       .max_limit_qty = { 24000, 0 },
+      .max_post_only_qty = { 240000, 0 },
       .max_market_qty = { 12000, 0 },
       .min_notional = { 5, 0 },
       .max_price = { 1999980, 3 },
@@ -160,6 +166,7 @@ static const struct instrument instruments[INSTRUMENT_FIRST_OPTION] = {
       .step = { 1, 0 },
       .min_qty = { 1, 0 },
       .max_limit_qty = { 25000000, 0 },
+      .max_post_only_qty = { 25000000, 0 },
       .max_market_qty = { 10000000, 0 },
       .min_notional = { 0, -1 },
       .max_price = { 199999980, 2 },
@@ -237,6 +244,7 @@ static void make_options(void)
             .step = { 1, 2 },
             .min_qty = { 1, 2 },
             .max_limit_qty = { 500, 0 },
+            .max_post_only_qty = { 500, 0 },
             .max_market_qty = { 500, 0 },
             .min_notional = { 0, -1 },
             .max_price = { 1110000, 0 },
@@ -279,6 +287,11 @@ const struct instrument *instrument_find(enum category category, const char *sym
 bool instrument_is_contract(const struct instrument *instrument)
 {
     return instrument->category == CATEGORY_LINEAR || instrument->category == CATEGORY_INVERSE;
+}
+
+bool instrument_has_position(const struct instrument *instrument)
+{
+    return instrument->category != CATEGORY_SPOT;
 }
 
 struct decimal instrument_price(const struct instrument *instrument, int64_t ticks)

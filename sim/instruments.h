@@ -36,7 +36,8 @@ struct instrument {
     struct decimal min_qty;
     struct decimal max_limit_qty;
     struct decimal max_market_qty;
-    struct decimal min_notional; /* spot: minOrderAmt; none: no such filter */
+    struct decimal max_post_only_qty; /* spot: more than other limit orders */
+    struct decimal min_notional;      /* spot: minOrderAmt; none: no such filter */
     struct decimal max_price;
     struct decimal max_leverage; /* none for spot */
     struct decimal near;         /* where the market starts */
@@ -56,8 +57,10 @@ const struct instrument *instrument_at(int index);
 /* NULL: unknown. */
 const struct instrument *instrument_find(enum category category, const char *symbol);
 
-/* Linear and inverse: has positions, leverage, funding. */
+/* Linear and inverse: has leverage and funding. */
 bool instrument_is_contract(const struct instrument *instrument);
+/* All but spot. */
+bool instrument_has_position(const struct instrument *instrument);
 
 struct decimal instrument_price(const struct instrument *instrument, int64_t ticks);
 struct decimal instrument_qty(const struct instrument *instrument, int64_t lots);

@@ -65,16 +65,22 @@ int limits_ip_used(struct limits *limits, int64_t now_us)
     return limits->ip.count;
 }
 
-struct limit_state limits_take(struct limits *limits, int route, int key, int64_t now_us)
+struct limit_state limits_take(struct limits *limits, int route, int key, int wanted,
+                               int64_t now_us)
 {
     struct limit_window *window = &limits->account[route][key];
-    struct limit_state state = { .limit = limits->settings.account[route][key] };
+    struct limit_state state = { .limit = limits->settings.account[route][key], .granted = wanted };
 
     if (state.limit == 0)
         return state;
     if (limits->settings.off)
-        return (struct limit_state){ .limit = LIMIT_UNLIMITED, .left = LIMIT_UNLIMITED - 1 };
-    if (enter(window, state.limit, LIMIT_ACCOUNT_US, now_us)) {
+        return (struct limit_state){ .limit = LIMIT_UNLIMITED,
+                                     .left = LIMIT_UNLIMITED - wanted,
+                                     .granted = wanted };
+    state.granted = 0;
+    while (state.granted < wanted && enter(window, state.limit, LIMIT_ACCOUNT_US, now_us))
+        state.granted++;
+    if (state.granted > 0) {
         state.left = state.limit - window->count;
     } else {
         state.refused = true;

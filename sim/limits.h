@@ -8,6 +8,8 @@
  * - The account's windows (one second; a route and category each, or a route) count signed requests
  *   that pass authentication and are well formed enough to have a category. A refused one is
  *   not executed and takes no place.
+ * - A batch takes a place for each of its orders (option: one in all). When there are fewer, the
+ *   first ones pass and the others get 10006 each; when there is none, the request gets it.
  * - The address's window (five seconds) counts every REST request that arrives, whatever becomes of
  *   it, but no WebSocket handshake. Whoever asks: the exchange sees one address.
  * - The ban begins with the request that was one too many. What comes meanwhile does not prolong
@@ -44,6 +46,7 @@ struct limit_window {
 
 struct limit_settings {
     bool off;
+    bool batch_is_one; /* a batch takes one unit, not one for each of its orders */
     int ip_limit;
     int64_t ip_ban_ms;
     int account[LIMIT_ROUTES_MAX][LIMIT_KEYS]; /* a second; 0: not limited */
@@ -62,6 +65,7 @@ struct limit_state {
     int left;
     int64_t wait_us; /* refused: until there is a place again */
     bool refused;
+    int granted; /* units of those wanted */
 };
 
 /* The documented limits of the address, none of the account. Everything else must be zero. */
@@ -74,5 +78,6 @@ void limits_ban(struct limits *limits, int64_t now_us, int64_t ban_ms);
 int64_t limits_ban_left_ms(const struct limits *limits, int64_t now_us);
 /* Requests of the address that the window holds. */
 int limits_ip_used(struct limits *limits, int64_t now_us);
-/* Counts a request of the account. */
-struct limit_state limits_take(struct limits *limits, int route, int key, int64_t now_us);
+/* Counts so many units of the account, as many as there are places for; refused: there is none. */
+struct limit_state limits_take(struct limits *limits, int route, int key, int wanted,
+                               int64_t now_us);

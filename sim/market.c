@@ -5,9 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/match.h"
+#include "sim/fill.h"
 #include "sim/options.h"
 #include "sim/random.h"
+#include "sim/stops.h"
 
 #define COINS           3
 #define WAVE_PERIOD_MS  120000
@@ -147,8 +148,8 @@ static void quote(struct exchange *exchange, int index, int64_t mid)
     withdraw(book, SIDE_BUY, bid, bid - span);
     withdraw(book, SIDE_SELL, ask, ask + span);
     /* Only the user's orders can still stand between: the market trades through them. */
-    (void)match_market_taker(exchange, instrument, SIDE_BUY, bid, INT64_MAX);
-    (void)match_market_taker(exchange, instrument, SIDE_SELL, ask, INT64_MAX);
+    (void)fill_for_others(exchange, instrument, SIDE_BUY, bid, INT64_MAX);
+    (void)fill_for_others(exchange, instrument, SIDE_SELL, ask, INT64_MAX);
     fill_levels(exchange->market, book, instrument, SIDE_BUY, bid);
     fill_levels(exchange->market, book, instrument, SIDE_SELL, ask);
 }
@@ -184,7 +185,7 @@ static void maybe_take(struct exchange *exchange, int index)
 
     if (best == 0 || random_between(&market->random, 0, is_option(index) ? 39 : 3) != 0)
         return;
-    (void)match_market_taker(exchange, instrument, side, best, lots > 0 ? lots : 1);
+    (void)fill_for_others(exchange, instrument, side, best, lots > 0 ? lots : 1);
 }
 
 static int64_t wander(struct market *market, int64_t value, int64_t step, int64_t bound)
@@ -218,6 +219,7 @@ void market_step(struct exchange *exchange)
         jitter(exchange, i, SIDE_SELL);
         maybe_take(exchange, i);
     }
+    stops_run(exchange);
 }
 
 void market_pause(struct exchange *exchange, bool paused)
@@ -232,15 +234,18 @@ static enum err jump_one(struct exchange *exchange, const struct instrument *ins
 {
     struct market *market = exchange->market;
     struct decimal rounded;
+    bool up;
     int64_t ticks;
 
     if (decimal_sign(&price) <= 0 || decimal_nearest_to(&rounded, &price, &instrument->tick) ||
         instrument_ticks(instrument, rounded, &ticks) || ticks <= instrument->grid_ticks ||
         decimal_cmp(&rounded, &instrument->max_price) > 0)
         return ERR_INVALID;
+    up = ticks >= exchange->mids[instrument->index];
     market->anchor_ticks[instrument->index] = ticks;
     market->anchor_ppb[instrument->index] = deviation_ppb(market, instrument->index);
     quote(exchange, instrument->index, ticks);
+    fill_print(exchange, instrument, up ? SIDE_BUY : SIDE_SELL, ticks, 1); /* the last price */
     return ERR_NONE;
 }
 
@@ -269,6 +274,7 @@ enum err market_jump(struct exchange *exchange, const char *symbol, struct decim
         else if (strcmp(instrument->base, base) == 0)
             quote(exchange, i, mid_now(exchange, i));
     }
+    stops_run(exchange);
     return err;
 }
 
@@ -319,7 +325,7 @@ enum err market_init(struct exchange *exchange, uint64_t seed)
             return ERR_NO_MEMORY;
         quote(exchange, i, market->past.end_ticks[i]);
         for (int trade = 0; is_option(i) && trade < OPTIONS_TRADES; trade++)
-            (void)match_market_taker(exchange, instrument, SIDE_BUY, INT64_MAX, 1);
+            (void)fill_for_others(exchange, instrument, SIDE_BUY, INT64_MAX, 1);
     }
     return ERR_NONE;
 }

@@ -1,15 +1,16 @@
 /* An order is taken in (funds held), executed (takes what its limit reaches), then rests or ends.
  * All that changed is told at once, except wallet and positions, which are told once at the end of
- * the step. */
+ * the step. Orders with a trigger wait first (sim/stops.c). */
 #include "sim/match.h"
 
 #include <string.h>
 
 #include "sim/hold.h"
 #include "sim/money.h"
+#include "sim/stops.h"
 
-#define PROTECTION_PERCENT 5
-#define INVERSE_FEE_SCALE  8
+#define PROTECTION_PERCENT        5
+#define PROTECTION_PERCENT_OPTION 50
 
 static const struct {
     int linear, spot;
@@ -27,6 +28,9 @@ static const struct {
       "Quantity should not be less than the filled quantity." },
 #define REFUSE_SERVER 4
     { 10016, 170001, "Server error", "Internal error." },
+#define REFUSE_STOPS 5
+    { 110009, 170810, "Number of conditional orders exceeds the upper limit",
+      "The maximum number of open orders has been exceeded." },
 };
 
 static struct refusal refuse(const struct instrument *instrument, size_t which)
@@ -42,11 +46,6 @@ static struct refusal refuse(const struct instrument *instrument, size_t which)
 
 static const struct refusal accepted = { 0, "OK" };
 
-bool order_is_open(const struct sim_order *order)
-{
-    return !status_is_closed(order->status);
-}
-
 static int64_t smaller(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -57,255 +56,7 @@ static int64_t larger(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* Lots of the position that an order of this side would close. */
-static int64_t closable(const struct exchange *exchange, const struct instrument *instrument,
-                        enum side side)
-{
-    int64_t lots = exchange->account.positions[instrument->index].lots;
-
-    return side == SIDE_BUY ? (lots < 0 ? -lots : 0) : (lots > 0 ? lots : 0);
-}
-
-/* --- telling --- */
-
-static void tell_order(struct exchange *exchange, const struct sim_order *order)
-{
-    if (exchange->callbacks)
-        exchange->callbacks->on_order(order, exchange->userdata);
-}
-
-static void owe_account(struct exchange *exchange, const struct instrument *instrument)
-{
-    exchange->wallet_owed = true;
-    if (instrument_is_contract(instrument))
-        exchange->position_owed[instrument->index] = true;
-}
-
-void match_tell_account(struct exchange *exchange)
-{
-    for (int i = 0; i < INSTRUMENT_COUNT; i++) {
-        if (exchange->position_owed[i] && exchange->callbacks)
-            exchange->callbacks->on_position(instrument_at(i), exchange->userdata);
-        exchange->position_owed[i] = false;
-    }
-    if (exchange->wallet_owed && exchange->callbacks)
-        exchange->callbacks->on_wallet(exchange->userdata);
-    exchange->wallet_owed = false;
-}
-
-/* --- the end of an order --- */
-
-static void close_order(struct exchange *exchange, struct sim_order *order,
-                        enum exchange_status status, const char *cancel_type, const char *reason)
-{
-    if (order->entry)
-        book_remove(&exchange->books[order->instrument->index], order->entry);
-    order->entry = NULL;
-    if (status == STATUS_CANCELLED && order->filled_lots > 0 &&
-        order->instrument->category == CATEGORY_SPOT)
-        status = STATUS_PARTIALLY_FILLED_CANCELED;
-    order->status = status;
-    order->cancel_type = cancel_type;
-    order->reject_reason = reason;
-    order->updated_ms = exchange->now_ms;
-    history_close_order(exchange->history, order);
-    hold_update(exchange, order);
-}
-
-/* Reduce-only orders never exceed the position: what is too much is cut, what has nothing to close
- * ends. */
-static void trim_reduce_only(struct exchange *exchange, const struct instrument *instrument)
-{
-    struct sim_order *order = history_open(exchange->history, instrument->index);
-
-    while (order) {
-        struct sim_order *next = order->open_next;
-        int64_t most = closable(exchange, instrument, order->side);
-        int64_t leaves = order->lots - order->filled_lots;
-
-        if (order->reduce_only && order->entry && leaves > most) {
-            if (most == 0) {
-                close_order(exchange, order, STATUS_CANCELLED, "CancelByReduceOnly", "EC_NoError");
-            } else {
-                book_reduce(&exchange->books[instrument->index], order->entry, leaves - most);
-                order->lots = order->filled_lots + most;
-                order->qty = instrument_qty(instrument, order->lots);
-                order->updated_ms = exchange->now_ms;
-            }
-            tell_order(exchange, order);
-        }
-        order = next;
-    }
-}
-
-/* --- fills --- */
-
-static struct decimal fee_of(const struct sim_order *order, struct decimal qty,
-                             struct decimal value, bool maker)
-{
-    const struct instrument *instrument = order->instrument;
-    bool in_base = instrument->category == CATEGORY_SPOT && order->side == SIDE_BUY;
-
-    struct decimal fee =
-        money_mul(in_base ? qty : value, maker ? instrument->maker_fee : instrument->taker_fee);
-
-    return instrument->category == CATEGORY_INVERSE ? money_cut(fee, INVERSE_FEE_SCALE) : fee;
-}
-
-static void record_execution(struct exchange *exchange, struct sim_order *order,
-                             struct sim_execution *execution)
-{
-    const struct instrument *instrument = order->instrument;
-    const struct sim_execution *kept;
-
-    execution->order_number = order->number;
-    memcpy(execution->order_id, order->order_id, sizeof(execution->order_id));
-    memcpy(execution->link, order->link, sizeof(execution->link));
-    exchange_make_id(exchange, instrument->category, execution->exec_id);
-    execution->instrument = instrument;
-    execution->side = order->side;
-    execution->type = order->type;
-    execution->order_ticks = order->ticks;
-    execution->order_qty = order->qty;
-    execution->mark_ticks = exchange->mids[instrument->index];
-    execution->leaves_lots = order->in_quote ? 0 : order->lots - order->filled_lots;
-    execution->market_unit = order->market_unit;
-    execution->fee_coin = order->fee_coin;
-    execution->at_ms = exchange->now_ms;
-    execution->seq = exchange->seq;
-    kept = history_add_execution(exchange->history, order, execution);
-    if (exchange->callbacks)
-        exchange->callbacks->on_execution(kept, exchange->userdata);
-}
-
-static void fill_order(struct exchange *exchange, struct sim_order *order, int64_t ticks,
-                       int64_t lots, bool maker)
-{
-    const struct instrument *instrument = order->instrument;
-    struct decimal qty = instrument_qty(instrument, lots);
-    struct decimal value = instrument_worth(instrument, ticks, lots);
-    struct sim_execution execution = { .ticks = ticks, .lots = lots, .maker = maker };
-    struct contract_result result = { 0, DECIMAL_ZERO };
-
-    execution.value = value;
-    execution.fee = fee_of(order, qty, value, maker);
-    execution.fee_rate = maker ? instrument->maker_fee : instrument->taker_fee;
-    if (instrument->category == CATEGORY_SPOT)
-        account_spot_fill(&exchange->account, instrument, order->side, qty, value, execution.fee);
-    else
-        result = account_contract_fill(&exchange->account, instrument, order->side, ticks, lots,
-                                       execution.fee, exchange->now_ms);
-    execution.closed_lots = result.closed_lots;
-    execution.pnl = result.pnl;
-    exchange->account.positions[instrument->index].seq = exchange->seq;
-    order->filled_lots += lots;
-    order->value = money_add(order->value, value);
-    order->fee = money_add(order->fee, execution.fee);
-    if (order->in_quote)
-        order->budget = money_sub(order->budget, value);
-    order->status = STATUS_PARTIALLY_FILLED;
-    order->updated_ms = exchange->now_ms;
-    owe_account(exchange, instrument);
-    record_execution(exchange, order, &execution);
-}
-
-/* A resting order of the user was hit; its entry was already reduced. */
-static void fill_maker(struct exchange *exchange, struct sim_order *order, int64_t ticks,
-                       int64_t lots)
-{
-    bool filled = order->filled_lots + lots == order->lots;
-
-    if (filled)
-        order->entry = NULL; /* gone with its last lot */
-    fill_order(exchange, order, ticks, lots, true);
-    if (filled)
-        close_order(exchange, order, STATUS_FILLED, "UNKNOWN", "EC_NoError");
-    else
-        hold_update(exchange, order);
-    tell_order(exchange, order);
-}
-
-static void print_trade(struct exchange *exchange, const struct instrument *instrument,
-                        enum side side, int64_t ticks, int64_t lots)
-{
-    struct public_trade trade = {
-        .ticks = ticks, .lots = lots, .side = side, .at_ms = exchange->now_ms, .seq = exchange->seq
-    };
-    const struct public_trade *kept;
-
-    exchange_make_id(exchange, instrument->category, trade.id);
-    kept = tape_add(&exchange->tapes[instrument->index], &trade);
-    if (exchange->callbacks)
-        exchange->callbacks->on_trade(instrument, kept, exchange->userdata);
-}
-
-/* One step against the best entry; `taker` NULL: somebody else. */
-static void trade(struct exchange *exchange, const struct instrument *instrument,
-                  struct sim_order *taker, enum side side, struct book_entry *entry, int64_t lots)
-{
-    int64_t ticks = entry->ticks;
-    struct sim_order *maker = entry->owner;
-
-    book_reduce(&exchange->books[instrument->index], entry, lots);
-    print_trade(exchange, instrument, side, ticks, lots);
-    if (taker)
-        fill_order(exchange, taker, ticks, lots, false);
-    if (maker)
-        fill_maker(exchange, maker, ticks, lots);
-    if (instrument_is_contract(instrument) && (taker || maker))
-        trim_reduce_only(exchange, instrument);
-}
-
-/* Lots of this entry that the order still wants and can pay. */
-static int64_t wanted_lots(const struct sim_order *order, const struct book_entry *entry)
-{
-    const struct instrument *instrument = order->instrument;
-    struct decimal price = instrument_price(instrument, entry->ticks);
-    struct decimal qty;
-
-    if (!order->in_quote)
-        return smaller(order->lots - order->filled_lots, entry->lots);
-    qty = money_div(order->budget, price, instrument->step.scale);
-    qty = money_div(qty, instrument->step, 0);
-    return qty.mantissa < entry->lots ? (int64_t)qty.mantissa : entry->lots;
-}
-
-static void take(struct exchange *exchange, struct sim_order *order)
-{
-    const struct instrument *instrument = order->instrument;
-    const struct book *book = &exchange->books[instrument->index];
-    struct book_entry *entry;
-
-    while ((entry = book_best(book, side_opposite(order->side))) &&
-           book_crosses(order->side, order->ticks, entry->ticks)) {
-        int64_t lots = wanted_lots(order, entry);
-
-        if (lots == 0)
-            break;
-        trade(exchange, instrument, order, order->side, entry, lots);
-    }
-}
-
-int64_t match_market_taker(struct exchange *exchange, const struct instrument *instrument,
-                           enum side side, int64_t limit_ticks, int64_t lots)
-{
-    const struct book *book = &exchange->books[instrument->index];
-    struct book_entry *entry;
-    int64_t taken = 0;
-
-    exchange->seq++;
-    while (taken < lots && (entry = book_best(book, side_opposite(side))) &&
-           book_crosses(side, limit_ticks, entry->ticks)) {
-        int64_t step = smaller(lots - taken, entry->lots);
-
-        trade(exchange, instrument, NULL, side, entry, step);
-        taken += step;
-    }
-    match_tell_account(exchange);
-    return taken;
-}
-
-/* --- life of an order --- */
+/* --- execution --- */
 
 static bool is_done(const struct sim_order *order)
 {
@@ -330,7 +81,7 @@ static void rest(struct exchange *exchange, struct sim_order *order)
     order->entry = book_add(&exchange->books[order->instrument->index], order->side, order->ticks,
                             order->lots - order->filled_lots, order);
     if (!order->entry)
-        close_order(exchange, order, STATUS_CANCELLED, "UNKNOWN", "EC_Others");
+        order_close(exchange, order, STATUS_CANCELLED, "UNKNOWN", "EC_Others");
     else
         hold_update(exchange, order);
 }
@@ -343,37 +94,59 @@ static void end_unfilled(struct exchange *exchange, struct sim_order *order)
         reason = "EC_NoImmediateQtyToFill";
     else if (order->in_quote)
         reason = "EC_CancelByOrderValueZero";
-    close_order(exchange, order, STATUS_CANCELLED, "UNKNOWN", reason);
+    order_close(exchange, order, STATUS_CANCELLED, "UNKNOWN", reason);
 }
 
-static void execute(struct exchange *exchange, struct sim_order *order)
+static void take_and_rest(struct exchange *exchange, struct sim_order *order)
+{
+    if (!fill_take(exchange, order))
+        order_close(exchange, order, STATUS_CANCELLED, "CancelBySmp", "EC_BySelfMatch");
+    else if (is_done(order))
+        order_close(exchange, order, STATUS_FILLED, "UNKNOWN", "EC_NoError");
+    else if (order->tif == TIF_GTC || order->tif == TIF_POST_ONLY)
+        rest(exchange, order);
+    else
+        end_unfilled(exchange, order);
+}
+
+void match_execute(struct exchange *exchange, struct sim_order *order)
 {
     const char *stopped = stopped_by(exchange, order);
 
     exchange->seq++;
-    if (stopped) {
-        close_order(exchange, order, STATUS_CANCELLED, "UNKNOWN", stopped);
-    } else {
-        take(exchange, order);
-        if (is_done(order))
-            close_order(exchange, order, STATUS_FILLED, "UNKNOWN", "EC_NoError");
-        else if (order->tif == TIF_GTC || order->tif == TIF_POST_ONLY)
-            rest(exchange, order);
-        else
-            end_unfilled(exchange, order);
-    }
-    tell_order(exchange, order);
-    if (instrument_is_contract(order->instrument))
-        exchange->position_owed[order->instrument->index] = true;
+    if (stopped)
+        order_close(exchange, order, STATUS_CANCELLED, "UNKNOWN", stopped);
+    else
+        take_and_rest(exchange, order);
+    order_tell(exchange, order);
+    order_owe_position(exchange, order);
     match_tell_account(exchange);
 }
 
-static int64_t protective_ticks(const struct exchange *exchange, int index, enum side side)
+int64_t match_protective_ticks(const struct exchange *exchange, const struct instrument *instrument,
+                               enum side side)
 {
-    int64_t mid = exchange->mids[index];
+    int64_t mid = exchange->mids[instrument->index];
+    int64_t away =
+        mid *
+        (instrument->category == CATEGORY_OPTION ? PROTECTION_PERCENT_OPTION : PROTECTION_PERCENT) /
+        100;
 
-    return side == SIDE_BUY ? mid + mid * PROTECTION_PERCENT / 100
-                            : mid - mid * PROTECTION_PERCENT / 100;
+    return side == SIDE_BUY ? mid + away : larger(mid - away, 1);
+}
+
+/* --- create --- */
+
+/* Open orders of an instrument: those that wait with such a trigger, or (STOP_NONE) all others. */
+static int count_of(const struct exchange *exchange, int index, enum stop_kind kind)
+{
+    const struct sim_order *order = history_open(exchange->history, index);
+    int count = 0;
+
+    for (; order; order = order->open_next)
+        count += kind == STOP_NONE ? !stop_is_waiting(order)
+                                   : stop_is_waiting(order) && order->kind == kind;
+    return count;
 }
 
 static int open_count(const struct exchange *exchange, const struct instrument *instrument)
@@ -381,15 +154,41 @@ static int open_count(const struct exchange *exchange, const struct instrument *
     int count = 0;
 
     if (instrument_is_contract(instrument))
-        return history_open_count(exchange->history, instrument->index);
+        return count_of(exchange, instrument->index, STOP_NONE);
     for (int i = 0; i < INSTRUMENT_COUNT; i++) {
-        if (instrument_at(i)->category == CATEGORY_SPOT)
+        if (instrument_at(i)->category == instrument->category)
             count += history_open_count(exchange->history, i);
     }
     return count;
 }
 
-static struct sim_order order_from(struct exchange *exchange, const struct sim_request *request)
+static struct refusal check_room(const struct exchange *exchange, const struct sim_order *order)
+{
+    const struct instrument *instrument = order->instrument;
+    bool waits = order->kind != STOP_NONE;
+    bool spot = instrument->category == CATEGORY_SPOT;
+
+    if (waits && count_of(exchange, instrument->index, order->kind) >=
+                     (spot ? MATCH_SPOT_MAX : MATCH_STOP_MAX))
+        return refuse(instrument, REFUSE_STOPS);
+    if (instrument->category == CATEGORY_OPTION)
+        return open_count(exchange, instrument) < MATCH_OPTION_MAX
+                   ? accepted
+                   : (struct refusal){ 110020, "Not allowed to have more than 50 active orders" };
+    if ((!waits || spot) && open_count(exchange, instrument) >= MATCH_OPEN_MAX)
+        return refuse(instrument, REFUSE_TOO_MANY);
+    return accepted;
+}
+
+static const char *fee_coin_of(const struct instrument *instrument, enum side side)
+{
+    if (instrument_has_position(instrument))
+        return instrument->settle;
+    return side == SIDE_BUY ? instrument->base : instrument->quote;
+}
+
+static struct sim_order order_from(const struct exchange *exchange,
+                                   const struct sim_request *request)
 {
     const struct instrument *instrument = request->instrument;
     struct sim_order order = {
@@ -405,6 +204,14 @@ static struct sim_order order_from(struct exchange *exchange, const struct sim_r
         .market_unit = request->market_unit,
         .reduce_only = request->reduce_only,
         .close_on_trigger = request->close_on_trigger,
+        .position_idx = request->position_idx,
+        .kind = request->kind,
+        .trigger = request->trigger,
+        .exits = request->exits,
+        .smp = request->smp,
+        .slippage_type = request->slippage_type,
+        .slippage = request->slippage,
+        .fee_coin = fee_coin_of(instrument, request->side),
         .status = STATUS_NEW,
         .cancel_type = "UNKNOWN",
         .reject_reason = "EC_NoError",
@@ -416,35 +223,87 @@ static struct sim_order order_from(struct exchange *exchange, const struct sim_r
     memcpy(order.link, request->link, sizeof(order.link));
     if (order.type == ORDER_TYPE_MARKET) {
         order.tif = TIF_IOC;
-        order.ticks = protective_ticks(exchange, instrument->index, order.side);
+        order.ticks = request->worst_ticks
+                          ? request->worst_ticks
+                          : match_protective_ticks(exchange, instrument, order.side);
     }
-    order.fee_coin = instrument->settle;
-    if (instrument->category == CATEGORY_SPOT)
-        order.fee_coin = order.side == SIDE_BUY ? instrument->base : instrument->quote;
     return order;
 }
 
-/* Cuts a reduce-only order to the position; refused when there is nothing to reduce. */
-static struct refusal fit_to_position(const struct exchange *exchange, struct sim_order *order)
+struct refusal match_fit(struct exchange *exchange, struct sim_order *order)
 {
-    const struct instrument *instrument = order->instrument;
-    int64_t most =
-        instrument_is_contract(instrument) ? closable(exchange, instrument, order->side) : 0;
+    const struct position *position = exchange_position(exchange, order);
+    int64_t most = position ? position_closable(position, order->side) : 0;
 
-    order->opening_lots = order->lots > most ? order->lots - most : 0;
-    if (!order->reduce_only || instrument->category == CATEGORY_SPOT)
+    order->opening_lots = larger(0, order->lots - most);
+    if (!order->reduce_only || !position)
         return accepted;
-    if (exchange->account.positions[instrument->index].lots == 0)
+    if (position->lots == 0)
         return (struct refusal){ 110017,
                                  "current position is zero, cannot fix reduce-only order qty" };
     if (most == 0)
         return (struct refusal){ 110017, "Reduce-only rule not satisfied" };
     if (order->lots == 0 || order->lots > most) {
         order->lots = most;
-        order->qty = instrument_qty(instrument, most);
+        order->qty = instrument_qty(order->instrument, most);
     }
     order->opening_lots = 0;
     return accepted;
+}
+
+static int64_t most_lots(const struct sim_order *order)
+{
+    const struct instrument *instrument = order->instrument;
+    int64_t lots = INT64_MAX;
+
+    if (instrument_lots(instrument,
+                        order->type == ORDER_TYPE_MARKET ? instrument->max_market_qty
+                                                         : instrument->max_limit_qty,
+                        &lots))
+        return INT64_MAX;
+    return lots;
+}
+
+static struct refusal place_one(struct exchange *exchange, struct sim_order *order,
+                                struct sim_order **out)
+{
+    const struct instrument *instrument = order->instrument;
+    struct sim_order *kept;
+
+    if (!hold_has_funds(exchange, order))
+        return refuse(instrument, REFUSE_FUNDS);
+    exchange_make_id(exchange, instrument->category, order->order_id);
+    kept = history_add_order(exchange->history, order);
+    if (!kept)
+        return refuse(instrument, REFUSE_SERVER);
+    match_execute(exchange, kept);
+    *out = kept;
+    return accepted;
+}
+
+/* A reduce-only order above the greatest size becomes several: the first has the link, the others
+ * have none. One that closes all is cut to that size. */
+static struct refusal place_now(struct exchange *exchange, struct sim_order *order,
+                                struct sim_order **out)
+{
+    bool closes_all = order->reduce_only && order->lots == 0;
+    struct refusal refusal = match_fit(exchange, order);
+    int64_t most = most_lots(order);
+    int64_t left = closes_all ? smaller(order->lots, most) : order->lots;
+    struct sim_order *piece;
+
+    if (refusal.code)
+        return refusal;
+    if (!order->reduce_only)
+        return place_one(exchange, order, out);
+    *out = NULL;
+    for (; left > 0 && !refusal.code; left -= order->lots) {
+        order->lots = smaller(left, most);
+        order->qty = instrument_qty(order->instrument, order->lots);
+        refusal = place_one(exchange, order, *out ? &piece : out);
+        order->link[0] = '\0';
+    }
+    return *out ? accepted : refusal;
 }
 
 struct refusal match_place(struct exchange *exchange, const struct sim_request *request,
@@ -453,72 +312,133 @@ struct refusal match_place(struct exchange *exchange, const struct sim_request *
     const struct instrument *instrument = request->instrument;
     struct sim_order order = order_from(exchange, request);
     struct refusal refusal;
-    struct sim_order *kept;
 
     if (request->link[0] &&
         history_link_used(exchange->history, instrument->category, request->link))
         return refuse(instrument, REFUSE_DUPLICATE);
-    if (open_count(exchange, instrument) >= MATCH_OPEN_MAX)
-        return refuse(instrument, REFUSE_TOO_MANY);
-    refusal = fit_to_position(exchange, &order);
+    refusal = check_room(exchange, &order);
     if (refusal.code)
         return refusal;
-    if (!hold_has_funds(exchange, &order))
-        return refuse(instrument, REFUSE_FUNDS);
-    exchange_make_id(exchange, instrument->category, order.order_id);
-    kept = history_add_order(exchange->history, &order);
-    if (!kept)
-        return refuse(instrument, REFUSE_SERVER);
-    execute(exchange, kept);
-    *out = kept;
-    return accepted;
+    if (order.kind == STOP_NONE)
+        refusal = place_now(exchange, &order, out);
+    else if (!hold_has_funds(exchange, &order))
+        refusal = refuse(instrument, REFUSE_FUNDS);
+    else if (!(*out = stop_add(exchange, &order)))
+        refusal = refuse(instrument, REFUSE_SERVER);
+    match_tell_account(exchange);
+    stops_run(exchange);
+    return refusal;
 }
 
-struct refusal match_amend(struct exchange *exchange, struct sim_order *order, int64_t ticks,
-                           int64_t lots)
+/* --- amend --- */
+
+static bool same_leg(const struct exit_leg *a, const struct exit_leg *b)
 {
-    const struct instrument *instrument = order->instrument;
-    struct sim_order changed = *order;
-    bool keeps_place = ticks == order->ticks && lots < order->lots;
+    return a->ticks == b->ticks && a->by == b->by && a->limit_ticks == b->limit_ticks;
+}
 
-    if (ticks == order->ticks && lots == order->lots)
+static bool same_trigger(const struct trigger *a, const struct trigger *b)
+{
+    return a->ticks == b->ticks && a->by == b->by;
+}
+
+static bool same_exits(const struct exits *a, const struct exits *b)
+{
+    return same_leg(&a->take_profit, &b->take_profit) && same_leg(&a->stop_loss, &b->stop_loss) &&
+           a->partial == b->partial;
+}
+
+static struct refusal check_changes(const struct sim_order *order, const struct sim_amend *amend)
+{
+    bool same = amend->ticks == order->ticks && amend->lots == order->lots &&
+                same_trigger(&amend->trigger, &order->trigger);
+
+    if (same && amend->changes_exits && same_exits(&amend->exits, &order->exits))
+        return (struct refusal){ 34040, "not modified" };
+    if (same && !amend->changes_exits)
         return (struct refusal){ 10001, "order not modified" };
-    if (lots <= order->filled_lots)
-        return refuse(instrument, REFUSE_UNDER_FILLED);
-    changed.ticks = ticks;
-    changed.lots = lots;
-    if (!order->reduce_only)
-        changed.opening_lots = larger(0, lots - (order->lots - order->opening_lots));
-    else if (lots - order->filled_lots > closable(exchange, instrument, order->side))
-        return (struct refusal){ 110017, "Reduce-only rule not satisfied" };
-    if (!hold_has_funds(exchange, &changed))
-        return refuse(instrument, REFUSE_FUNDS);
-    order->updated_ms = exchange->now_ms;
-    order->qty = instrument_qty(instrument, lots);
-    order->opening_lots = changed.opening_lots;
-    if (keeps_place) {
-        book_reduce(&exchange->books[instrument->index], order->entry, order->lots - lots);
-        order->lots = lots;
-        hold_update(exchange, order);
-        tell_order(exchange, order);
-        exchange->position_owed[instrument->index] = instrument_is_contract(instrument);
-        match_tell_account(exchange);
-        return accepted;
-    }
-    book_remove(&exchange->books[instrument->index], order->entry);
-    order->entry = NULL;
-    order->ticks = ticks;
-    order->lots = lots;
-    execute(exchange, order);
+    if (amend->lots <= order->filled_lots && !order->in_quote)
+        return refuse(order->instrument, REFUSE_UNDER_FILLED);
+    if (amend->changes_exits && order->filled_lots > 0)
+        return (struct refusal){ 110059, "TP/SL of a partially filled order can not be modified" };
     return accepted;
 }
+
+/* The order as it would be; refused when that cannot be. */
+static struct refusal change(struct exchange *exchange, const struct sim_order *order,
+                             const struct sim_amend *amend, struct sim_order *changed)
+{
+    const struct position *position = exchange_position(exchange, order);
+
+    *changed = *order;
+    changed->ticks = amend->ticks;
+    changed->lots = amend->lots;
+    changed->trigger = amend->trigger;
+    changed->exits = amend->exits;
+    if (!order->in_quote)
+        changed->qty = instrument_qty(order->instrument, amend->lots);
+    if (!order->reduce_only)
+        changed->opening_lots = larger(0, amend->lots - (order->lots - order->opening_lots));
+    else if (!stop_is_waiting(order) && position &&
+             amend->lots - order->filled_lots > position_closable(position, order->side))
+        return (struct refusal){ 110017, "Reduce-only rule not satisfied" };
+    return hold_has_funds(exchange, changed) ? accepted : refuse(order->instrument, REFUSE_FUNDS);
+}
+
+/* A smaller size keeps its place in the queue, and so does what has nothing to do with the book. */
+static void move_in_book(struct exchange *exchange, struct sim_order *order, bool keeps_place,
+                         int64_t lots_before)
+{
+    struct book *book = &exchange->books[order->instrument->index];
+
+    if (keeps_place && lots_before > order->lots)
+        book_reduce(book, order->entry, lots_before - order->lots);
+    if (keeps_place || stop_is_waiting(order)) {
+        hold_update(exchange, order);
+        order_tell(exchange, order);
+        order_owe_position(exchange, order);
+        match_tell_account(exchange);
+        return;
+    }
+    book_remove(book, order->entry);
+    order->entry = NULL;
+    match_execute(exchange, order);
+}
+
+struct refusal match_amend(struct exchange *exchange, struct sim_order *order,
+                           const struct sim_amend *amend)
+{
+    struct refusal refusal = check_changes(order, amend);
+    bool keeps_place = amend->ticks == order->ticks && amend->lots <= order->lots;
+    int64_t lots_before = order->lots;
+    struct sim_order changed;
+
+    if (!refusal.code)
+        refusal = change(exchange, order, amend, &changed);
+    if (refusal.code)
+        return refusal;
+    order->ticks = changed.ticks;
+    order->lots = changed.lots;
+    order->qty = changed.qty;
+    order->opening_lots = changed.opening_lots;
+    order->trigger = changed.trigger;
+    order->exits = changed.exits;
+    order->updated_ms = exchange->now_ms;
+    move_in_book(exchange, order, keeps_place && !stop_is_waiting(order), lots_before);
+    stops_run(exchange);
+    return accepted;
+}
+
+/* --- cancel --- */
 
 void match_cancel(struct exchange *exchange, struct sim_order *order)
 {
     exchange->seq++;
-    close_order(exchange, order, STATUS_CANCELLED, "CancelByUser", "EC_NoError");
-    tell_order(exchange, order);
-    if (instrument_is_contract(order->instrument))
-        exchange->position_owed[order->instrument->index] = true;
+    if (order->instrument->category == CATEGORY_SPOT)
+        stop_drop_pair(exchange, order, "CancelByUser");
+    order_close(exchange, order, stop_is_waiting(order) ? STATUS_DEACTIVATED : STATUS_CANCELLED,
+                "CancelByUser", "EC_NoError");
+    order_tell(exchange, order);
+    order_owe_position(exchange, order);
     match_tell_account(exchange);
 }

@@ -13,8 +13,8 @@
 void sim_message_order(cJSON *out, const struct sim_order *order, bool stream);
 void message_execution(cJSON *out, const struct sim_execution *execution, bool stream);
 void message_execution_fast(cJSON *out, const struct sim_execution *execution);
-void message_position(cJSON *out, const struct exchange *exchange,
-                      const struct instrument *instrument, bool stream);
+void message_position(cJSON *out, const struct exchange *exchange, const struct position *position,
+                      bool stream);
 /* `coins`: a comma list, NULL or "" for all. */
 void message_wallet(cJSON *out, const struct exchange *exchange, const char *coins);
 /* Whether a comma list names the coin. */

@@ -1,6 +1,7 @@
 /* Positions and wallet of messages.h. */
 #include <string.h>
 
+#include "sim/exits.h"
 #include "sim/messages.h"
 #include "sim/money.h"
 
@@ -13,13 +14,12 @@ static const struct build_constant position_constants[] = {
 };
 
 static void add_position_amounts(cJSON *out, const struct exchange *exchange,
-                                 const struct instrument *instrument)
+                                 const struct position *position)
 {
-    const struct account *account = &exchange->account;
-    const struct position *position = &account->positions[instrument->index];
+    const struct instrument *instrument = position->instrument;
     int64_t mark = exchange->mids[instrument->index];
-    struct decimal margin = account_position_margin(account, instrument->index);
-    struct decimal maintenance = account_maintenance(account, instrument->index);
+    struct decimal margin = position_margin(position);
+    struct decimal maintenance = position_maintenance(position);
 
     build_qty(out, "size", instrument, position->lots < 0 ? -position->lots : position->lots);
     build_decimal(out, "positionValue", position->cost);
@@ -29,18 +29,26 @@ static void add_position_amounts(cJSON *out, const struct exchange *exchange,
     build_decimal(out, "positionIMByMp", margin);
     build_decimal(out, "positionMM", maintenance);
     build_decimal(out, "positionMMByMp", maintenance);
-    build_decimal(out, "unrealisedPnl", position_unrealised(instrument, position, mark));
+    build_decimal(out, "unrealisedPnl", position_unrealised(position, mark));
     build_decimal(out, "curRealisedPnl", position->realised);
     build_decimal(out, "cumRealisedPnl", position->realised_all);
 }
 
+static void add_exit(cJSON *out, const char *name, const struct sim_order *order, const char *unset)
+{
+    if (order)
+        build_price(out, name, order->instrument, order->trigger.ticks);
+    else
+        build_text(out, name, unset);
+}
+
 /* What is not set is "" in REST and "0" in the stream. */
 static void add_position_prices(cJSON *out, const struct exchange *exchange,
-                                const struct instrument *instrument, bool stream)
+                                const struct position *position, bool stream)
 {
-    const struct position *position = &exchange->account.positions[instrument->index];
-    struct decimal average = position_average(instrument, position);
-    struct decimal liquidation = account_liquidation(&exchange->account, instrument);
+    struct decimal average = position_average(position);
+    struct decimal liquidation = account_liquidation(&exchange->account, position);
+    const struct sim_order *trailing = exits_find(exchange, position, STOP_TRAILING);
     const char *unset = stream ? "0" : "";
 
     build_decimal(out, stream ? "entryPrice" : "avgPrice", average);
@@ -49,25 +57,28 @@ static void add_position_prices(cJSON *out, const struct exchange *exchange,
         build_text(out, "liqPrice", "0");
     else
         build_decimal(out, "liqPrice", liquidation);
-    build_text(out, "takeProfit", unset);
-    build_text(out, "stopLoss", unset);
-    build_text(out, "trailingStop", "0");
+    add_exit(out, "takeProfit", exits_find(exchange, position, STOP_TAKE_PROFIT), unset);
+    add_exit(out, "stopLoss", exits_find(exchange, position, STOP_LOSS), unset);
+    if (trailing)
+        build_price(out, "trailingStop", position->instrument, trailing->trigger.distance);
+    else
+        build_text(out, "trailingStop", "0");
     build_text(out, "sessionAvgPrice", unset);
 }
 
-void message_position(cJSON *out, const struct exchange *exchange,
-                      const struct instrument *instrument, bool stream)
+void message_position(cJSON *out, const struct exchange *exchange, const struct position *position,
+                      bool stream)
 {
-    const struct position *position = &exchange->account.positions[instrument->index];
+    const struct instrument *instrument = position->instrument;
     const char *side = position->lots > 0 ? "Buy" : "Sell";
 
     if (stream)
         build_text(out, "category", category_word(instrument->category));
     build_text(out, "symbol", instrument->symbol);
     build_text(out, "side", position->lots == 0 ? "" : side);
-    add_position_prices(out, exchange, instrument, stream);
-    add_position_amounts(out, exchange, instrument);
-    build_int(out, "positionIdx", 0);
+    add_position_prices(out, exchange, position, stream);
+    add_position_amounts(out, exchange, position);
+    build_int(out, "positionIdx", position->idx);
     build_int(out, "tradeMode", 0);
     build_int(out, "riskId", 1);
     build_int(out, "autoAddMargin", 0);
@@ -104,6 +115,15 @@ static struct decimal usd_price(const struct exchange *exchange, const char *coi
     return decimal_from_int(1);
 }
 
+static void add_position(struct totals *totals, const struct position *position, int64_t mark)
+{
+    if (position->lots == 0)
+        return;
+    totals->position_margin = money_add(totals->position_margin, position_margin(position));
+    totals->maintenance = money_add(totals->maintenance, position_maintenance(position));
+    totals->unrealised = money_add(totals->unrealised, position_unrealised(position, mark));
+}
+
 static struct totals totals_of(const struct exchange *exchange, const struct wallet *wallet)
 {
     const struct account *account = &exchange->account;
@@ -112,16 +132,10 @@ static struct totals totals_of(const struct exchange *exchange, const struct wal
     totals.order_margin = wallet->order_margin;
     totals.balance = wallet->balance;
     for (int i = 0; i < INSTRUMENT_COUNT; i++) {
-        const struct instrument *instrument = instrument_at(i);
-        const struct position *position = &account->positions[i];
-
-        if (position->lots == 0 || strcmp(instrument->settle, wallet->coin) != 0)
+        if (strcmp(instrument_at(i)->settle, wallet->coin) != 0)
             continue;
-        totals.position_margin =
-            money_add(totals.position_margin, account_position_margin(account, i));
-        totals.maintenance = money_add(totals.maintenance, account_maintenance(account, i));
-        totals.unrealised = money_add(totals.unrealised,
-                                      position_unrealised(instrument, position, exchange->mids[i]));
+        for (int idx = 0; idx < POSITION_PLACES; idx++)
+            add_position(&totals, &account->positions[i][idx], exchange->mids[i]);
     }
     return totals;
 }

@@ -126,7 +126,7 @@ static void add_spot_filters(cJSON *out, const struct instrument *instrument)
     build_text(lots, "maxOrderAmt", "8000000");
     build_decimal(lots, "maxLimitOrderQty", instrument->max_limit_qty);
     build_decimal(lots, "maxMarketOrderQty", instrument->max_market_qty);
-    build_decimal(lots, "postOnlyMaxLimitOrderSize", instrument->max_limit_qty);
+    build_decimal(lots, "postOnlyMaxLimitOrderSize", instrument->max_post_only_qty);
     build_decimal(build_object(out, "priceFilter"), "tickSize", instrument->tick);
     build_text(out, "innovation", "0");
     build_text(out, "marginTrading", "utaOnly");

@@ -43,12 +43,12 @@ void private_execution(struct private_frames *frames, const struct sim_execution
         message_execution_fast(item, execution);
 }
 
-void private_position(struct private_frames *frames, const struct instrument *instrument)
+void private_position(struct private_frames *frames, const struct position *position)
 {
-    cJSON *item = new_item(frames, TOPIC_POSITION, instrument->category);
+    cJSON *item = new_item(frames, TOPIC_POSITION, position->instrument->category);
 
     if (item)
-        message_position(item, frames->exchange, instrument, true);
+        message_position(item, frames->exchange, position, true);
 }
 
 void private_wallet(struct private_frames *frames)

@@ -18,7 +18,7 @@ struct private_frames {
 
 void private_order(struct private_frames *frames, const struct sim_order *order);
 void private_execution(struct private_frames *frames, const struct sim_execution *execution);
-void private_position(struct private_frames *frames, const struct instrument *instrument);
+void private_position(struct private_frames *frames, const struct position *position);
 void private_wallet(struct private_frames *frames);
 /* Sends executions, orders, positions, wallet, in this order. */
 void private_flush(struct private_frames *frames);

@@ -18,8 +18,11 @@ static const rates mass_cancels = { 20, 10, 10, 1, 0 };
 static const rates lists = { 50, 50, 50, 50, 0 };
 static const rates positions = { 0, 50, 50, 50, 0 };
 static const rates leverages = { 0, 10, 10, 0, 0 };
+static const rates modes = { 0, 10, 0, 0, 0 };
+static const rates stops = { 0, 10, 10, 10, 0 };
 static const rates whole_5 = { 0, 0, 0, 0, 5 };
 static const rates whole_10 = { 0, 0, 0, 0, 10 };
+static const rates whole_25 = { 0, 0, 0, 0, 25 };
 static const rates whole_50 = { 0, 0, 0, 0, 50 };
 
 struct route {
@@ -45,14 +48,20 @@ static const struct route routes[] = {
     { "POST", "/v5/order/amend", true, amends, rest_amend },
     { "POST", "/v5/order/cancel", true, entries, rest_cancel },
     { "POST", "/v5/order/cancel-all", true, mass_cancels, rest_cancel_all },
+    { "POST", "/v5/order/create-batch", true, entries, rest_create_batch },
+    { "POST", "/v5/order/amend-batch", true, entries, rest_amend_batch },
+    { "POST", "/v5/order/cancel-batch", true, entries, rest_cancel_batch },
     { "GET", "/v5/order/realtime", true, lists, rest_open_orders },
     { "GET", "/v5/order/history", true, lists, rest_order_history },
     { "GET", "/v5/execution/list", true, lists, rest_executions },
     { "GET", "/v5/position/list", true, positions, rest_positions },
     { "POST", "/v5/position/set-leverage", true, leverages, rest_set_leverage },
+    { "POST", "/v5/position/switch-mode", true, modes, rest_switch_mode },
+    { "POST", "/v5/position/trading-stop", true, stops, rest_trading_stop },
     { "GET", "/v5/account/wallet-balance", true, whole_50, rest_wallet },
     { "GET", "/v5/asset/transfer/query-account-coins-balance", true, whole_5, rest_coins },
     { "GET", "/v5/account/info", true, whole_50, rest_account_info },
+    { "GET", "/v5/account/transaction-log", true, whole_25, rest_transaction_log },
     { "GET", "/v5/account/fee-rate", true, whole_5, rest_fee_rate },
     { "GET", "/v5/user/query-api", true, whole_10, rest_query_api },
 };
@@ -230,7 +239,10 @@ static void answer_envelope(struct rest_answer *answer, const struct rest_call *
         (void)cJSON_AddItemReferenceToObject(envelope, "result", call->result);
     else
         (void)build_object(envelope, "result");
-    (void)build_object(envelope, "retExtInfo");
+    if (call->ext)
+        (void)cJSON_AddItemReferenceToObject(envelope, "retExtInfo", call->ext);
+    else
+        (void)build_object(envelope, "retExtInfo");
     build_int(envelope, "time", call->exchange->now_ms);
     answer->status = 200;
     answer->body = cJSON_PrintUnformatted(envelope);
@@ -243,16 +255,25 @@ static size_t counter_of(const struct route *route)
     return route ? (size_t)(route - routes) : REST_ROUTES_MAX;
 }
 
-static void count(struct rest *rest, const struct route *route, struct refusal refusal)
+static void count_code(struct rest *rest, const struct route *route, int code, bool creates)
 {
-    if (refusal.code == 10006)
+    if (code == 10006)
         rest->stats.limited[counter_of(route)]++;
-    if (refusal.code == 10004)
+    if (code == 10004)
         rest->stats.signature_failures++;
-    if (refusal.code == 110072 || refusal.code == 170141)
+    if (code == 110072 || code == 170141)
         rest->stats.duplicates_refused++;
-    if (route->handle == sim_rest_create && refusal.code == 0)
+    if (creates && code == 0)
         rest->stats.creates_accepted++;
+}
+
+/* The orders of a batch one by one. */
+static void count(struct rest *rest, const struct route *route, const struct rest_call *call,
+                  struct refusal refusal)
+{
+    count_code(rest, route, refusal.code, route->handle == sim_rest_create);
+    for (int i = 0; i < call->items_count; i++)
+        count_code(rest, route, call->items[i].code, route->handle == rest_create_batch);
 }
 
 static struct refusal read_body(struct rest_call *call, const struct rest_request *request)
@@ -270,21 +291,33 @@ static struct refusal authenticate(const struct rest *rest, const struct rest_re
                       post ? request->body_bytes : strlen(request->query), rest->exchange->now_ms);
 }
 
+/* A batch that is too large is refused for that, and takes one. */
+static int units_of(const struct rest *rest, const struct rest_call *call, enum category category)
+{
+    int count = cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(call->body, "request"));
+    bool one = category == CATEGORY_OPTION || rest->limits.settings.batch_is_one;
+
+    return one || count < 1 || count > call_batch_most(category) ? 1 : count;
+}
+
 /* A request without a category of the route has no window to be counted in; it is refused for
  * that. */
 static struct refusal take_turn(struct rest *rest, const struct route *route,
-                                const struct rest_request *request, const struct rest_call *call,
+                                const struct rest_request *request, struct rest_call *call,
                                 struct limit_state *state)
 {
-    enum category category;
+    enum category category = CATEGORY_SPOT;
     int key = LIMIT_WHOLE;
+    int units;
 
     if (route->rates[LIMIT_WHOLE] == 0) {
         if (call_category(call, &category).code)
             return (struct refusal){ 0, "OK" };
         key = (int)category;
     }
-    *state = limits_take(&rest->limits, (int)(route - routes), key, request->arrived_us);
+    units = units_of(rest, call, category);
+    *state = limits_take(&rest->limits, (int)(route - routes), key, units, request->arrived_us);
+    call->granted = units == 1 && !state->refused ? BATCH_MAX : state->granted;
     if (state->refused)
         return (struct refusal){ 10006, "Too many visits. Exceeded the API Rate Limit." };
     return (struct refusal){ 0, "OK" };
@@ -318,6 +351,7 @@ void call_deinit(struct rest_call *call)
     }
     cJSON_Delete(call->body);
     cJSON_Delete(call->result);
+    cJSON_Delete(call->ext);
 }
 
 bool rest_admit(struct rest *rest, const struct rest_request *request, struct rest_answer *answer)
@@ -341,6 +375,8 @@ static void tell(struct rest_answer *answer, const struct rest_call *call, struc
     answer->decided = true;
     answer->code = refusal.code;
     text_cut(answer->order_id, sizeof(answer->order_id), order_id ? order_id : "");
+    memcpy(answer->items, call->items, sizeof(answer->items));
+    answer->items_count = call->items_count;
     answer->limit_reset_ms = call->exchange->now_ms + (answer->limit.wait_us + 999) / 1000;
 }
 
@@ -364,7 +400,7 @@ void rest_handle(struct rest *rest, const struct rest_request *request, struct r
     }
     call.result = cJSON_CreateObject();
     refusal = run(rest, route, request, &call, &answer->limit);
-    count(rest, route, refusal);
+    count(rest, route, &call, refusal);
     answer_envelope(answer, &call, refusal);
     tell(answer, &call, refusal);
     call_deinit(&call);

@@ -15,6 +15,9 @@
 #define REST_PARAMS_MAX 32
 #define REST_ROUTES_MAX LIMIT_ROUTES_MAX
 
+#define BATCH_MAX      20 /* orders in one request */
+#define BATCH_SPOT_MAX 10
+
 struct rest_request {
     const char *method;
     const char *path;
@@ -23,6 +26,12 @@ struct rest_request {
     size_t body_bytes;
     struct auth_headers headers;
     int64_t arrived_us; /* monotonic */
+};
+
+/* What became of one order of a batch. */
+struct rest_item {
+    int code;
+    char order_id[ORDER_ID_MAX]; /* "": none */
 };
 
 struct rest_answer {
@@ -34,6 +43,8 @@ struct rest_answer {
     bool decided;                /* a route took it: */
     int code;                    /* its retCode */
     char order_id[ORDER_ID_MAX]; /* in the result, "": none */
+    struct rest_item items[BATCH_MAX];
+    int items_count; /* 0: it was no batch, or was refused as a whole */
 };
 
 struct feeds; /* sim/feeds.h */
@@ -61,8 +72,13 @@ struct rest_call {
     const struct key_rights *rights;
     struct rest_param params[REST_PARAMS_MAX]; /* of GET, decoded */
     size_t params_count;
-    cJSON *body;         /* of POST */
-    cJSON *result;       /* to fill */
+    cJSON *body;   /* of POST */
+    cJSON *result; /* to fill */
+    cJSON *ext;    /* retExtInfo; NULL: empty */
+    bool in_batch; /* it is one order of a batch */
+    int granted;   /* orders of a batch that the limits let through */
+    struct rest_item items[BATCH_MAX];
+    int items_count;
     struct feeds *feeds; /* borrowed: what it published is what REST shows */
 };
 
@@ -122,8 +138,15 @@ bool call_int(const struct rest_call *call, const char *name, int64_t low, int64
 bool call_cursor(const struct rest_call *call, const char *name, uint64_t *out);
 /* Adds `nextPageCursor`; 0: the last page. */
 void result_cursor(struct rest_call *call, const char *name, uint64_t number);
+/* startTime and endTime: at most seven days; one alone is `alone_ms` from or up to it, none is that
+ * long until now. */
+MUST_CHECK struct refusal call_window(const struct rest_call *call, int64_t alone_ms,
+                                      int64_t *first_ms, int64_t *last_ms);
 /* The parameter `category`; 10001 when it is none of the four. */
 MUST_CHECK struct refusal call_category(const struct rest_call *call, enum category *out);
+
+/* Orders that a batch may have. */
+int call_batch_most(enum category category);
 
 typedef struct refusal rest_handler(struct rest_call *call);
 
@@ -131,5 +154,6 @@ rest_handler rest_time, rest_instruments, rest_tickers, rest_orderbook, rest_rec
     rest_klines, rest_mark_klines, rest_index_klines, rest_funding_history, rest_open_interest;
 rest_handler sim_rest_create, rest_amend, rest_cancel, rest_cancel_all, rest_open_orders,
     rest_order_history, rest_executions;
+rest_handler rest_create_batch, rest_amend_batch, rest_cancel_batch;
 rest_handler rest_positions, rest_wallet, rest_coins, rest_account_info, rest_fee_rate,
-    rest_query_api, rest_set_leverage;
+    rest_query_api, rest_set_leverage, rest_transaction_log, rest_switch_mode, rest_trading_stop;

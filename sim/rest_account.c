@@ -1,92 +1,19 @@
-/* Positions, balances, settings of the account. */
+/* Balances, settings of the account. */
 #include <string.h>
 
 #include "sim/check.h"
-#include "sim/hold.h"
 #include "sim/messages.h"
-#include "sim/money.h"
 #include "sim/rest.h"
 
-#define COINS_MAX      10
-#define LEVERAGE_SCALE 2 /* of the step that instruments-info shows */
+#define COINS_MAX 10
 
 static const struct refusal fine = { 0, "OK" };
-
-/* --- positions --- */
-
-struct position_query {
-    enum category category;
-    const char *symbol; /* NULL: any that is open */
-    const char *settle; /* NULL: any */
-    uint64_t first;     /* instrument to start from */
-    int64_t limit;
-};
 
 static const char *filled_text(const struct rest_call *call, const char *name)
 {
     const char *text = call_text(call, name);
 
     return text && *text ? text : NULL;
-}
-
-static struct refusal read_positions(const struct rest_call *call, struct position_query *out)
-{
-    const struct instrument *instrument;
-    struct refusal refusal = call_category(call, &out->category);
-
-    if (refusal.code)
-        return refusal;
-    out->symbol = filled_text(call, "symbol");
-    out->settle = filled_text(call, "settleCoin");
-    if (out->category == CATEGORY_SPOT)
-        return (struct refusal){ 10001, "params error: category is invalid" };
-    if (out->category == CATEGORY_LINEAR && !out->symbol && !out->settle)
-        return (struct refusal){ 10001, "params error: symbol or settleCoin is required" };
-    if (!call_int(call, "limit", 1, 200, 20, &out->limit) ||
-        !call_cursor(call, "position", &out->first))
-        return (struct refusal){ 10001, "params error: limit or cursor is invalid" };
-    if (out->first == UINT64_MAX)
-        out->first = 0;
-    return out->symbol ? check_symbol(call_text(call, "category"), out->symbol, &instrument) : fine;
-}
-
-static bool position_wanted(const struct position_query *query, const struct exchange *exchange,
-                            const struct instrument *instrument)
-{
-    if (instrument->category != query->category)
-        return false;
-    if (query->symbol)
-        return strcmp(query->symbol, instrument->symbol) == 0;
-    return exchange->account.positions[instrument->index].lots != 0 &&
-           (!query->settle || strcmp(query->settle, instrument->settle) == 0);
-}
-
-struct refusal rest_positions(struct rest_call *call)
-{
-    struct position_query query;
-    struct refusal refusal = read_positions(call, &query);
-    uint64_t next = 0;
-    int64_t added = 0;
-    cJSON *list;
-
-    if (refusal.code)
-        return refusal;
-    list = build_list(call->result, "list");
-    for (uint64_t i = query.first; i < INSTRUMENT_COUNT; i++) {
-        const struct instrument *instrument = instrument_at((int)i);
-
-        if (query.category == CATEGORY_OPTION ||
-            !position_wanted(&query, call->exchange, instrument))
-            continue;
-        message_position(build_item(list), call->exchange, instrument, false);
-        if (++added == query.limit) {
-            next = i + 1;
-            break;
-        }
-    }
-    result_cursor(call, "position", next);
-    build_text(call->result, "category", category_word(query.category));
-    return fine;
 }
 
 /* --- balances --- */
@@ -221,39 +148,4 @@ struct refusal rest_fee_rate(struct rest_call *call)
             break; /* one row a base coin, and there is one */
     }
     return fine;
-}
-
-/* One-way mode: both sides alike. */
-static bool read_leverage(const struct rest_call *call, struct decimal *out)
-{
-    const char *buy = call_text(call, "buyLeverage");
-    const char *sell = call_text(call, "sellLeverage");
-    struct decimal other;
-
-    return buy && sell && !decimal_parse(out, buy) && !decimal_parse(&other, sell) &&
-           decimal_cmp(out, &other) == 0 && decimal_trim(*out).scale <= LEVERAGE_SCALE;
-}
-
-struct refusal rest_set_leverage(struct rest_call *call)
-{
-    const struct decimal one = { 1, 0 };
-    const struct instrument *instrument = NULL;
-    struct refusal refusal =
-        check_symbol(call_text(call, "category"), call_text(call, "symbol"), &instrument);
-    const struct position *position;
-    struct decimal leverage;
-
-    if (refusal.code)
-        return refusal;
-    if (!instrument_is_contract(instrument) || !read_leverage(call, &leverage))
-        return (struct refusal){ 10001, "params error: leverage is invalid" };
-    if (money_less(leverage, one) || money_less(instrument->max_leverage, leverage))
-        return (struct refusal){ 110013, "cannot set leverage gt maxLeverage by risk limit" };
-    position = &call->exchange->account.positions[instrument->index];
-    if (decimal_cmp(&leverage, &position->leverage) == 0)
-        return (struct refusal){ 110043, "leverage not modified" };
-    refusal = hold_leverage(call->exchange, instrument, decimal_trim(leverage));
-    if (!refusal.code)
-        match_tell_account(call->exchange);
-    return refusal;
 }

@@ -4,38 +4,10 @@
 
 static const struct refusal fine = { 0, "OK" };
 
-static const struct order_kind spot_kinds[] = {
-    { "Order", true },
-    { "tpslOrder", false },
-    { "StopOrder", false },
-    { "OcoOrder", false },
-    { "BidirectionalTpslOrder", false },
-};
-static const struct order_kind contract_kinds[] = {
-    { "Order", true },
-    { "OpenOrder", true },
-    { "StopOrder", false },
-};
-static const struct order_kind option_kinds[] = { { "Order", true }, { "StopOrder", false } };
-
-static struct refusal read_kind(const struct rest_call *call, enum category category, bool *normal)
+static struct refusal read_request(const struct rest_call *call, struct order_scope *scope)
 {
-    switch (category) {
-    case CATEGORY_SPOT:
-        return call_order_kind(call, spot_kinds, ARRAY_LEN(spot_kinds), normal);
-    case CATEGORY_LINEAR:
-    case CATEGORY_INVERSE:
-        return call_order_kind(call, contract_kinds, ARRAY_LEN(contract_kinds), normal);
-    case CATEGORY_OPTION:
-        return call_order_kind(call, option_kinds, ARRAY_LEN(option_kinds), normal);
-    }
-    return fine;
-}
-
-static struct refusal read_request(const struct rest_call *call, struct order_scope *scope,
-                                   bool *normal)
-{
-    static const char *const texts[] = { "category", "symbol", "baseCoin", "settleCoin" };
+    static const char *const texts[] = { "category", "symbol", "baseCoin", "settleCoin",
+                                         "stopOrderType" };
     const struct instrument *instrument;
     struct refusal refusal;
 
@@ -46,21 +18,22 @@ static struct refusal read_request(const struct rest_call *call, struct order_sc
     refusal = call_scope(call, SCOPE_FOR_CONTRACTS, scope);
     if (!refusal.code && scope->symbol && *scope->symbol)
         refusal = check_symbol(call_text(call, "category"), scope->symbol, &instrument);
-    return refusal.code ? refusal : read_kind(call, scope->category, normal);
+    if (refusal.code)
+        return refusal;
+    return call_order_filter(call, FILTER_CANCEL_ALL, scope->category, &scope->kinds);
 }
 
 struct refusal rest_cancel_all(struct rest_call *call)
 {
     struct sim_order *picks[CANCEL_PICKS_MAX];
     struct order_scope scope;
-    bool normal = false;
-    struct refusal refusal = read_request(call, &scope, &normal);
+    struct refusal refusal = read_request(call, &scope);
     size_t count;
     cJSON *list;
 
     if (refusal.code)
         return refusal;
-    count = normal ? cancel_all_pick(call->exchange, &scope, picks) : 0;
+    count = cancel_all_pick(call->exchange, &scope, picks);
     list = build_list(call->result, "list");
     for (size_t i = 0; i < count; i++) {
         cJSON *item = build_item(list);

@@ -1,5 +1,5 @@
-/* sim/rest_scope.h - which orders a request means: what the handlers of lists and of cancel-all
- * share.
+/* sim/rest_scope.h - which orders a request means: what the handlers of lists, of cancel and of
+ * cancel-all share.
  *
  * Threads: pure.
  */
@@ -15,13 +15,10 @@ enum scope_need { SCOPE_FREE, SCOPE_FOR_LINEAR, SCOPE_FOR_CONTRACTS };
 MUST_CHECK struct refusal call_scope(const struct rest_call *call, enum scope_need need,
                                      struct order_scope *out);
 
-/* A value of orderFilter, and whether it means normal orders too (there are no others). */
-struct order_kind {
-    const char *name;
-    bool normal;
-};
+/* What orderFilter may be, and what it means when it is absent, depends on who asks. */
+enum filter_use { FILTER_LIST, FILTER_CANCEL, FILTER_CANCEL_ALL };
 
-/* Whether orderFilter means normal orders; absent it does. 10001: it is none of `kinds`. */
-MUST_CHECK struct refusal call_order_kind(const struct rest_call *call,
-                                          const struct order_kind *kinds, size_t kinds_count,
-                                          bool *normal);
+/* The kinds of orders that orderFilter means, as bits of enum order_kind. 10001, spot's cancels
+ * 170201: there is no such filter. */
+MUST_CHECK struct refusal call_order_filter(const struct rest_call *call, enum filter_use use,
+                                            enum category category, unsigned *kinds);

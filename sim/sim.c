@@ -19,6 +19,7 @@
 #include "sim/cancel_all.h"
 #include "sim/feeds.h"
 #include "sim/http.h"
+#include "sim/later.h"
 #include "sim/market.h"
 #include "sim/private.h"
 #include "sim/requests.h"
@@ -62,11 +63,11 @@ static void on_execution(const struct sim_execution *execution, void *userdata)
     private_execution(&sim->private, execution);
 }
 
-static void on_position(const struct instrument *instrument, void *userdata)
+static void on_position(const struct position *position, void *userdata)
 {
     struct sim *sim = userdata;
 
-    private_position(&sim->private, instrument);
+    private_position(&sim->private, position);
 }
 
 static void on_wallet(void *userdata)
@@ -106,6 +107,7 @@ static void tick(struct sim *sim)
     for (; sim->step_due_ms <= now_ms; sim->step_due_ms += MARKET_STEP_MS)
         market_step(&sim->exchange);
     cancel_all_due(&sim->exchange);
+    later_run(&sim->exchange);
     feeds_flush(sim->feeds);
     feeds_tick(sim->feeds);
     http_tick(sim->http);

@@ -87,12 +87,12 @@ static const struct {
 START_TEST(a_position_follows_its_fills)
 {
     const struct instrument *btc = instrument_find(CATEGORY_LINEAR, "BTCUSDT");
-    const struct position *position = &account.positions[btc->index];
+    const struct position *position = &account.positions[btc->index][0];
 
     for (size_t i = 0; i < 4 && moves[_i].fills[i].lots > 0; i++)
-        (void)account_contract_fill(&account, btc, moves[_i].fills[i].side,
-                                    moves[_i].fills[i].ticks, moves[_i].fills[i].lots, DECIMAL_ZERO,
-                                    2);
+        (void)account_contract_fill(&account, &account.positions[btc->index][0],
+                                    moves[_i].fills[i].side, moves[_i].fills[i].ticks,
+                                    moves[_i].fills[i].lots, DECIMAL_ZERO, 2);
     ck_assert_msg(position->lots == moves[_i].lots, "%s", moves[_i].name);
     ck_assert_msg(strcmp(show(position->cost), moves[_i].cost) == 0, "%s: %s", moves[_i].name,
                   show(position->cost));
@@ -108,13 +108,15 @@ START_TEST(a_fill_says_what_it_closed)
     const struct instrument *btc = instrument_find(CATEGORY_LINEAR, "BTCUSDT");
     struct contract_result result;
 
-    result = account_contract_fill(&account, btc, SIDE_BUY, 900000, 10, amount("0.5"), 2);
+    result = account_contract_fill(&account, &account.positions[btc->index][0], SIDE_BUY, 900000,
+                                   10, amount("0.5"), 2);
     ck_assert_int_eq(result.closed_lots, 0);
-    result = account_contract_fill(&account, btc, SIDE_SELL, 910000, 15, amount("0.5"), 3);
+    result = account_contract_fill(&account, &account.positions[btc->index][0], SIDE_SELL, 910000,
+                                   15, amount("0.5"), 3);
     ck_assert_int_eq(result.closed_lots, 10);
     ck_assert_str_eq(show(result.pnl), "10");
     ck_assert_str_eq(show(account_wallet(&account, "USDT")->balance), "100009");
-    ck_assert_int_eq(account.positions[btc->index].open_ms, 3);
+    ck_assert_int_eq(account.positions[btc->index][0].open_ms, 3);
 }
 END_TEST
 
@@ -123,8 +125,9 @@ START_TEST(margin_and_locks_are_not_free)
     const struct instrument *btc = instrument_find(CATEGORY_LINEAR, "BTCUSDT");
     struct wallet *usdt = account_wallet(&account, "USDT");
 
-    (void)account_contract_fill(&account, btc, SIDE_BUY, 900000, 100, DECIMAL_ZERO, 2);
-    ck_assert_str_eq(show(account_position_margin(&account, btc->index)), "900");
+    (void)account_contract_fill(&account, &account.positions[btc->index][0], SIDE_BUY, 900000, 100,
+                                DECIMAL_ZERO, 2);
+    ck_assert_str_eq(show(position_margin(&account.positions[btc->index][0])), "900");
     usdt->locked = amount("1000");
     usdt->order_margin = amount("100.5");
     ck_assert_str_eq(show(account_free(&account, usdt)), "97999.5");
@@ -135,12 +138,13 @@ END_TEST
 START_TEST(unrealised_results_follow_the_side)
 {
     const struct instrument *btc = instrument_find(CATEGORY_LINEAR, "BTCUSDT");
-    const struct position *position = &account.positions[btc->index];
+    const struct position *position = &account.positions[btc->index][0];
 
-    (void)account_contract_fill(&account, btc, SIDE_SELL, 900000, 10, DECIMAL_ZERO, 2);
-    ck_assert_str_eq(show(position_unrealised(btc, position, 890000)), "10");
-    ck_assert_str_eq(show(position_unrealised(btc, position, 910000)), "-10");
-    ck_assert_str_eq(show(position_average(btc, position)), "90000");
+    (void)account_contract_fill(&account, &account.positions[btc->index][0], SIDE_SELL, 900000, 10,
+                                DECIMAL_ZERO, 2);
+    ck_assert_str_eq(show(position_unrealised(position, 890000)), "10");
+    ck_assert_str_eq(show(position_unrealised(position, 910000)), "-10");
+    ck_assert_str_eq(show(position_average(position)), "90000");
 }
 END_TEST
 

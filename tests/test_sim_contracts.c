@@ -32,9 +32,9 @@ static void on_execution(const struct sim_execution *execution, void *userdata)
     executions++;
 }
 
-static void on_position(const struct instrument *instrument, void *userdata)
+static void on_position(const struct position *position, void *userdata)
 {
-    (void)instrument;
+    (void)position;
     (void)userdata;
     positions++;
 }
@@ -95,7 +95,7 @@ static const struct instrument *inverse(void)
 
 static const struct position *position_of(const struct instrument *instrument)
 {
-    return &exchange.account.positions[instrument->index];
+    return &exchange.account.positions[instrument->index][0];
 }
 
 static const char *btc(void)
@@ -142,14 +142,15 @@ START_TEST(an_inverse_position_earns_coins)
     const struct instrument *instrument = inverse();
 
     account_init(&account, 1);
-    (void)account_contract_fill(&account, instrument, results[_i].side, results[_i].entry_ticks,
-                                10000, DECIMAL_ZERO, 2);
-    result = account_contract_fill(&account, instrument, side_opposite(results[_i].side),
-                                   results[_i].exit_ticks, 10000, DECIMAL_ZERO, 3);
+    (void)account_contract_fill(&account, &account.positions[instrument->index][0],
+                                results[_i].side, results[_i].entry_ticks, 10000, DECIMAL_ZERO, 2);
+    result = account_contract_fill(&account, &account.positions[instrument->index][0],
+                                   side_opposite(results[_i].side), results[_i].exit_ticks, 10000,
+                                   DECIMAL_ZERO, 3);
     ck_assert_int_eq(result.closed_lots, 10000);
     ck_assert_str_eq(show(account_wallet(&account, "BTC")->balance), results[_i].balance);
     ck_assert_str_eq(show(account_wallet(&account, "USDT")->balance), "100000");
-    ck_assert_int_eq(decimal_sign(&account.positions[instrument->index].cost), 0);
+    ck_assert_int_eq(decimal_sign(&account.positions[instrument->index][0].cost), 0);
 }
 END_TEST
 
@@ -159,11 +160,13 @@ START_TEST(parts_of_an_inverse_position_add_up)
     const struct instrument *instrument = inverse();
 
     account_init(&account, 1);
-    (void)account_contract_fill(&account, instrument, SIDE_BUY, 930007, 3333, DECIMAL_ZERO, 2);
+    (void)account_contract_fill(&account, &account.positions[instrument->index][0], SIDE_BUY,
+                                930007, 3333, DECIMAL_ZERO, 2);
     for (int i = 0; i < 3333; i++)
-        (void)account_contract_fill(&account, instrument, SIDE_SELL, 930007, 1, DECIMAL_ZERO, 3);
-    ck_assert_int_eq(account.positions[instrument->index].lots, 0);
-    ck_assert_int_eq(decimal_sign(&account.positions[instrument->index].cost), 0);
+        (void)account_contract_fill(&account, &account.positions[instrument->index][0], SIDE_SELL,
+                                    930007, 1, DECIMAL_ZERO, 3);
+    ck_assert_int_eq(account.positions[instrument->index][0].lots, 0);
+    ck_assert_int_eq(decimal_sign(&account.positions[instrument->index][0].cost), 0);
 }
 END_TEST
 
@@ -179,7 +182,7 @@ START_TEST(an_inverse_order_trades_in_dollars_and_pays_in_coins)
     ck_assert_str_eq(show(order->fee), "0.00000549");   /* value * 0.00055, cut */
     ck_assert_str_eq(btc(), "0.99999451");
     ck_assert_int_eq(position_of(inverse())->lots, 930);
-    ck_assert_str_eq(show(position_average(inverse(), position_of(inverse()))), "93000.55800334");
+    ck_assert_str_eq(show(position_average(position_of(inverse()))), "93000.55800334");
     ck_assert(executions > 0 && positions > 0 && wallets > 0);
 }
 END_TEST
@@ -269,11 +272,11 @@ START_TEST(the_price_of_liquidation_is_computed)
     struct decimal price;
 
     account_init(&account, 1);
-    price = account_liquidation(&account, instrument);
+    price = account_liquidation(&account, &account.positions[instrument->index][0]);
     ck_assert(decimal_is_none(&price));
-    (void)account_contract_fill(&account, instrument, ends[_i].side, ends[_i].ticks, ends[_i].lots,
-                                DECIMAL_ZERO, 2);
-    price = account_liquidation(&account, instrument);
+    (void)account_contract_fill(&account, &account.positions[instrument->index][0], ends[_i].side,
+                                ends[_i].ticks, ends[_i].lots, DECIMAL_ZERO, 2);
+    price = account_liquidation(&account, &account.positions[instrument->index][0]);
     ck_assert_str_eq(decimal_format(&price, text), ends[_i].price ? ends[_i].price : "");
 }
 END_TEST
@@ -369,7 +372,7 @@ START_TEST(calls_and_puts_agree)
 }
 END_TEST
 
-START_TEST(an_option_is_listed_and_not_traded)
+START_TEST(an_option_is_listed_and_traded)
 {
     const struct instrument *option = instrument_at(INSTRUMENT_FIRST_OPTION);
     const struct create_fields fields = { .category = "option",
@@ -382,7 +385,9 @@ START_TEST(an_option_is_listed_and_not_traded)
     struct sim_order *order = NULL;
 
     unknown.symbol = "BTC-1JAN20-1-C";
-    ck_assert_int_eq(place(&fields, &order).code, 10005);
+    ck_assert_int_eq(place(&fields, &order).code, 0);
+    ck_assert_int_eq(order->status, STATUS_FILLED);
+    ck_assert_int_eq(position_of(option)->lots, 10);
     ck_assert_int_eq(place(&unknown, &order).code, 10001);
     ck_assert_ptr_nonnull(tape_trade(&exchange.tapes[option->index], 0));
 }
@@ -405,7 +410,7 @@ int main(void)
     tcase_add_test(tcase, the_long_side_pays_a_positive_rate);
     tcase_add_test(tcase, options_are_named_after_their_day);
     tcase_add_loop_test(tcase, calls_and_puts_agree, 0, ARRAY_LEN(prices));
-    tcase_add_test(tcase, an_option_is_listed_and_not_traded);
+    tcase_add_test(tcase, an_option_is_listed_and_traded);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_set_fork_status(runner, CK_NOFORK);

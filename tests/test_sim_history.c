@@ -20,7 +20,10 @@ static void teardown(void)
 
 static struct sim_order *add(int number)
 {
-    struct sim_order order = { .instrument = instrument_at(0), .status = STATUS_NEW };
+    struct sim_order order = { .instrument = instrument_at(0),
+                               .status = STATUS_NEW,
+                               .created_ms = number,
+                               .updated_ms = number };
 
     (void)snprintf(order.order_id, sizeof(order.order_id), "id-%d", number);
     (void)snprintf(order.link, sizeof(order.link), "link-%d", number);

@@ -26,7 +26,7 @@ static void free_limits(void)
 
 static bool passes(int64_t now_us)
 {
-    return !limits_take(limits, 0, CATEGORY_LINEAR, now_us).refused;
+    return !limits_take(limits, 0, CATEGORY_LINEAR, 1, now_us).refused;
 }
 
 /* --- the windows --- */
@@ -71,12 +71,12 @@ START_TEST(a_refusal_says_when_there_is_a_place)
     struct limit_state state;
 
     for (int i = 0; i < 10; i++) {
-        state = limits_take(limits, 0, CATEGORY_LINEAR, i * 1000);
+        state = limits_take(limits, 0, CATEGORY_LINEAR, 1, i * 1000);
         ck_assert_int_eq(state.limit, 10);
         ck_assert_int_eq(state.left, 9 - i);
         ck_assert(!state.refused);
     }
-    state = limits_take(limits, 0, CATEGORY_LINEAR, 20000);
+    state = limits_take(limits, 0, CATEGORY_LINEAR, 1, 20000);
     ck_assert(state.refused);
     ck_assert_int_eq(state.left, 0);
     ck_assert_int_eq(state.wait_us, SECOND_US - 20000);
@@ -91,13 +91,13 @@ START_TEST(routes_and_categories_do_not_share)
         ck_assert(passes(0));
     ck_assert(!passes(0));
     for (int i = 0; i < 20; i++)
-        ck_assert(!limits_take(limits, 0, CATEGORY_SPOT, 0).refused);
-    ck_assert(limits_take(limits, 0, CATEGORY_SPOT, 0).refused);
+        ck_assert(!limits_take(limits, 0, CATEGORY_SPOT, 1, 0).refused);
+    ck_assert(limits_take(limits, 0, CATEGORY_SPOT, 1, 0).refused);
     for (int i = 0; i < 5; i++)
-        ck_assert(!limits_take(limits, 1, LIMIT_WHOLE, 0).refused);
-    ck_assert(limits_take(limits, 1, LIMIT_WHOLE, 0).refused);
+        ck_assert(!limits_take(limits, 1, LIMIT_WHOLE, 1, 0).refused);
+    ck_assert(limits_take(limits, 1, LIMIT_WHOLE, 1, 0).refused);
     for (int i = 0; i < 5000; i++) /* not limited */
-        ck_assert_int_eq(limits_take(limits, 2, LIMIT_WHOLE, 0).limit, 0);
+        ck_assert_int_eq(limits_take(limits, 2, LIMIT_WHOLE, 1, 0).limit, 0);
 }
 END_TEST
 
@@ -108,7 +108,7 @@ START_TEST(a_lowered_limit_waits_for_enough_to_leave)
     for (int i = 0; i < 10; i++)
         ck_assert(passes(i * 1000));
     limits->settings.account[0][CATEGORY_LINEAR] = 3;
-    state = limits_take(limits, 0, CATEGORY_LINEAR, 10000);
+    state = limits_take(limits, 0, CATEGORY_LINEAR, 1, 10000);
     ck_assert(state.refused);
     ck_assert(!passes(10000 + state.wait_us - 1));
     ck_assert(passes(10000 + state.wait_us));
@@ -158,7 +158,7 @@ START_TEST(switched_off_only_an_ordered_ban_holds)
 {
     limits->settings.off = true;
     for (int i = 0; i < 10000; i++) {
-        struct limit_state state = limits_take(limits, 0, CATEGORY_LINEAR, 0);
+        struct limit_state state = limits_take(limits, 0, CATEGORY_LINEAR, 1, 0);
 
         ck_assert(limits_admit(limits, 0));
         ck_assert(!state.refused);

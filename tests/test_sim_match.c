@@ -29,9 +29,9 @@ static void on_execution(const struct sim_execution *execution, void *userdata)
     heard.maker = execution->maker;
 }
 
-static void on_position(const struct instrument *instrument, void *userdata)
+static void on_position(const struct position *position, void *userdata)
 {
-    (void)instrument;
+    (void)position;
     (void)userdata;
     heard.positions++;
 }
@@ -309,7 +309,7 @@ START_TEST(a_resting_order_fills_as_maker_when_the_market_trades_through)
     ck_assert_int_eq(order->status, STATUS_FILLED);
     ck_assert(heard.maker);
     ck_assert_int_eq(heard.executions, 1);
-    ck_assert_int_eq(exchange.account.positions[0].lots, -500);
+    ck_assert_int_eq(exchange.account.positions[0][0].lots, -500);
     ck_assert_int_eq(history_execution(exchange.history, 1)->ticks, 940000);
     ck_assert_int_eq(decimal_sign(&account_wallet(&exchange.account, "USDT")->order_margin), 0);
 }
@@ -352,28 +352,35 @@ START_TEST(reduce_only_orders_are_cut_to_the_position)
     (void)placed(&part);
     ck_assert_int_eq(resting->lots, 60);
     (void)placed(&all);
-    ck_assert_int_eq(exchange.account.positions[0].lots, 0);
+    ck_assert_int_eq(exchange.account.positions[0][0].lots, 0);
     ck_assert_int_eq(resting->status, STATUS_CANCELLED);
     ck_assert_str_eq(resting->cancel_type, "CancelByReduceOnly");
 }
 END_TEST
 
+static struct refusal amend(struct sim_order *order, const struct amend_fields *fields)
+{
+    struct sim_amend asked;
+    struct refusal refusal = check_amend(&exchange, order, fields, &asked);
+
+    return refusal.code ? refusal : match_amend(&exchange, order, &asked);
+}
+
 START_TEST(an_amend_changes_price_and_size)
 {
     static const struct create_fields fields = { LINEAR, .side = "Buy", .order_type = "Limit",
                                                  .qty = "0.1", .price = "90000" };
+    static const struct amend_fields smaller = { .qty = "0.05" };
+    static const struct amend_fields higher = { .price = "93500" };
+    static const struct amend_fields nothing = { .qty = NULL };
     struct sim_order *order = placed(&fields);
-    int64_t ticks;
-    int64_t lots;
 
-    ck_assert_int_eq(check_amend(order, "0.05", NULL, &ticks, &lots).code, 0);
-    ck_assert_int_eq(match_amend(&exchange, order, ticks, lots).code, 0);
+    ck_assert_int_eq(amend(order, &smaller).code, 0);
     ck_assert_int_eq(order->entry->lots, 50);
-    ck_assert_int_eq(match_amend(&exchange, order, ticks, lots).code, 10001);
-    ck_assert_int_eq(check_amend(order, NULL, "93500", &ticks, &lots).code, 0);
-    ck_assert_int_eq(match_amend(&exchange, order, ticks, lots).code, 0);
+    ck_assert_int_eq(amend(order, &smaller).code, 10001);
+    ck_assert_int_eq(amend(order, &nothing).code, 10001);
+    ck_assert_int_eq(amend(order, &higher).code, 0);
     ck_assert_int_eq(order->status, STATUS_FILLED);
-    ck_assert_int_eq(check_amend(order, NULL, NULL, &ticks, &lots).code, 10001);
 }
 END_TEST
 
@@ -382,9 +389,13 @@ START_TEST(an_amend_may_not_go_under_what_is_filled)
     static const struct create_fields fields = { LINEAR, .side = "Buy", .order_type = "Limit",
                                                  .qty = "5", .price = "93000.5" };
     struct sim_order *order = placed(&fields);
+    struct sim_amend asked = { 0 };
 
     ck_assert_int_eq(order->status, STATUS_PARTIALLY_FILLED);
-    ck_assert_int_eq(match_amend(&exchange, order, order->ticks, order->filled_lots).code, 110064);
+    asked.lots = order->filled_lots;
+    asked.ticks = order->ticks;
+    asked.trigger = order->trigger;
+    ck_assert_int_eq(match_amend(&exchange, order, &asked).code, 110064);
 }
 END_TEST
 

@@ -260,3 +260,122 @@ test('option streams are heard', { skip }, async () => {
     assert.ok(Number((await ticker).data.markPrice) > 0);
     assert.equal((await book).data.b.length, 25);
 });
+
+const contract = { category: 'linear', symbol: 'SOLUSDT' };
+
+// Leaves nothing behind in SOLUSDT.
+async function flatten() {
+    await rest.cancelAllOrders(contract);
+    for (const positionIdx of [0, 1, 2])
+        for (const side of ['Buy', 'Sell'])
+            await rest.submitOrder({
+                ...contract, positionIdx, side, orderType: 'Market', qty: '0', reduceOnly: true,
+                closeOnTrigger: true,
+            });
+}
+
+test('an order is amended', { skip }, async () => {
+    const orderLinkId = randomUUID();
+
+    ok(await rest.submitOrder({
+        ...contract, side: 'Buy', orderType: 'Limit', qty: '1', price: '50', orderLinkId,
+    }));
+    ok(await rest.amendOrder({ ...contract, orderLinkId, qty: '2', price: '51' }));
+
+    const [order] = ok(await rest.getActiveOrders({ ...contract, orderLinkId })).list;
+
+    assert.equal(order.qty, '2.0');
+    assert.equal(Number(order.price), 51);
+    assert.equal((await rest.amendOrder({ ...contract, orderLinkId: 'none', qty: '2' })).retCode, 110001);
+    await flatten();
+});
+
+test('batches have an outcome for each order', { skip }, async () => {
+    const links = [randomUUID(), randomUUID()];
+    const order = { symbol: 'SOLUSDT', side: 'Buy', orderType: 'Limit', qty: '1', price: '50' };
+    const placed = await rest.batchSubmitOrders('linear', [
+        { ...order, orderLinkId: links[0] },
+        { ...order, orderLinkId: links[0] },
+        { ...order, orderLinkId: links[1] },
+    ]);
+
+    assert.deepEqual(placed.retExtInfo.list.map((item) => item.code), [0, 110072, 0]);
+    assert.equal(placed.result.list[1].orderId, '');
+
+    const amended = await rest.batchAmendOrders('linear', links.map((orderLinkId) => (
+        { symbol: 'SOLUSDT', orderLinkId, qty: '2' })));
+    const cancelled = await rest.batchCancelOrders('linear', [...links, 'none'].map((orderLinkId) => (
+        { symbol: 'SOLUSDT', orderLinkId })));
+
+    assert.deepEqual(amended.retExtInfo.list.map((item) => item.code), [0, 0]);
+    assert.deepEqual(cancelled.retExtInfo.list.map((item) => item.code), [0, 0, 110001]);
+});
+
+test('conditional orders wait and are cancelled by their kind', { skip }, async () => {
+    const orderLinkId = randomUUID();
+
+    ok(await rest.submitOrder({
+        ...contract, side: 'Buy', orderType: 'Market', qty: '1', triggerPrice: '900', triggerDirection: 1,
+        triggerBy: 'MarkPrice', orderLinkId,
+    }));
+
+    const [order] = ok(await rest.getActiveOrders({ ...contract, orderFilter: 'StopOrder' })).list;
+
+    assert.equal(order.orderLinkId, orderLinkId);
+    assert.equal(order.orderStatus, 'Untriggered');
+    assert.equal(order.stopOrderType, 'Stop');
+    ok(await rest.cancelAllOrders({ ...contract, orderFilter: 'StopOrder', stopOrderType: 'Stop' }));
+    assert.equal(ok(await rest.getActiveOrders({ ...contract, orderLinkId })).list[0].orderStatus, 'Deactivated');
+});
+
+test('take profit and stop loss come with an order and are changed for the position', { skip }, async () => {
+    const orderLinkId = randomUUID();
+
+    ok(await rest.submitOrder({
+        ...contract, side: 'Buy', orderType: 'Market', qty: '1', takeProfit: '900', stopLoss: '20', orderLinkId,
+    }));
+    ok(await rest.setTradingStop({ ...contract, tpslMode: 'Full', positionIdx: 0, takeProfit: '950', stopLoss: '0' }));
+
+    const [position] = ok(await rest.getPositionInfo(contract)).list;
+    const stops = ok(await rest.getActiveOrders({ ...contract, orderFilter: 'StopOrder' })).list;
+
+    assert.equal(Number(position.takeProfit), 950);
+    assert.equal(position.stopLoss, '');
+    assert.equal(stops.length, 1);
+    assert.equal(stops[0].parentOrderLinkId, orderLinkId);
+    await flatten();
+    assert.equal(ok(await rest.getActiveOrders(contract)).list.length, 0);
+});
+
+test('hedge mode has two positions', { skip }, async () => {
+    await flatten();
+    ok(await rest.switchPositionMode({ ...contract, mode: 3 }));
+    assert.equal((await rest.switchPositionMode({ ...contract, mode: 3 })).retCode, 110025);
+    ok(await rest.submitOrder({ ...contract, side: 'Buy', positionIdx: 1, orderType: 'Market', qty: '1' }));
+    ok(await rest.submitOrder({ ...contract, side: 'Sell', positionIdx: 2, orderType: 'Market', qty: '2' }));
+
+    const { list } = ok(await rest.getPositionInfo(contract));
+
+    assert.deepEqual(list.map((row) => [row.positionIdx, row.side, row.size]),
+                     [[1, 'Buy', '1.0'], [2, 'Sell', '2.0']]);
+    await flatten();
+    ok(await rest.switchPositionMode({ ...contract, mode: 0 }));
+});
+
+test('the transaction log has trades', { skip }, async () => {
+    const { list } = ok(await rest.getTransactionLog({ accountType: 'UNIFIED', category: 'linear', currency: 'USDT' }));
+
+    assert.ok(list.length > 0);
+    assert.equal(list[0].type, 'TRADE');
+    assert.ok(Math.abs(Number(list[0].change) - (Number(list[0].cashFlow) - Number(list[0].fee))) < 1e-9);
+});
+
+test('an option is traded', { skip }, async () => {
+    const [option] = ok(await rest.getInstrumentsInfo({ category: 'option', baseCoin: 'BTC' })).list;
+    const order = { category: 'option', symbol: option.symbol, side: 'Buy', orderType: 'Market', qty: '0.1' };
+
+    assert.equal((await rest.submitOrder(order)).retCode, 10001);
+    ok(await rest.submitOrder({ ...order, orderLinkId: randomUUID() }));
+    assert.equal(ok(await rest.getPositionInfo({ category: 'option', symbol: option.symbol })).list[0].size, '0.10');
+    ok(await rest.submitOrder({ ...order, side: 'Sell', reduceOnly: true, orderLinkId: randomUUID() }));
+});
