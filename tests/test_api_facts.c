@@ -383,6 +383,25 @@ static bool never_enough(const struct order_request *request, const struct guard
     return true;
 }
 
+static bool kill_then_ask(const struct order_request *request, const struct guard_facts *facts,
+                          struct loop_reply *reply)
+{
+    kit_kills++;
+    return never_enough(request, facts, reply);
+}
+
+/* Also when it is armed again by the time that the book is there. */
+START_TEST(a_kill_while_an_order_is_valued_ends_it)
+{
+    set_rest();
+    kit.on_create = kill_then_ask;
+    ck_assert_int_eq(kit_run("POST", "/orders", "symbol=BTCUSDT&side=buy&qty=1"), 422);
+    ck_assert(kit_says("guard_killed") && kit_says("not_sent"));
+    ck_assert_int_eq(asked, 1);
+    ck_assert_int_eq(kit.dones, 1);
+}
+END_TEST
+
 START_TEST(an_engine_that_never_has_enough_is_asked_twice)
 {
     kit.on_create = never_enough;
@@ -419,6 +438,7 @@ int main(void)
     tcase_add_test(tcase, a_read_for_the_guard_is_no_time_of_the_engine);
     tcase_add_test(tcase, without_an_account_there_is_no_leverage);
     tcase_add_test(tcase, a_limit_that_comes_in_between_is_answered_from_memory);
+    tcase_add_test(tcase, a_kill_while_an_order_is_valued_ends_it);
     tcase_add_test(tcase, an_engine_that_never_has_enough_is_asked_twice);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
