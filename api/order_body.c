@@ -323,9 +323,7 @@ enum err order_body_read(struct order_request *out, const struct order_input *in
     struct field_value values[F_COUNT];
     enum err err;
 
-    memset(out, 0, sizeof(*out));
-    out->price = out->trigger_price = out->take_profit = out->stop_loss = DECIMAL_NONE;
-    out->value_price = DECIMAL_NONE;
+    order_request_clear(out);
     err = fields_read(fields, F_COUNT, input->body, input->body_bytes, input->body_is_form, values,
                       refusal);
     if (err)

@@ -177,6 +177,9 @@ void order_judge(struct order_verdict *out, enum order_call kind, const struct l
         break;
     case OUTCOME_GUARD_DONE:
     case OUTCOME_CEILING:
+    case OUTCOME_WOULD:
+    case OUTCOME_CONFLICT:
+    case OUTCOME_ENDED:
     case OUTCOME_ACCEPTED:
     case OUTCOME_REPLAYED:
     case OUTCOME_OK:

@@ -459,6 +459,7 @@ static enum err add_content(struct writer *writer, const struct journal_row *row
     switch (row->kind) {
     case JOURNAL_INTENT:
         return add_intent(writer, row, known, error);
+    case JOURNAL_AMEND:
     case JOURNAL_RETRY:
         return add_retry(writer, row, error);
     case JOURNAL_ORDER:

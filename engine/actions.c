@@ -97,6 +97,7 @@ static enum err outcome_error(enum outcome outcome)
     case OUTCOME_ACCEPTED:
     case OUTCOME_REPLAYED:
     case OUTCOME_OK:
+    case OUTCOME_WOULD:
     case OUTCOME_GUARD_DONE:
         return ERR_NONE;
     case OUTCOME_UNKNOWN:
@@ -113,6 +114,8 @@ static enum err outcome_error(enum outcome outcome)
     case OUTCOME_IN_PROGRESS:
         return ERR_BUSY;
     case OUTCOME_KEY_REUSED:
+    case OUTCOME_CONFLICT:
+    case OUTCOME_ENDED:
     case OUTCOME_GUARD:
     case OUTCOME_KILLED:
     case OUTCOME_CEILING:

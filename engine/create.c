@@ -160,6 +160,7 @@ static void order_init(struct engine *engine, struct order *order,
 {
     memset(order, 0, sizeof(*order));
     order->request = *request;
+    order_change_clear(&order->change);
     order->state = ORDER_INTENT;
     order->attempt = 1;
     order->filled_qty = DECIMAL_ZERO;

@@ -450,6 +450,8 @@ static void take(struct engine *engine, const struct engine_event *event)
     case EVENT_CREATE:
         create_begin(engine, event);
         return;
+    case EVENT_AMEND:
+        return;
     case EVENT_CANCEL:
         cancel_begin(engine, event);
         return;
@@ -600,4 +602,11 @@ bool engine_needs_reads(const struct engine *engine)
     return engine->states[ORDER_UNKNOWN] > 0 || engine->recovery.plan == PLAN_RECOVERY ||
            engine->recovery.startup_owed || engine->recovery.owed_from_ms != NEVER_MS ||
            (guard->sweeping && !guard->state.clear);
+}
+
+const char *order_amend_in_flight(const struct order *order)
+{
+    if (order->amend == AMEND_UNKNOWN)
+        return "unknown";
+    return order->amend == AMEND_NONE ? NULL : "sent";
 }

@@ -165,9 +165,10 @@ static struct journal_row *row_from_action(const struct loop *loop,
                                            const struct engine_action *action)
 {
     static const enum journal_row_kind kinds[] = {
-        [ROW_INTENT] = JOURNAL_INTENT,       [ROW_RETRY] = JOURNAL_RETRY,
-        [ROW_ORDER] = JOURNAL_ORDER,         [ROW_FILL] = JOURNAL_FILL,
-        [ROW_WATERMARK] = JOURNAL_WATERMARK, [ROW_GUARD] = JOURNAL_GUARD,
+        [ROW_INTENT] = JOURNAL_INTENT, [ROW_RETRY] = JOURNAL_RETRY,
+        [ROW_AMEND] = JOURNAL_AMEND,   [ROW_ORDER] = JOURNAL_ORDER,
+        [ROW_FILL] = JOURNAL_FILL,     [ROW_WATERMARK] = JOURNAL_WATERMARK,
+        [ROW_GUARD] = JOURNAL_GUARD,
     };
     struct journal_row *row = journal_row_create();
     bool made = true;
@@ -255,6 +256,8 @@ static void act(struct loop *loop, const struct engine_action *action)
         break;
     case ACTION_SEND_CANCEL:
         loop_send_write(loop, action, true);
+        break;
+    case ACTION_SEND_AMEND:
         break;
     case ACTION_CANCEL_ALL:
         loop_send_cancel_all(loop, action);

@@ -193,3 +193,52 @@ enum err loop_arm(struct loop *loop, const char *reason, const char *by, loop_re
     item->u.kill = words_of(reason, by);
     return push(loop->urgent, item, CANCELS_MORE);
 }
+
+/* --- more to come --- */
+
+enum err loop_check(struct loop *loop, const struct order_request *request,
+                    const struct guard_facts *facts, loop_reply_fn *on_reply, void *userdata)
+{
+    (void)loop;
+    (void)request;
+    (void)facts;
+    (void)on_reply;
+    (void)userdata;
+    return ERR_BUSY;
+}
+
+enum err loop_create_batch(struct loop *loop, const struct loop_batch_item *items, size_t count,
+                           enum engine_wait wait, int64_t wait_until_ms)
+{
+    (void)loop;
+    (void)items;
+    (void)count;
+    (void)wait;
+    (void)wait_until_ms;
+    return ERR_BUSY;
+}
+
+enum err loop_amend(struct loop *loop, const char *id, const struct order_change *change,
+                    const struct guard_facts *facts, enum engine_wait wait, int64_t wait_until_ms,
+                    loop_reply_fn *on_reply, void *userdata)
+{
+    (void)loop;
+    (void)id;
+    (void)change;
+    (void)facts;
+    (void)wait;
+    (void)wait_until_ms;
+    (void)on_reply;
+    (void)userdata;
+    return ERR_BUSY;
+}
+
+enum err loop_set(struct loop *loop, const struct loop_setting *setting, loop_reply_fn *on_reply,
+                  void *userdata)
+{
+    (void)loop;
+    (void)setting;
+    (void)on_reply;
+    (void)userdata;
+    return ERR_BUSY;
+}

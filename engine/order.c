@@ -201,6 +201,8 @@ void order_from_report(struct order *order, const struct order_report *report, i
     struct order_request *request = &order->request;
 
     memset(order, 0, sizeof(*order));
+    order_request_clear(request);
+    order_change_clear(&order->change);
     memcpy(request->link, report->link, sizeof(request->link));
     memcpy(request->client_id, report->link, sizeof(report->link));
     memcpy(request->symbol, report->symbol, sizeof(request->symbol));
@@ -211,9 +213,9 @@ void order_from_report(struct order *order, const struct order_report *report, i
     request->qty = report->qty;
     request->price = report->price;
     request->trigger_price = report->trigger_price;
-    request->value_price = DECIMAL_NONE;
-    request->take_profit = DECIMAL_NONE;
-    request->stop_loss = DECIMAL_NONE;
+    request->trigger_by = report->trigger_by;
+    request->take_profit = report->take_profit;
+    request->stop_loss = report->stop_loss;
     request->reduce_only = report->reduce_only;
     request->close_on_trigger = report->close_on_trigger;
     request->position_idx = report->position_idx;

@@ -14,6 +14,7 @@ static size_t event_items(const struct engine_event *event)
     case EVENT_START:
     case EVENT_CREATE:
     case EVENT_CANCEL:
+    case EVENT_AMEND:
     case EVENT_WATCH:
     case EVENT_COMMITTED:
     case EVENT_JOURNAL_DOWN:

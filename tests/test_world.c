@@ -700,6 +700,7 @@ static void commit_row(struct world *world, const struct engine_action *row,
     case ROW_INTENT:
         commit_intent(world, row, known);
         return;
+    case ROW_AMEND:
     case ROW_RETRY:
         commit_retry(world, row);
         return;
@@ -1266,6 +1267,8 @@ static void act(struct world *world)
             break;
         case ACTION_SEND_CANCEL:
             send_cancel(world, action);
+            break;
+        case ACTION_SEND_AMEND:
             break;
         case ACTION_CANCEL_ALL:
             send_cancel_all(world, action);
