@@ -16,6 +16,7 @@
 #define MEMORY_LEVELS   200  /* of a market buy */
 #define REST_LEVELS     1000 /* likewise */
 #define STREAM_DEPTH    50
+#define OPTION_DEPTH    25 /* of streams and answers */
 
 /* --- prices: pure --- */
 
@@ -53,14 +54,27 @@ static bool best_bid(const struct order_request *request, const struct book_leve
     return true;
 }
 
+/* A conditional market order fills where its trigger is, or worse; what the book says now may be
+ * far from there. */
+static void raise_to_trigger(const struct order_request *request, struct decimal *price)
+{
+    if (request->type == ORDER_TYPE_MARKET && decimal_cmp(&request->trigger_price, price) > 0)
+        *price = request->trigger_price;
+}
+
 bool valuation_price(const struct order_request *request, const struct book_level *bids,
                      size_t bids_count, const struct book_level *asks, size_t asks_count,
                      struct decimal *out, char why[120])
 {
-    if (request->side != SIDE_BUY)
-        return best_bid(request, bids, bids_count, out, why);
-    if (request->type != ORDER_TYPE_LIMIT)
-        return worst_ask(&request->qty, asks, asks_count, out, why);
+    bool known;
+
+    if (request->side != SIDE_BUY || request->type != ORDER_TYPE_LIMIT) {
+        known = request->side != SIDE_BUY ? best_bid(request, bids, bids_count, out, why)
+                                          : worst_ask(&request->qty, asks, asks_count, out, why);
+        if (known)
+            raise_to_trigger(request, out);
+        return known;
+    }
     *out = request->price;
     return true;
 }
@@ -84,7 +98,8 @@ static void want_book(struct valuation *value, enum value_part part, enum catego
     value->parts[part].wanted = true;
     value->parts[part].category = category;
     text_cut(value->parts[part].symbol, sizeof(value->parts[part].symbol), symbol);
-    if (stream_touch(value->api->stream, STREAM_BOOK, category, symbol, STREAM_DEPTH))
+    if (stream_touch(value->api->stream, STREAM_BOOK, category, symbol,
+                     category == CATEGORY_OPTION ? OPTION_DEPTH : STREAM_DEPTH))
         log_debug("api: %s:%s can't be streamed", category_word(category), symbol);
 }
 
@@ -112,11 +127,6 @@ static void want_price(struct valuation *value)
 
     value->is_priced = true;
     value->own_price = DECIMAL_NONE;
-    if (request->category == CATEGORY_OPTION) {
-        value->is_priced = false;
-        set_why(value, "options have no value here yet");
-        return;
-    }
     if (request->category == CATEGORY_INVERSE || request->qty_in_quote) {
         value->own_price = decimal_from_int(1);
         value->own_source = GUARD_PRICE_FACE;
@@ -168,6 +178,8 @@ static bool take_book(struct valuation *value, enum value_part part, const struc
 
 static size_t levels_wanted(const struct valuation *value, enum value_part part, size_t of_a_walk)
 {
+    if (value->parts[part].category == CATEGORY_OPTION && of_a_walk > OPTION_DEPTH)
+        of_a_walk = OPTION_DEPTH;
     return part == VALUE_BOOK && value->request->side == SIDE_BUY ? of_a_walk : 1;
 }
 

@@ -5,6 +5,9 @@
  *     a limit buy                        its limit
  *     a market buy                       the worst ask that its size reaches
  *     a sell                             the best bid, or its limit where that is higher
+ *     a conditional market order         its trigger price, where that is higher
+ *
+ * (of an option that is its premium)
  *
  * times the best ask of spot:{QUOTE}USDT, where the quote coin is none of USDT, USDC and USD.
  *

@@ -144,5 +144,6 @@ struct engine_action *reply_add(struct engine *engine, uint64_t waiter, enum out
     action->u.reply.has_order = true;
     action->u.reply.order = record->order;
     action->u.reply.cancel_in_flight = cancel_in_flight(record);
+    action->u.reply.amend_in_flight = order_amend_in_flight(&record->order);
     return action;
 }

@@ -305,7 +305,7 @@ struct guard_report {
 enum row_kind {
     ROW_INTENT, /* insert; on a known link the journal answers `known`. Synced. */
     ROW_RETRY,  /* update of a NOT_SENT order to INTENT, attempt + 1. Synced. */
-    ROW_AMEND,  /* update by link: an amend is to be sent. Synced. */
+    ROW_AMEND,  /* update by (link, order id): an amend is to be sent. Synced. */
     ROW_ORDER,  /* insert or update by (link, order id) */
     ROW_FILL,   /* insert */
     ROW_WATERMARK,
@@ -339,7 +339,7 @@ enum outcome {
     OUTCOME_NOT_FOUND,   /* not in memory: so final long ago, or never here: look in the journal */
     OUTCOME_WOULD,       /* dry run: it would be sent. 200 */
     OUTCOME_CONFLICT,    /* 409: another amend of this order is in flight, or its own create is */
-    OUTCOME_ENDED,       /* 409: amend of an order that has ended: nothing was sent */
+    OUTCOME_ENDED,       /* 409: amend of an order that has ended, or ended before it was made */
     OUTCOME_GUARD,       /* 422: refused by a limit of the guard: `verdict` */
     OUTCOME_KILLED,      /* 422: refused because of the kill */
     OUTCOME_NEEDS_FACTS, /* price or leverage is missing: find it and ask again */

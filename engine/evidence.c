@@ -107,6 +107,21 @@ static void note_taken(struct engine *engine, struct record *record, const struc
         lookup_now(engine, record);
 }
 
+/* Its size or price is another now. Two messages of one and the same time do not tell which of them
+ * is the later one. */
+static void note_terms(struct engine *engine, struct record *record, const struct order *before,
+                       const struct order_report *report)
+{
+    const struct order_request *now = &record->order.request;
+    bool priced = decimal_cmp(&now->price, &before->request.price) != 0;
+    bool sized = decimal_cmp(&now->qty, &before->request.qty) != 0;
+
+    if (priced)
+        exposure_reprice(record);
+    if ((priced || sized) && report->updated_ms == before->exchange_ms)
+        lookup_soon(engine, record);
+}
+
 void report_apply(struct engine *engine, struct record *record, const struct order_report *report,
                   bool scanned)
 {
@@ -114,10 +129,15 @@ void report_apply(struct engine *engine, struct record *record, const struct ord
 
     switch (order_merge(&record->order, report)) {
     case MERGE_TAKEN:
+        note_terms(engine, record, &before, report);
+        (void)amend_is_shown(engine, record, report);
         note_taken(engine, record, &before);
         engine->recovery.news |= scanned;
         break;
     case MERGE_SAME:
+        if (amend_is_shown(engine, record, report))
+            row_order(engine, record, ROW_ORDER, true, false);
+        break;
     case MERGE_STALE:
         break;
     case MERGE_CONFLICT:

@@ -100,13 +100,23 @@ static struct decimal moved_qty(const struct record *record)
     return *moved;
 }
 
+struct decimal exposure_left(const struct record *record, struct decimal whole)
+{
+    struct decimal moved = moved_qty(record);
+    struct decimal left;
+
+    if (decimal_sign(&whole) <= 0)
+        return DECIMAL_ZERO;
+    if (decimal_sub(&left, &whole, &moved))
+        return whole;
+    return decimal_sign(&left) > 0 ? left : DECIMAL_ZERO;
+}
+
 /* What may still be executed; of a closed order the fills that have not come yet. */
 static struct decimal owed_qty(const struct record *record)
 {
     const struct order *order = &record->order;
     struct decimal whole = order->request.qty;
-    struct decimal moved = moved_qty(record);
-    struct decimal left;
 
     if (order_state_is_final(order->state)) {
         if (order->state != ORDER_CLOSED || order->settled ||
@@ -114,20 +124,66 @@ static struct decimal owed_qty(const struct record *record)
             return DECIMAL_ZERO;
         whole = order->filled_qty;
     }
-    if (decimal_sign(&whole) <= 0)
-        return DECIMAL_ZERO;
-    return decimal_sub(&left, &whole, &moved) ? whole : left;
+    return exposure_left(record, whole);
+}
+
+/* USD per unit, at worst: as it is, and as an amend in flight may make it. */
+static struct decimal worst_unit_price(const struct order *order)
+{
+    struct decimal price = unit_price(&order->request);
+    struct order_request amended;
+    struct decimal then;
+
+    if (order->amend == AMEND_NONE)
+        return price;
+    order_amended(&order->request, &order->change, &amended);
+    then = unit_price(&amended);
+    return *larger(&price, &then);
+}
+
+static decimal_int amended_amount(const struct record *record)
+{
+    const struct order_request *request = &record->order.request;
+    struct order_request amended;
+    struct decimal price;
+    struct decimal qty;
+
+    order_amended(request, &record->order.change, &amended);
+    price = unit_price(&amended);
+    if (decimal_is_none(&price))
+        price = unit_price(request);
+    qty = exposure_left(record, amended.qty);
+    return product(&qty, &price);
 }
 
 static decimal_int order_amount(const struct record *record)
 {
     struct decimal qty = owed_qty(record);
     struct decimal price;
+    decimal_int amended;
+    decimal_int amount;
 
-    if (decimal_sign(&qty) <= 0 || guard_is_exit(&record->order.request))
+    if (guard_is_exit(&record->order.request))
         return 0;
     price = unit_price(&record->order.request);
-    return product(&qty, &price);
+    amount = product(&qty, &price);
+    if (record->order.amend == AMEND_NONE)
+        return amount;
+    amended = amended_amount(record);
+    return amended > amount ? amended : amount;
+}
+
+/* Where the price is in USD. A sell can bring more than its limit. */
+void exposure_reprice(struct record *record)
+{
+    struct order_request *request = &record->order.request;
+
+    if (request->type != ORDER_TYPE_LIMIT || request->category == CATEGORY_INVERSE ||
+        request->category == CATEGORY_OPTION || !is_quoted_in_usd(request) ||
+        decimal_sign(&request->value_price) <= 0)
+        return;
+    if (request->side == SIDE_BUY || decimal_cmp(&request->price, &request->value_price) > 0)
+        request->value_price = request->price;
 }
 
 static void count(struct engine *engine, struct record *record, decimal_int amount, int client)
@@ -300,7 +356,7 @@ void exposure_fill(struct engine *engine, struct record *record, const struct fi
 {
     const struct order_request *request = &record->order.request;
     struct pending pending = { .at_ms = fill->at_ms, .exchange_seq = fill->exchange_seq };
-    struct decimal price = unit_price(request);
+    struct decimal price = worst_unit_price(&record->order);
     struct decimal sum;
 
     if ((record->base_ms == 0 || fill->at_ms > record->base_ms) &&
@@ -308,7 +364,9 @@ void exposure_fill(struct engine *engine, struct record *record, const struct fi
         record->seen_qty = sum;
     if (request->category == CATEGORY_SPOT || guard_is_exit(request))
         return;
-    if (decimal_is_none(&price))
+    /* An amend may have made the order cheaper after it. */
+    if (decimal_is_none(&price) ||
+        (request->category == CATEGORY_LINEAR && decimal_cmp(&fill->price, &price) > 0))
         price = fill->price;
     pending.amount = product(&fill->qty, &price);
     add_pending(engine, record, &pending);
@@ -381,6 +439,16 @@ struct decimal exposure_open(const struct engine *engine)
 struct decimal exposure_open_of(const struct engine *engine, size_t client)
 {
     return shown(engine->guard.exposure.clients[client]);
+}
+
+struct decimal exposure_beside(const struct engine *engine, int client, const struct record *record)
+{
+    const struct exposure *exposure = &engine->guard.exposure;
+    decimal_int sum = exposure->orders + exposure->positions + exposure->unplaced;
+
+    if (client)
+        sum = exposure->clients[client - 1];
+    return shown(client && client != record->client ? sum : sum - record->amount);
 }
 
 enum err exposure_init(struct engine *engine)
