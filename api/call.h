@@ -68,6 +68,7 @@ struct api_call {
     enum api_form form; /* of lists: by the path's suffix, else by Accept */
     char request_id[24];
     int64_t received_us; /* monotonic */
+    char kept[260];      /* what api_keep_headers has copied */
 
     /* reply */
     int status;
@@ -87,6 +88,10 @@ struct api_call {
 };
 
 const char *api_query(const struct api_call *call, const char *name); /* NULL: absent */
+
+/* For a handler that runs again later: its key and client are in the call itself from here on. What
+ * does not fit was refused before. */
+void api_keep_headers(struct api_call *call);
 
 /* The reply is complete. */
 void api_done(struct api_call *call);

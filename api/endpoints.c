@@ -28,12 +28,15 @@ static const struct api_endpoint endpoints[] = {
     { "GET",    "/candles/{symbol}",      handle_candles,       ACCESS_READ,  IS_LIST,    "category interval from to limit after max_age" },
     { "GET",    "/funding/{symbol}",      handle_funding,       ACCESS_READ,  IS_LIST,    "category from to limit after max_age" },
     { "GET",    "/open_interest/{symbol}", handle_open_interest, ACCESS_READ, IS_LIST,    "category interval from to limit after max_age" },
-    { "POST",   "/orders",                handle_order_create,  ACCESS_TRADE, TAKES_BODY, "wait timeout" },
+    { "POST",   "/orders",                handle_order_create,  ACCESS_TRADE, TAKES_BODY, "wait timeout dry_run" },
     { "GET",    "/orders",                handle_orders,        ACCESS_READ,  IS_LIST,    "state symbol tag from to limit after" },
     { "DELETE", "/orders",                handle_orders_cancel, ACCESS_TRADE, 0,          "symbol tag side category all" },
     { "GET",    "/orders/{id}",           handle_order,         ACCESS_READ,  0,          "wait timeout" },
+    { "PATCH",  "/orders/{id}",           handle_order_amend,   ACCESS_TRADE, TAKES_BODY, "wait timeout" },
     { "DELETE", "/orders/{id}",           handle_order_cancel,  ACCESS_TRADE, 0,          "wait timeout" },
+    { "GET",    "/orders/{id}/timeline",  handle_order_timeline, ACCESS_READ, IS_LIST,    "limit after" },
     { "GET",    "/fills",                 handle_fills,         ACCESS_READ,  IS_LIST,    "symbol tag order_id from to limit after" },
+    { "GET",    "/pnl",                   handle_pnl,           ACCESS_READ,  IS_LIST,    "group symbol category tag from to" },
     { "GET",    "/events",                handle_events,        ACCESS_READ,  IS_LIST,    "after limit wait" },
     { "GET",    "/positions",             handle_positions,     ACCESS_READ,  IS_LIST,    "category max_age" },
     { "GET",    "/positions/{symbol}",    handle_position,      ACCESS_READ,  0,          "category position_idx max_age" },
@@ -53,19 +56,23 @@ static const struct api_endpoint endpoints[] = {
 };
 /* clang-format on */
 
-/* A {name} in the pattern is its last segment; it matches one segment that is not empty. */
+/* A {name} in the pattern matches one segment that is not empty. */
 static bool path_matches(const char *pattern, const char *path, char param[API_PARAM_MAX])
 {
     const char *brace = strchr(pattern, '{');
     size_t fixed;
+    size_t bytes;
 
     param[0] = '\0';
     if (!brace)
         return strcmp(pattern, path) == 0;
     fixed = (size_t)(brace - pattern);
-    if (strncmp(pattern, path, fixed) != 0 || !path[fixed] || strchr(path + fixed, '/'))
+    if (strncmp(pattern, path, fixed) != 0)
         return false;
-    return text_copy(param, API_PARAM_MAX, path + fixed) == ERR_NONE;
+    bytes = strcspn(path + fixed, "/");
+    if (bytes == 0 || strcmp(path + fixed + bytes, strchr(brace, '}') + 1) != 0)
+        return false;
+    return text_copy_n(param, API_PARAM_MAX, path + fixed, bytes) == ERR_NONE;
 }
 
 static void allow_method(struct text *allow, const char *method)
@@ -142,10 +149,10 @@ const struct api_endpoint *api_endpoint_at(size_t index)
 
 /* Every query name, as text that lives for ever. */
 static const char *const query_names[] = {
-    "account", "after",    "all",    "base",    "category", "conflate", "depth",
-    "from",    "interval", "limit",  "max_age", "of",       "order_id", "position_idx",
-    "quote",   "reason",   "side",   "state",   "status",   "symbol",   "tag",
-    "timeout", "to",       "topics", "wait",
+    "account",  "after",        "all",     "base",     "category", "conflate", "depth",
+    "dry_run",  "from",         "group",   "interval", "limit",    "max_age",  "of",
+    "order_id", "position_idx", "quote",   "reason",   "side",     "state",    "status",
+    "symbol",   "tag",          "timeout", "to",       "topics",   "wait",
 };
 
 static const char *static_name(const char *name)

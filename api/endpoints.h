@@ -19,7 +19,7 @@ enum api_endpoint_flags {
 
 struct api_endpoint {
     const char *method; /* "GET" (serves HEAD too), "POST", ... */
-    const char *path;   /* "/orders/{id}": one {name} at most, as the last segment */
+    const char *path;   /* "/orders/{id}": one {name} at most */
     /* Must end in api_done(call), now or later. */
     void (*handle)(const struct api *api, struct api_call *call);
     enum api_access access;

@@ -8,6 +8,7 @@
 #include "api/members.h"
 #include "api/reply.h"
 #include "base/clock.h"
+#include "engine/engine.h"
 
 /* --- orders and fills --- */
 
@@ -24,6 +25,20 @@ static void add_fees(struct buffer *out, const struct order *order)
     json_add_close(out, ']');
 }
 
+static void add_more(struct buffer *out, const struct order_request *request)
+{
+    member_price(out, "trigger_price", &request->trigger_price);
+    member_int_or_null(out, "trigger_direction", request->trigger_direction);
+    member_text(out, "trigger_by", trigger_by_word(request->trigger_by));
+    member_text(out, "spot_trigger", spot_trigger_word(request->spot_trigger));
+    member_price(out, "take_profit", &request->take_profit);
+    member_price(out, "stop_loss", &request->stop_loss);
+    member_text(out, "tp_trigger_by", trigger_by_word(request->take_profit_by));
+    member_text(out, "sl_trigger_by", trigger_by_word(request->stop_loss_by));
+    member_price(out, "take_profit_limit_price", &request->take_profit_limit);
+    member_price(out, "stop_loss_limit_price", &request->stop_loss_limit);
+}
+
 static void add_request(struct buffer *out, const struct order_request *request)
 {
     const struct decimal none = DECIMAL_NONE;
@@ -38,9 +53,15 @@ static void add_request(struct buffer *out, const struct order_request *request)
     member_decimal(out, "qty", request->qty_in_quote ? &none : &request->qty);
     member_decimal(out, "quote_qty", request->qty_in_quote ? &request->qty : &none);
     member_price(out, "price", &request->price);
-    member_price(out, "trigger_price", &request->trigger_price);
+    add_more(out, request);
     member_bool(out, "reduce_only", request->reduce_only);
+    member_bool(out, "close_on_trigger", request->close_on_trigger);
     member_int(out, "position_idx", request->position_idx);
+    member_decimal(out, "slippage_ticks",
+                   request->slippage_kind == SLIPPAGE_TICKS ? &request->slippage : &none);
+    member_decimal(out, "slippage_percent",
+                   request->slippage_kind == SLIPPAGE_PERCENT ? &request->slippage : &none);
+    member_text(out, "smp", smp_word(request->smp));
 }
 
 static const char *reject_reason(const struct order *order)
@@ -67,16 +88,24 @@ static void add_order_members(struct buffer *out, const struct order *order)
     member_int_or_null(out, "seq", (int64_t)order->seq);
 }
 
+static void add_in_flight(struct buffer *out, const char *cancel, const char *amend)
+{
+    if (!cancel && !amend)
+        return;
+    json_add_key(out, "in_flight");
+    json_add_open(out, '{');
+    if (amend)
+        member_text(out, "amend", amend);
+    if (cancel)
+        member_text(out, "cancel", cancel);
+    json_add_close(out, '}');
+}
+
 void api_add_order(struct buffer *out, const struct order *order, const char *cancel_in_flight)
 {
     json_add_open(out, '{');
     add_order_members(out, order);
-    if (cancel_in_flight) {
-        json_add_key(out, "in_flight");
-        json_add_open(out, '{');
-        member_text(out, "cancel", cancel_in_flight);
-        json_add_close(out, '}');
-    }
+    add_in_flight(out, cancel_in_flight, order_amend_in_flight(order));
     json_add_close(out, '}');
 }
 

@@ -20,7 +20,8 @@
 #include "bybit/trades.h"
 #include "engine/guard_json.h"
 
-/* `cancel_in_flight` NULL: no `in_flight` member. */
+/* `cancel_in_flight` NULL: none. The member `in_flight` is there only while a cancel or amend is.
+ */
 void api_add_order(struct buffer *out, const struct order *order, const char *cancel_in_flight);
 void api_add_fill(struct buffer *out, const struct fill *fill);
 void api_add_symbol(struct buffer *out, const struct instrument *instrument);

@@ -190,8 +190,10 @@ static enum err wrong_json_type(struct reading *reading, const struct field *fie
 static enum err take_json(struct reading *reading, const struct field *field,
                           const struct json *json, struct field_value *value)
 {
-    if (json->type == JSON_NULL)
+    if (json->type == JSON_NULL) {
+        value->nulled = true;
         return ERR_NONE;
+    }
     if (!json_type_fits(field->type, json->type))
         return wrong_json_type(reading, field);
     if (field->type == FIELD_BOOL
@@ -215,10 +217,10 @@ static enum err read_json(struct reading *reading, const char *body, size_t body
                           strstr(error.text, "duplicate") ? "duplicate_field" : "malformed_json",
                           "%s", error.text);
     if (root.type != JSON_OBJECT)
-        return api_refuse(reading->refusal,
-                          root.type == JSON_ARRAY ? "batch_not_yet" : "not_an_object",
-                          root.type == JSON_ARRAY ? "an array of orders can't be taken yet"
-                                                  : "the body is not a JSON object");
+        return api_refuse(reading->refusal, "not_an_object",
+                          root.type == JSON_ARRAY
+                              ? "this is a JSON array, where one object is taken"
+                              : "the body is not a JSON object");
     walk = json_walk(&root);
     while (json_next(&walk, &key, &json)) {
         const struct field *field = NULL;

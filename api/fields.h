@@ -38,6 +38,7 @@ struct field_value {
     int64_t number;            /* FIELD_INT, FIELD_WORD; FIELD_BOOL: 0 or 1 */
     char text[FIELD_TEXT_MAX]; /* as given */
     bool given;
+    bool nulled; /* said to be null, and so not given */
 };
 
 /* Reads `body` into `values` (one a row of the table, all set). `is_form`: labelled as a form; a

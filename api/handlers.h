@@ -68,6 +68,9 @@ void handle_events(const struct api *api, struct api_call *call);
 /* order_create.c */
 void handle_order_create(const struct api *api, struct api_call *call);
 
+/* order_change.c */
+void handle_order_amend(const struct api *api, struct api_call *call);
+
 /* orders.c */
 void handle_order(const struct api *api, struct api_call *call);
 void handle_order_cancel(const struct api *api, struct api_call *call);
@@ -84,3 +87,9 @@ void handle_guard_arm(const struct api *api, struct api_call *call);
 /* lists.c */
 void handle_orders(const struct api *api, struct api_call *call);
 void handle_fills(const struct api *api, struct api_call *call);
+
+/* pnl.c */
+void handle_pnl(const struct api *api, struct api_call *call);
+
+/* timeline.c */
+void handle_order_timeline(const struct api *api, struct api_call *call);

@@ -137,6 +137,18 @@ enum err lookup_word(const struct api_call *call, const char *name, const char *
     return api_refuse(refusal, "invalid_value", "%s \"%s\" is none of %s", name, text, list);
 }
 
+enum err lookup_flag(const struct api_call *call, const char *name, bool *out,
+                     struct api_refusal *refusal)
+{
+    static const char *const words[] = { "0", "false", "1", "true" };
+    size_t word;
+
+    if (lookup_word(call, name, words, ARRAY_LEN(words), 0, &word, refusal))
+        return ERR_INVALID;
+    *out = word >= ARRAY_LEN(words) / 2;
+    return ERR_NONE;
+}
+
 enum err lookup_base(const struct api_call *call, char base[COIN_MAX], struct api_refusal *refusal)
 {
     const char *text = api_query(call, "base");

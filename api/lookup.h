@@ -36,6 +36,9 @@ MUST_CHECK enum err lookup_word(const struct api_call *call, const char *name,
 /* The refusal of an interval that is none of `words`, with the nearest. */
 enum err lookup_refuse_interval(const char *text, const char *const *words, size_t count,
                                 struct api_refusal *refusal);
+/* 1, true, 0 or false; false when absent. */
+MUST_CHECK enum err lookup_flag(const struct api_call *call, const char *name, bool *out,
+                                struct api_refusal *refusal);
 MUST_CHECK enum err lookup_category(const struct api_call *call, bool *given, enum category *out,
                                     struct api_refusal *refusal);
 /* base in upper case, "" when absent. */

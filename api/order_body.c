@@ -2,6 +2,7 @@
  * meets them. */
 #include "api/order_body.h"
 
+#include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,36 +11,8 @@
 #include <openssl/evp.h>
 
 #include "api/events.h"
+#include "api/order_body_parts.h"
 #include "base/text.h"
-
-enum order_field {
-    F_CATEGORY,
-    F_SYMBOL,
-    F_SIDE,
-    F_TYPE,
-    F_QTY,
-    F_QUOTE_QTY,
-    F_MARKET_UNIT,
-    F_NOTIONAL,
-    F_PRICE,
-    F_TIF,
-    F_REDUCE_ONLY,
-    F_CLOSE_ON_TRIGGER,
-    F_POSITION_IDX,
-    F_CLIENT_ID,
-    F_TAG,
-    F_TRIGGER_PRICE,
-    F_TRIGGER_DIRECTION,
-    F_TRIGGER_BY,
-    F_TAKE_PROFIT,
-    F_STOP_LOSS,
-    F_TP_TRIGGER_BY,
-    F_SL_TRIGGER_BY,
-    F_TPSL_MODE,
-    F_ORDER_FILTER,
-    F_IS_LEVERAGE,
-    F_COUNT
-};
 
 static bool parse_category(const char *word, int64_t *out)
 {
@@ -104,22 +77,30 @@ static const struct field fields[F_COUNT] = {
     [F_MARKET_UNIT] = { "market_unit", { "marketUnit" }, FIELD_WORD, parse_unit, "baseCoin, quoteCoin" },
     [F_NOTIONAL] = { "notional", { NULL }, FIELD_DECIMAL, NULL, NULL },
     [F_PRICE] = { "price", { NULL }, FIELD_DECIMAL, NULL, NULL },
-    [F_TIF] = { "tif", { "timeInForce", "time_in_force" }, FIELD_WORD, parse_tif, "gtc, ioc, fok, post_only" },
+    [F_TIF] = { "tif", { "timeInForce", "time_in_force" }, FIELD_WORD, parse_tif, "gtc, ioc, fok, post_only, rpi" },
     [F_REDUCE_ONLY] = { "reduce_only", { "reduceOnly" }, FIELD_BOOL, NULL, NULL },
     [F_CLOSE_ON_TRIGGER] = { "close_on_trigger", { "closeOnTrigger" }, FIELD_BOOL, NULL, NULL },
     [F_POSITION_IDX] = { "position_idx", { "positionIdx" }, FIELD_INT, NULL, NULL },
     [F_CLIENT_ID] = { "client_id", { "orderLinkId", "order_link_id" }, FIELD_TEXT, NULL, NULL },
     [F_TAG] = { "tag", { NULL }, FIELD_TEXT, NULL, NULL },
-    /* Known, so that they are refused for what they are. */
     [F_TRIGGER_PRICE] = { "trigger_price", { "triggerPrice" }, FIELD_DECIMAL, NULL, NULL },
     [F_TRIGGER_DIRECTION] = { "trigger_direction", { "triggerDirection" }, FIELD_INT, NULL, NULL },
-    [F_TRIGGER_BY] = { "trigger_by", { "triggerBy" }, FIELD_TEXT, NULL, NULL },
+    [F_TRIGGER_BY] = { "trigger_by", { "triggerBy" }, FIELD_WORD, order_parse_trigger_by, "last, mark, index" },
     [F_TAKE_PROFIT] = { "take_profit", { "takeProfit" }, FIELD_DECIMAL, NULL, NULL },
     [F_STOP_LOSS] = { "stop_loss", { "stopLoss" }, FIELD_DECIMAL, NULL, NULL },
-    [F_TP_TRIGGER_BY] = { "tp_trigger_by", { "tpTriggerBy" }, FIELD_TEXT, NULL, NULL },
-    [F_SL_TRIGGER_BY] = { "sl_trigger_by", { "slTriggerBy" }, FIELD_TEXT, NULL, NULL },
-    [F_TPSL_MODE] = { "tpsl_mode", { "tpslMode" }, FIELD_TEXT, NULL, NULL },
-    [F_ORDER_FILTER] = { "order_filter", { "orderFilter" }, FIELD_TEXT, NULL, NULL },
+    [F_TP_TRIGGER_BY] = { "tp_trigger_by", { "tpTriggerBy" }, FIELD_WORD, order_parse_trigger_by, "last, mark, index" },
+    [F_SL_TRIGGER_BY] = { "sl_trigger_by", { "slTriggerBy" }, FIELD_WORD, order_parse_trigger_by, "last, mark, index" },
+    [F_TP_LIMIT_PRICE] = { "take_profit_limit_price", { "tpLimitPrice", "tp_limit_price" }, FIELD_DECIMAL, NULL, NULL },
+    [F_SL_LIMIT_PRICE] = { "stop_loss_limit_price", { "slLimitPrice", "sl_limit_price" }, FIELD_DECIMAL, NULL, NULL },
+    [F_TP_ORDER_TYPE] = { "tp_order_type", { "tpOrderType" }, FIELD_WORD, parse_type, "market, limit" },
+    [F_SL_ORDER_TYPE] = { "sl_order_type", { "slOrderType" }, FIELD_WORD, parse_type, "market, limit" },
+    [F_TPSL_MODE] = { "tpsl_mode", { "tpslMode" }, FIELD_WORD, order_parse_tpsl_mode, "full, partial" },
+    [F_SPOT_TRIGGER] = { "spot_trigger", { "orderFilter", "order_filter" }, FIELD_WORD, order_parse_spot_trigger, "tpsl, stop" },
+    [F_SLIPPAGE_TICKS] = { "slippage_ticks", { NULL }, FIELD_DECIMAL, NULL, NULL },
+    [F_SLIPPAGE_PERCENT] = { "slippage_percent", { NULL }, FIELD_DECIMAL, NULL, NULL },
+    [F_SLIPPAGE_TYPE] = { "slippage_type", { "slippageToleranceType" }, FIELD_WORD, order_parse_slippage, "TickSize, Percent" },
+    [F_SLIPPAGE] = { "slippage", { "slippageTolerance" }, FIELD_DECIMAL, NULL, NULL },
+    [F_SMP] = { "smp", { "smpType", "smp_type" }, FIELD_WORD, order_parse_smp, "none, cancel_maker, cancel_taker, cancel_both" },
     [F_IS_LEVERAGE] = { "is_leverage", { "isLeverage" }, FIELD_INT, NULL, NULL },
 };
 /* clang-format on */
@@ -216,31 +197,6 @@ static enum err read_names(struct order_request *out, const struct order_input *
 
 /* --- rules --- */
 
-static enum err refuse_not_yet(const struct field_value *values, struct api_refusal *refusal)
-{
-    static const enum order_field later[] = { F_NOTIONAL,      F_TRIGGER_PRICE, F_TRIGGER_DIRECTION,
-                                              F_TRIGGER_BY,    F_TAKE_PROFIT,   F_STOP_LOSS,
-                                              F_TP_TRIGGER_BY, F_SL_TRIGGER_BY, F_TPSL_MODE,
-                                              F_ORDER_FILTER,  F_IS_LEVERAGE };
-
-    for (size_t i = 0; i < ARRAY_LEN(later); i++) {
-        if (values[later[i]].given)
-            return api_refuse(refusal, "not_yet",
-                              "%s can't be taken yet: this version places plain limit and market "
-                              "orders",
-                              fields[later[i]].name);
-    }
-    if (values[F_TIF].given && values[F_TIF].number == TIF_RPI)
-        return api_refuse(refusal, "not_yet", "tif rpi can't be taken yet");
-    if (values[F_POSITION_IDX].given && values[F_POSITION_IDX].number != 0)
-        return api_refuse(refusal, values[F_POSITION_IDX].number > 2 ? "invalid_value" : "not_yet",
-                          values[F_POSITION_IDX].number > 2
-                              ? "position_idx %s is none of 0, 1, 2"
-                              : "position_idx %s (hedge mode) can't be taken yet: only 0",
-                          values[F_POSITION_IDX].text);
-    return ERR_NONE;
-}
-
 static enum err read_symbol(struct order_request *out, const struct order_input *input,
                             const struct field_value *values, struct api_refusal *refusal)
 {
@@ -251,8 +207,6 @@ static enum err read_symbol(struct order_request *out, const struct order_input 
     if (api_parse_symbol(values[F_SYMBOL].text, values[F_CATEGORY].text, input->default_category,
                          &out->category, out->symbol, &error))
         return api_refuse(refusal, "invalid_symbol", "%s", error.text);
-    if (out->category == CATEGORY_OPTION)
-        return api_refuse(refusal, "not_yet", "options can't be traded here yet");
     return ERR_NONE;
 }
 
@@ -284,22 +238,42 @@ static enum err read_price(struct order_request *out, const struct field_value *
     return ERR_NONE;
 }
 
-static enum err read_qty(struct order_request *out, const struct field_value *values,
-                         struct api_refusal *refusal)
+/* Exactly one of qty, quote_qty and notional. */
+static enum err read_one_size(const struct field_value *values, struct api_refusal *refusal)
+{
+    static const enum order_field sizes[] = { F_QTY, F_QUOTE_QTY, F_NOTIONAL };
+    const struct field *first = NULL;
+
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        if (!values[sizes[i]].given)
+            continue;
+        if (first)
+            return api_refuse(refusal, "field_not_allowed", "give %s or %s, not both", first->name,
+                              fields[sizes[i]].name);
+        first = &fields[sizes[i]];
+    }
+    if (!first)
+        return api_refuse(refusal, "missing_field", "qty is missing");
+    return ERR_NONE;
+}
+
+static enum err read_qty(struct order_request *out, struct decimal *notional,
+                         const struct field_value *values, struct api_refusal *refusal)
 {
     bool may_quote = out->category == CATEGORY_SPOT && out->type == ORDER_TYPE_MARKET;
 
-    if (values[F_QUOTE_QTY].given && values[F_QTY].given)
-        return api_refuse(refusal, "field_not_allowed", "give qty or quote_qty, not both");
-    if (!values[F_QUOTE_QTY].given && !values[F_QTY].given)
-        return api_refuse(refusal, "missing_field", "qty is missing");
+    if (read_one_size(values, refusal))
+        return ERR_INVALID;
     if (values[F_QUOTE_QTY].given && values[F_MARKET_UNIT].given)
         return api_refuse(refusal, "field_not_allowed", "give quote_qty or market_unit, not both");
     if (!may_quote && (values[F_QUOTE_QTY].given || values[F_MARKET_UNIT].given))
         return api_refuse(refusal, "field_not_allowed", "%s is for spot market orders only",
                           values[F_QUOTE_QTY].given ? "quote_qty" : "market_unit");
+    if (values[F_NOTIONAL].given && values[F_MARKET_UNIT].given)
+        return api_refuse(refusal, "field_not_allowed", "give notional or market_unit, not both");
     out->qty_in_quote = values[F_QUOTE_QTY].given || values[F_MARKET_UNIT].number == 1;
     out->qty = values[values[F_QUOTE_QTY].given ? F_QUOTE_QTY : F_QTY].decimal;
+    *notional = values[F_NOTIONAL].decimal;
     return ERR_NONE;
 }
 
@@ -311,33 +285,35 @@ static enum err read_rest(struct order_request *out, const struct field_value *v
     out->side = (enum side)values[F_SIDE].number;
     out->reduce_only = values[F_REDUCE_ONLY].number == 1;
     out->close_on_trigger = values[F_CLOSE_ON_TRIGGER].number == 1;
+    if (out->category == CATEGORY_OPTION && out->close_on_trigger)
+        return api_refuse(refusal, "field_not_allowed",
+                          "close_on_trigger is for linear and inverse: options have no triggers");
     if (out->category == CATEGORY_SPOT && (out->reduce_only || out->close_on_trigger))
         return api_refuse(refusal, "field_not_allowed", "%s is not for spot: there is no position",
                           out->reduce_only ? "reduce_only" : "close_on_trigger");
     return ERR_NONE;
 }
 
-enum err order_body_read(struct order_request *out, const struct order_input *input,
-                         struct api_refusal *refusal)
+enum err order_body_read(struct order_request *out, struct decimal *notional,
+                         const struct order_input *input, struct api_refusal *refusal)
 {
     struct field_value values[F_COUNT];
     enum err err;
 
-    memset(out, 0, sizeof(*out));
-    out->price = out->trigger_price = out->take_profit = out->stop_loss = DECIMAL_NONE;
-    out->value_price = DECIMAL_NONE;
+    order_request_clear(out);
+    *notional = DECIMAL_NONE;
     err = fields_read(fields, F_COUNT, input->body, input->body_bytes, input->body_is_form, values,
                       refusal);
     if (err)
         return err;
     if ((err = read_key(out, input, &values[F_CLIENT_ID], refusal)) ||
         (err = read_names(out, input, &values[F_TAG], refusal)) ||
-        (err = refuse_not_yet(values, refusal)) ||
         (err = read_symbol(out, input, values, refusal)) ||
         (err = read_rest(out, values, refusal)) || (err = read_price(out, values, refusal)) ||
-        (err = read_qty(out, values, refusal)))
+        (err = read_qty(out, notional, values, refusal)) ||
+        (err = order_more_read(out, values, refusal)))
         return err;
-    order_body_hash(out, out->body_hash);
+    order_body_hash(out, notional, out->body_hash);
     return ERR_NONE;
 }
 
@@ -354,11 +330,18 @@ static void add_decimal(struct text *text, const char *name, const struct decima
     text_addf(text, "%s=%s\n", name, decimal_format(&trimmed, digits));
 }
 
+static void add_word(struct text *text, const char *name, const char *word)
+{
+    if (word[0])
+        text_addf(text, "%s=%s\n", name, word);
+}
+
 /* One line a member that says something, so that members of later versions do not change older
  * hashes. */
-void order_body_hash(const struct order_request *request, unsigned char out[32])
+void order_body_hash(const struct order_request *request, const struct decimal *notional,
+                     unsigned char out[32])
 {
-    char lines[640];
+    char lines[1600];
     struct text text = text_in(lines, sizeof(lines));
 
     text_addf(&text, "category=%s\nsymbol=%s\nside=%s\ntype=%s\ntif=%s\n",
@@ -379,5 +362,16 @@ void order_body_hash(const struct order_request *request, unsigned char out[32])
         text_addf(&text, "position_idx=%d\n", request->position_idx);
     if (request->tag[0])
         text_addf(&text, "tag=%s\n", request->tag);
+    add_decimal(&text, "notional", notional);
+    add_word(&text, "trigger_by", trigger_by_word(request->trigger_by));
+    add_word(&text, "spot_trigger", spot_trigger_word(request->spot_trigger));
+    add_word(&text, "tp_trigger_by", trigger_by_word(request->take_profit_by));
+    add_word(&text, "sl_trigger_by", trigger_by_word(request->stop_loss_by));
+    add_decimal(&text, "tp_limit_price", &request->take_profit_limit);
+    add_decimal(&text, "sl_limit_price", &request->stop_loss_limit);
+    add_word(&text, "slippage_type", slippage_word(request->slippage_kind));
+    add_decimal(&text, "slippage", &request->slippage);
+    add_word(&text, "smp", smp_word(request->smp));
+    assert(text_fits(&text)); /* two different orders would look alike */
     sha256(lines, text.bytes, out);
 }

@@ -29,17 +29,34 @@ struct order_input {
 
 /* Everything that needs no instrument: fields, combinations, the key, the hash. `out->link` is ""
  * without a key: the engine makes one. On refusal `out->client_id` is still the key, where it was
- * readable. */
-MUST_CHECK enum err order_body_read(struct order_request *out, const struct order_input *input,
-                                    struct api_refusal *refusal);
+ * readable. `notional`: the value to size it by, and then `out->qty` is none; else none. A
+ * conditional order of a contract that names no direction has none: it depends on the price now. */
+MUST_CHECK enum err order_body_read(struct order_request *out, struct decimal *notional,
+                                    const struct order_input *input, struct api_refusal *refusal);
 
 /* Tick, step, minimums, maximums, price range, value; the text carries the values and the nearest
  * valid one. */
 MUST_CHECK enum err order_check(const struct order_request *request,
                                 const struct instrument *instrument, struct api_refusal *refusal);
 
-/* SHA-256 over the normalised fields: "same body" (decimals trimmed, without client_id). */
-void order_body_hash(const struct order_request *request, unsigned char out[32]);
+/* The same for what an amend changes: `request` as it is to be, `changed` bits of ORDER_CHANGES_.
+ */
+#define ORDER_CHANGES_QTY         1U
+#define ORDER_CHANGES_PRICE       2U
+#define ORDER_CHANGES_TRIGGER     4U
+#define ORDER_CHANGES_TAKE_PROFIT 8U
+#define ORDER_CHANGES_STOP_LOSS   16U
+MUST_CHECK enum err order_check_changed(const struct order_request *request, unsigned changed,
+                                        const struct instrument *instrument,
+                                        struct api_refusal *refusal);
+/* The largest size of such an order; none: not stated. */
+const struct decimal *order_max_qty(const struct order_request *request,
+                                    const struct instrument *instrument);
+
+/* SHA-256 over the normalised fields: "same body" (decimals trimmed, without client_id). Of what
+ * was asked for, not of what was derived from the market: that would differ the next time. */
+void order_body_hash(const struct order_request *request, const struct decimal *notional,
+                     unsigned char out[32]);
 /* The link for a key: itself where it fits the exchange's grammar, else "h-" and 34 characters of
  * its SHA-256. */
 void order_key_to_link(const char *key, char link[ORDER_LINK_BYTES]);

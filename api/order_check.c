@@ -88,15 +88,13 @@ static bool above_max(const struct rule *rule)
     return decimal_sign(rule->max) > 0 && decimal_cmp(rule->value, rule->max) > 0;
 }
 
-static enum err check_price(const struct order_request *request,
-                            const struct instrument *instrument, struct api_refusal *refusal)
+static enum err check_one_price(const char *name, const struct decimal *price,
+                                const struct instrument *instrument, struct api_refusal *refusal)
 {
-    const struct rule rule = { "price", &request->price, &instrument->tick_size,
-                               &instrument->min_price, &instrument->max_price };
+    const struct rule rule = { name, price, &instrument->tick_size, &instrument->min_price,
+                               &instrument->max_price };
 
-    if (request->type != ORDER_TYPE_LIMIT)
-        return ERR_NONE;
-    if (decimal_sign(&request->price) <= 0)
+    if (decimal_sign(price) <= 0)
         return refuse_zero(&rule, "price_out_of_range", refusal);
     if (below_min(&rule) || above_max(&rule))
         return refuse_limit(&rule, above_max(&rule), "price_out_of_range", refusal);
@@ -105,8 +103,37 @@ static enum err check_price(const struct order_request *request,
     return ERR_NONE;
 }
 
-static const struct decimal *max_qty(const struct order_request *request,
-                                     const struct instrument *instrument)
+static enum err check_price(const struct order_request *request,
+                            const struct instrument *instrument, struct api_refusal *refusal)
+{
+    if (request->type != ORDER_TYPE_LIMIT)
+        return ERR_NONE;
+    return check_one_price("price", &request->price, instrument, refusal);
+}
+
+/* Of conditional orders, and of take profit and stop loss. */
+static enum err check_more_prices(const struct order_request *request,
+                                  const struct instrument *instrument, struct api_refusal *refusal)
+{
+    const struct {
+        const char *name;
+        const struct decimal *value;
+    } prices[] = { { "trigger_price", &request->trigger_price },
+                   { "take_profit", &request->take_profit },
+                   { "stop_loss", &request->stop_loss },
+                   { "take_profit_limit_price", &request->take_profit_limit },
+                   { "stop_loss_limit_price", &request->stop_loss_limit } };
+
+    for (size_t i = 0; i < ARRAY_LEN(prices); i++) {
+        if (!decimal_is_none(prices[i].value) &&
+            check_one_price(prices[i].name, prices[i].value, instrument, refusal))
+            return ERR_INVALID;
+    }
+    return ERR_NONE;
+}
+
+const struct decimal *order_max_qty(const struct order_request *request,
+                                    const struct instrument *instrument)
 {
     static const struct decimal none = { 0, -1 };
 
@@ -114,7 +141,9 @@ static const struct decimal *max_qty(const struct order_request *request,
         return &none; /* the maximum counts base coin */
     if (request->type == ORDER_TYPE_MARKET)
         return &instrument->max_market_qty;
-    if (request->tif == TIF_POST_ONLY && !decimal_is_none(&instrument->max_post_only_qty))
+    if ((request->tif == TIF_POST_ONLY ||
+         (request->tif == TIF_RPI && instrument->category == CATEGORY_SPOT)) &&
+        !decimal_is_none(&instrument->max_post_only_qty))
         return &instrument->max_post_only_qty;
     return &instrument->max_limit_qty;
 }
@@ -129,7 +158,7 @@ static enum err check_qty(const struct order_request *request, const struct inst
         request->qty_in_quote ? &instrument->quote_step : &instrument->qty_step,
         /* Spot's minOrderQty is retired: the value counts. */
         instrument->category == CATEGORY_SPOT ? &none : &instrument->min_qty,
-        max_qty(request, instrument),
+        order_max_qty(request, instrument),
     };
 
     if (decimal_sign(&request->qty) <= 0)
@@ -208,8 +237,34 @@ enum err order_check(const struct order_request *request, const struct instrumen
     enum err err = check_price(request, instrument, refusal);
 
     if (!err)
+        err = check_more_prices(request, instrument, refusal);
+    if (!err)
         err = check_qty(request, instrument, refusal);
     if (!err)
         err = check_notional(request, instrument, refusal);
     return err;
+}
+
+/* A price that stays was checked when it was set: the rules may have changed since. */
+enum err order_check_changed(const struct order_request *request, unsigned changed,
+                             const struct instrument *instrument, struct api_refusal *refusal)
+{
+    struct order_request left = *request;
+
+    left.take_profit_limit = left.stop_loss_limit = DECIMAL_NONE;
+    if (!(changed & ORDER_CHANGES_TRIGGER))
+        left.trigger_price = DECIMAL_NONE;
+    if (!(changed & ORDER_CHANGES_TAKE_PROFIT))
+        left.take_profit = DECIMAL_NONE;
+    if (!(changed & ORDER_CHANGES_STOP_LOSS))
+        left.stop_loss = DECIMAL_NONE;
+    if (changed & ORDER_CHANGES_PRICE && check_price(&left, instrument, refusal))
+        return ERR_INVALID;
+    if (check_more_prices(&left, instrument, refusal))
+        return ERR_INVALID;
+    if (changed & ORDER_CHANGES_QTY && check_qty(&left, instrument, refusal))
+        return ERR_INVALID;
+    if (changed & (ORDER_CHANGES_QTY | ORDER_CHANGES_PRICE))
+        return check_notional(&left, instrument, refusal);
+    return ERR_NONE;
 }

@@ -9,27 +9,12 @@
 
 #include "api/handlers.h"
 #include "api/limits.h"
-#include "api/lookup.h"
-#include "api/order_body.h"
-#include "api/order_reply.h"
-#include "api/valuation.h"
+#include "api/options.h"
+#include "api/order_job.h"
 #include "base/clock.h"
+#include "base/text.h"
 
-#define FACTS_MAX_MS  2000 /* for reading them: the order's own time-outs come on top */
 #define BUSY_AGAIN_MS 1000
-
-struct create_job {
-    const struct api *api;
-    struct api_call *call;
-    struct order_request request;
-    struct lookup_wait wait;
-    struct valuation value;
-    int64_t begin_ms; /* monotonic */
-    unsigned kills;   /* asked for before it came */
-    /* While the journal is asked. */
-    struct loop_reply refusal;
-    struct guard_verdict verdict;
-};
 
 /* The inbox is full, or there is no memory: nothing was handed over. */
 static void fail_busy(struct api_call *call, const char *client_id)
@@ -43,13 +28,41 @@ static void fail_busy(struct api_call *call, const char *client_id)
 
 /* --- refused, and the journal may know better --- */
 
-static void answer(struct create_job *job, struct loop_reply *reply)
+void create_job_deinit(struct create_job *job)
 {
+    order_prepare_deinit(&job->prepare);
+}
+
+static void job_free(struct create_job *job)
+{
+    create_job_deinit(job);
+    free(job);
+}
+
+static void answer_one(struct create_job *job, const struct loop_reply *reply)
+{
+    struct loop_reply copy = *reply;
+
     limits_reply_write(job->call, ROUTE_ORDER_CREATE, job->request.category);
     if (job->value.has_read)
-        reply->timing.complete = false; /* the read took its time, too */
-    order_answer(job->call, ORDER_CALL_CREATE, reply, job->request.client_id);
-    free(job);
+        copy.timing.complete = false; /* the read took its time, too */
+    order_answer(job->call, ORDER_CALL_CREATE, &copy, job->request.client_id);
+    job_free(job);
+}
+
+static void refuse_one(struct create_job *job, const struct api_refusal *refusal,
+                       const char *outcome)
+{
+    api_fail_refusal(job->call, refusal, outcome, job->request.client_id);
+    job_free(job);
+}
+
+static void fail_unsure(struct create_job *job, const struct order_verdict *verdict,
+                        const char *detail)
+{
+    limits_reply_write(job->call, ROUTE_ORDER_CREATE, job->request.category);
+    api_fail(job->call, &verdict->more, verdict->code, "%s", detail);
+    job_free(job);
 }
 
 /* The same key may stand for an order that was sent long ago: what can't be looked up is not
@@ -57,14 +70,49 @@ static void answer(struct create_job *job, struct loop_reply *reply)
 static void answer_unsure(struct create_job *job)
 {
     struct order_verdict verdict;
+    struct api_refusal refusal;
 
-    limits_reply_write(job->call, ROUTE_ORDER_CREATE, job->request.category);
+    if (job->prepare.refused) {
+        refusal = job->prepare.refusal;
+        text_cut(job->prepare.refusal.detail, sizeof(job->prepare.refusal.detail) - 100,
+                 refusal.detail);
+        (void)api_refuse(&refusal, refusal.code,
+                         "%s; and the journal can't be read now to see whether this key was used "
+                         "before",
+                         job->prepare.refusal.detail);
+        job->ends->refuse(job, &refusal, "unknown");
+        return;
+    }
     order_judge(&verdict, ORDER_CALL_CREATE, &job->refusal, job->request.client_id);
     verdict.more.outcome = "unknown";
-    api_fail(job->call, &verdict.more, verdict.code,
-             "%s; and the journal can't be read now to see whether this key was used before",
-             verdict.detail[0] ? verdict.detail : api_problem_find(verdict.code)->title);
-    free(job);
+    (void)api_refuse(&refusal, verdict.code,
+                     "%.300s; and the journal can't be read now to see whether this key was used "
+                     "before",
+                     verdict.detail[0] ? verdict.detail : api_problem_find(verdict.code)->title);
+    job->ends->unsure(job, &verdict, refusal.detail);
+}
+
+/* The key was never here, or is to be tried again as a new order: refused as that. */
+static void refuse_after_all(struct create_job *job)
+{
+    if (job->prepare.refused)
+        job->ends->refuse(job, &job->prepare.refusal, "not_sent");
+    else
+        job->ends->answer(job, &job->refusal);
+}
+
+/* `reply` has an order with this key. False: one that is to be tried again. */
+static bool answer_past(struct create_job *job, struct loop_reply *reply)
+{
+    if (memcmp(reply->order.request.body_hash, job->request.body_hash,
+               sizeof(job->request.body_hash)) != 0) {
+        reply->outcome = OUTCOME_KEY_REUSED;
+        (void)error_set(&reply->error, ERR_INVALID, "this key was used for another order");
+    } else if (reply->order.state == ORDER_NOT_SENT) {
+        return false;
+    }
+    job->ends->answer(job, reply);
+    return true;
 }
 
 static void on_past(struct history_reader *reader, enum err err, void *userdata)
@@ -78,16 +126,8 @@ static void on_past(struct history_reader *reader, enum err err, void *userdata)
         answer_unsure(job);
         return;
     }
-    if (!err && memcmp(reply.order.request.body_hash, job->request.body_hash,
-                       sizeof(job->request.body_hash)) != 0) {
-        reply.outcome = OUTCOME_KEY_REUSED;
-        (void)error_set(&reply.error, ERR_INVALID, "this key was used for another order");
-        answer(job, &reply);
-    } else if (!err && reply.order.state != ORDER_NOT_SENT) {
-        answer(job, &reply);
-    } else {
-        answer(job, &job->refusal); /* never here, or to be tried again: as a new one */
-    }
+    if (err || !answer_past(job, &reply))
+        refuse_after_all(job);
 }
 
 /* Refused as a new order is: the engine does not remember its key. */
@@ -99,6 +139,12 @@ static bool may_be_past(const struct create_job *job, const struct loop_reply *r
 }
 
 /* What is committed is enough: the engine remembers what is not. */
+static void ask_journal(struct create_job *job)
+{
+    if (history_submit(job->api->history, 0, on_past, job))
+        answer_unsure(job);
+}
+
 static void look_in_journal(struct create_job *job, const struct loop_reply *reply)
 {
     job->refusal = *reply;
@@ -106,7 +152,26 @@ static void look_in_journal(struct create_job *job, const struct loop_reply *rep
         job->verdict = *reply->verdict;
         job->refusal.verdict = &job->verdict;
     }
-    if (history_submit(job->api->history, 0, on_past, job))
+    ask_journal(job);
+}
+
+static void on_known(const struct loop_reply *reply, void *userdata)
+{
+    struct create_job *job = userdata;
+    struct loop_reply copy = *reply;
+
+    copy.outcome = OUTCOME_REPLAYED;
+    if (!reply->has_order)
+        ask_journal(job);
+    else if (!answer_past(job, &copy))
+        refuse_after_all(job);
+}
+
+/* Refused by the prices of now, which were others when its key came first. */
+static void look_for_key(struct create_job *job)
+{
+    if (loop_watch(job->api->loop, job->request.link, WAIT_ACCEPTED, clock_wall_ms(), on_known,
+                   job))
         answer_unsure(job);
 }
 
@@ -114,16 +179,35 @@ static void look_in_journal(struct create_job *job, const struct loop_reply *rep
 
 static void submit(struct create_job *job);
 
-/* Even if it is armed again by now: the kill was meant for what was on its way, too. */
-static void answer_killed(struct create_job *job)
+static void refuse_new(struct create_job *job, const struct loop_reply *reply)
+{
+    if (job->request.client_key)
+        look_in_journal(job, reply);
+    else
+        job->ends->answer(job, reply);
+}
+
+bool create_job_is_killed(const struct create_job *job)
+{
+    return loop_kills(job->api->loop) != job->kills;
+}
+
+void create_job_end_killed(struct create_job *job)
 {
     struct loop_reply reply = { .outcome = OUTCOME_KILLED };
 
     (void)error_set(&reply.error, ERR_INVALID, "killed while it was being valued");
-    if (job->request.client_key)
-        look_in_journal(job, &reply);
-    else
-        answer(job, &reply);
+    refuse_new(job, &reply);
+}
+
+/* Nothing is wrong with the order. */
+static void end_crowded(struct create_job *job)
+{
+    struct loop_reply reply = { .outcome = OUTCOME_BUSY, .retry_after_ms = BUSY_AGAIN_MS };
+
+    (void)error_set(&reply.error, ERR_BUSY,
+                    "too many orders wait for the book or the leverage that the guard asks for");
+    refuse_new(job, &reply);
 }
 
 static void on_facts(void *userdata)
@@ -131,70 +215,119 @@ static void on_facts(void *userdata)
     struct create_job *job = userdata;
 
     reads_facts_end(job->api->reads);
-    if (loop_kills(job->api->loop) == job->kills)
-        submit(job);
-    else
-        answer_killed(job);
+    job->on_facts(job);
 }
 
-/* Nothing is wrong with the order. */
-static void answer_crowded(struct create_job *job)
+int64_t create_job_until_ms(const struct create_job *job)
 {
-    struct loop_reply reply = { .outcome = OUTCOME_BUSY, .retry_after_ms = BUSY_AGAIN_MS };
+    int most_ms = job->api->order_deadline_ms < ORDER_FACTS_MAX_MS ? job->api->order_deadline_ms
+                                                                   : ORDER_FACTS_MAX_MS;
 
-    (void)error_set(&reply.error, ERR_BUSY,
-                    "too many orders wait for the book or the leverage that the guard asks for");
-    if (job->request.client_key)
-        look_in_journal(job, &reply);
-    else
-        answer(job, &reply);
+    return job->begin_ms + most_ms;
 }
 
-static void find_facts(struct create_job *job)
+void create_job_find_facts(struct create_job *job, void (*on_found)(struct create_job *job))
 {
-    int most_ms =
-        job->api->order_deadline_ms < FACTS_MAX_MS ? job->api->order_deadline_ms : FACTS_MAX_MS;
-    unsigned needs = loop_guard_needs(job->api->loop);
-
     if (!reads_facts_begin(job->api->reads)) {
-        answer_crowded(job);
+        end_crowded(job);
         return;
     }
-    /* The limit that the engine asked for may just have been lifted. */
-    valuation_read(&job->value, needs, job->begin_ms + most_ms, on_facts, job);
+    job->on_facts = on_found;
+    /* The limit that was asked for may just have been lifted. */
+    valuation_read(&job->value, loop_guard_needs(job->api->loop), create_job_until_ms(job),
+                   on_facts, job);
 }
 
-static void on_created(const struct loop_reply *reply, void *userdata)
+void create_job_on_reply(const struct loop_reply *reply, void *userdata)
 {
     struct create_job *job = userdata;
-    struct loop_reply copy;
 
-    if (reply->outcome == OUTCOME_NEEDS_FACTS && !job->value.facts.last_word) {
-        find_facts(job);
-    } else if (may_be_past(job, reply)) {
+    if (reply->outcome == OUTCOME_NEEDS_FACTS && !job->value.facts.last_word)
+        create_job_find_facts(job, submit);
+    else if (may_be_past(job, reply))
         look_in_journal(job, reply);
-    } else {
-        copy = *reply;
-        answer(job, &copy);
-    }
+    else
+        job->ends->answer(job, reply);
 }
 
 static void submit(struct create_job *job)
 {
-    /* Without a wait the order's own time-outs bound the answer: 202 by then. */
-    if (!loop_create(job->api->loop, &job->request, &job->value.facts, job->wait.wait,
-                     job->wait.given ? job->wait.until_ms : 0, on_created, job))
+    static const struct loop_reply busy = {
+        .outcome = OUTCOME_BUSY, .error = { .text = "too many requests wait for the engine" }
+    };
+    struct loop *loop = job->api->loop;
+    enum err err;
+
+    if (create_job_is_killed(job)) {
+        create_job_end_killed(job);
         return;
-    fail_busy(job->call, job->request.client_id);
-    free(job);
+    }
+    if (job->dry_run)
+        err = loop_check(loop, &job->request, &job->value.facts, create_job_on_reply, job);
+    else /* without a wait the order's own time-outs bound the answer: 202 by then */
+        err = loop_create(loop, &job->request, &job->value.facts, job->wait.wait,
+                          job->wait.given ? job->wait.until_ms : 0, create_job_on_reply, job);
+    if (err)
+        job->ends->answer(job, &busy);
 }
 
-static enum err read_order(struct create_job *job, struct instrument *instrument,
-                           struct api_refusal *refusal)
+void create_job_submit(struct create_job *job)
+{
+    valuation_begin(&job->value, job->api, &job->request, job->prepare.instrument.quote,
+                    loop_guard_needs(job->api->loop));
+    submit(job);
+}
+
+/* --- from the body to there --- */
+
+enum err create_job_read(struct create_job *job, const struct order_input *input,
+                         struct api_refusal *refusal)
+{
+    return order_body_read(&job->request, &job->prepare.notional, input, refusal);
+}
+
+bool create_job_wait_for_symbols(struct create_job *job)
+{
+    if (job->request.category != CATEGORY_OPTION)
+        return false;
+    api_keep_headers(job->call);
+    return options_wait(job->api, job->call, job->request.symbol);
+}
+
+enum err create_job_rules(struct create_job *job, struct api_refusal *refusal)
+{
+    return lookup_in_category(job->api, job->request.category, job->request.symbol,
+                              &job->prepare.instrument, refusal);
+}
+
+static void on_prepared(void *userdata)
+{
+    struct create_job *job = userdata;
+
+    if (!job->prepare.refused)
+        job->ends->on_ready(job);
+    else if (job->prepare.by_market && job->request.client_key)
+        look_for_key(job);
+    else
+        job->ends->refuse(job, &job->prepare.refusal, "not_sent");
+}
+
+void create_job_prepare(struct create_job *job)
+{
+    order_prepare(&job->prepare, job->api, &job->request, create_job_until_ms(job), on_prepared,
+                  job);
+}
+
+/* --- one order --- */
+
+static const struct create_ends one_ends = {
+    .on_ready = create_job_submit, .answer = answer_one, .refuse = refuse_one, .unsure = fail_unsure
+};
+
+static enum err read_one(struct create_job *job, struct api_refusal *refusal, bool *later)
 {
     const struct api *api = job->api;
-    const struct api_call *call = job->call;
-    struct order_request *request = &job->request;
+    struct api_call *call = job->call;
     const struct order_input input = {
         .body = call->body,
         .body_bytes = call->body_bytes,
@@ -207,19 +340,25 @@ static enum err read_order(struct create_job *job, struct instrument *instrument
 
     if ((err = lookup_keys(api, refusal)) ||
         (err = lookup_wait(call, clock_wall_ms(), &job->wait, refusal)) ||
-        (err = order_body_read(request, &input, refusal)) ||
-        (err = lookup_in_category(api, request->category, request->symbol, instrument, refusal)) ||
-        (err = order_check(request, instrument, refusal)))
+        (err = lookup_flag(call, "dry_run", &job->dry_run, refusal)))
         return err;
-    return ERR_NONE;
+    if ((err = create_job_read(job, &input, refusal)))
+        return err;
+    *later = create_job_wait_for_symbols(job);
+    return *later ? ERR_BUSY : create_job_rules(job, refusal);
 }
 
 void handle_order_create(const struct api *api, struct api_call *call)
 {
-    struct create_job *job = calloc(1, sizeof(*job));
-    struct instrument instrument;
+    struct create_job *job;
     struct api_refusal refusal;
+    bool later = false;
 
+    if (order_batch_is(call)) {
+        order_batch_handle(api, call);
+        return;
+    }
+    job = calloc(1, sizeof(*job));
     if (!job) {
         fail_busy(call, call->idempotency_key);
         return;
@@ -227,14 +366,15 @@ void handle_order_create(const struct api *api, struct api_call *call)
     job->api = api;
     job->call = call;
     job->begin_ms = clock_mono_ms();
-    if (read_order(job, &instrument, &refusal)) {
-        api_fail_refusal(call, &refusal, "not_sent",
-                         job->request.client_id[0] ? job->request.client_id
-                                                   : call->idempotency_key);
+    if (read_one(job, &refusal, &later)) {
+        if (!later)
+            api_fail_refusal(call, &refusal, "not_sent",
+                             job->request.client_id[0] ? job->request.client_id
+                                                       : call->idempotency_key);
         free(job);
         return;
     }
     job->kills = loop_kills(api->loop);
-    valuation_begin(&job->value, api, &job->request, instrument.quote, loop_guard_needs(api->loop));
-    submit(job);
+    job->ends = job->dry_run ? &dry_run_ends : &one_ends;
+    create_job_prepare(job);
 }

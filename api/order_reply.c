@@ -53,7 +53,7 @@ static void problem(struct order_verdict *out, const char *code, const char *out
     out->more.retry_after_ms = retry_after_ms;
 }
 
-/* The exchange's own words: of a create they are the order's, of a cancel the reply's. */
+/* The exchange's own words: of a create they are the order's, of others the reply's. */
 static void upstream(struct order_verdict *out, enum order_call kind,
                      const struct loop_reply *reply)
 {
@@ -116,6 +116,7 @@ static bool judge_shown(struct order_verdict *out, enum order_call kind,
     case ORDER_CALL_CREATE:
         judge_create_shown(out, reply);
         break;
+    case ORDER_CALL_AMEND:
     case ORDER_CALL_CANCEL:
         show(out, reply->outcome == OUTCOME_UNKNOWN ? 202 : 200, reply->outcome == OUTCOME_UNKNOWN);
         break;
@@ -175,8 +176,15 @@ void order_judge(struct order_verdict *out, enum order_call kind, const struct l
     case OUTCOME_NEEDS_FACTS: /* an order is valued before, or refused: nothing was written */
         problem(out, "internal", not_sent, 0);
         break;
+    case OUTCOME_CONFLICT:
+        problem(out, "amend_in_flight", not_sent, again_ms(reply, IN_PROGRESS_AGAIN_MS));
+        break;
+    case OUTCOME_ENDED:
+        problem(out, "order_ended", not_sent, 0);
+        break;
     case OUTCOME_GUARD_DONE:
     case OUTCOME_CEILING:
+    case OUTCOME_WOULD:
     case OUTCOME_ACCEPTED:
     case OUTCOME_REPLAYED:
     case OUTCOME_OK:
@@ -189,14 +197,20 @@ void order_judge(struct order_verdict *out, enum order_call kind, const struct l
 
 /* --- the answer --- */
 
-static const char *detail_or(const struct order_verdict *verdict)
+const char *order_detail(const struct order_verdict *verdict, char out[480])
 {
-    if (verdict->detail[0])
-        return verdict->detail;
-    return api_problem_find(verdict->code)->title;
+    struct text text = text_in(out, 480);
+
+    if (verdict->more.ret_msg)
+        text_addf(&text, "the exchange answered %d: %s", verdict->more.ret_code,
+                  verdict->more.ret_msg);
+    else
+        text_add(&text,
+                 verdict->detail[0] ? verdict->detail : api_problem_find(verdict->code)->title);
+    return out;
 }
 
-static void count_refusal(const struct api_call *call, const struct loop_reply *reply)
+void order_count_refusal(const struct api_call *call, const struct loop_reply *reply)
 {
     struct metrics *metrics = call->api ? call->api->metrics : NULL;
 
@@ -210,8 +224,9 @@ static void count_refusal(const struct api_call *call, const struct loop_reply *
 /* Of a create whoever has made it knows the window. */
 static void add_limits(struct api_call *call, enum order_call kind, const struct loop_reply *reply)
 {
-    if (kind == ORDER_CALL_CANCEL && reply->has_order)
-        limits_reply_write(call, ROUTE_ORDER_CANCEL, reply->order.request.category);
+    if ((kind == ORDER_CALL_CANCEL || kind == ORDER_CALL_AMEND) && reply->has_order)
+        limits_reply_write(call, kind == ORDER_CALL_AMEND ? ROUTE_ORDER_AMEND : ROUTE_ORDER_CANCEL,
+                           reply->order.request.category);
     else if (kind != ORDER_CALL_READ)
         limits_reply(call);
 }
@@ -221,6 +236,7 @@ void order_answer(struct api_call *call, enum order_call kind, const struct loop
 {
     struct order_verdict verdict;
     char location[200];
+    char detail[480];
 
     order_judge(&verdict, kind, reply, client_id);
     call->timing = (struct api_timing){
@@ -232,13 +248,9 @@ void order_answer(struct api_call *call, enum order_call kind, const struct loop
         .complete = reply->timing.complete,
     };
     add_limits(call, kind, reply);
-    count_refusal(call, reply);
+    order_count_refusal(call, reply);
     if (verdict.code) {
-        if (verdict.more.ret_msg)
-            api_fail(call, &verdict.more, verdict.code, "the exchange answered %d: %s",
-                     verdict.more.ret_code, verdict.more.ret_msg);
-        else
-            api_fail(call, &verdict.more, verdict.code, "%s", detail_or(&verdict));
+        api_fail(call, &verdict.more, verdict.code, "%s", order_detail(&verdict, detail));
         return;
     }
     if (verdict.located) {

@@ -12,7 +12,7 @@
 #include "api/errors.h"
 #include "engine/loop.h"
 
-enum order_call { ORDER_CALL_CREATE, ORDER_CALL_CANCEL, ORDER_CALL_READ };
+enum order_call { ORDER_CALL_CREATE, ORDER_CALL_AMEND, ORDER_CALL_CANCEL, ORDER_CALL_READ };
 
 /* Either an order to show (`code` NULL) or a problem. */
 struct order_verdict {
@@ -30,5 +30,9 @@ void order_judge(struct order_verdict *out, enum order_call kind, const struct l
  */
 void order_answer(struct api_call *call, enum order_call kind, const struct loop_reply *reply,
                   const char *client_id);
+/* What a problem says to a person. */
+const char *order_detail(const struct order_verdict *verdict, char out[480]);
+/* Counts a refusal of the guard. */
+void order_count_refusal(const struct api_call *call, const struct loop_reply *reply);
 /* "/orders/..." by the client id where a path can hold it, else by the link. */
 void order_location(const struct order *order, char out[200]);

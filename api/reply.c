@@ -117,6 +117,22 @@ void api_add_age(struct buffer *out, int64_t as_of_ms, const char *source)
     json_add_text(out, source);
 }
 
+void api_keep_headers(struct api_call *call)
+{
+    const char **headers[] = { &call->idempotency_key, &call->client };
+    size_t used = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(headers); i++) {
+        size_t bytes = *headers[i] ? strlen(*headers[i]) + 1 : 0;
+
+        if (!bytes || bytes > sizeof(call->kept) - used)
+            continue;
+        memmove(call->kept + used, *headers[i], bytes);
+        *headers[i] = call->kept + used;
+        used += bytes;
+    }
+}
+
 enum err api_refuse(struct api_refusal *refusal, const char *code, const char *format, ...)
 {
     va_list args;

@@ -18,6 +18,7 @@
 #define STREAM_DEPTH    50
 /* An answer that others asked for is shared: what the stream has said since is newer. */
 #define SHARED_AGE_MS (15000 + MARKET_CACHE_MS)
+#define OPTION_DEPTH  25 /* of streams and answers */
 
 /* --- prices: pure --- */
 
@@ -114,7 +115,8 @@ static void want_book(struct valuation *value, enum value_part part, enum catego
     value->parts[part].wanted = true;
     value->parts[part].category = category;
     text_cut(value->parts[part].symbol, sizeof(value->parts[part].symbol), symbol);
-    if (stream_touch(value->api->stream, STREAM_BOOK, category, symbol, STREAM_DEPTH))
+    if (stream_touch(value->api->stream, STREAM_BOOK, category, symbol,
+                     category == CATEGORY_OPTION ? OPTION_DEPTH : STREAM_DEPTH))
         log_debug("api: %s:%s can't be streamed", category_word(category), symbol);
 }
 
@@ -142,11 +144,6 @@ static void want_price(struct valuation *value)
 
     value->is_priced = true;
     value->own_price = DECIMAL_NONE;
-    if (request->category == CATEGORY_OPTION) {
-        value->is_priced = false;
-        set_why(value, "options have no value here yet");
-        return;
-    }
     if (request->category == CATEGORY_INVERSE || request->qty_in_quote) {
         value->own_price = decimal_from_int(1);
         value->own_source = GUARD_PRICE_FACE;
@@ -202,6 +199,8 @@ static bool take_book(struct valuation *value, enum value_part part, const struc
 
 static size_t levels_wanted(const struct valuation *value, enum value_part part, size_t of_a_walk)
 {
+    if (value->parts[part].category == CATEGORY_OPTION && of_a_walk > OPTION_DEPTH)
+        of_a_walk = OPTION_DEPTH;
     return part == VALUE_BOOK && value->request->side == SIDE_BUY ? of_a_walk : 1;
 }
 
@@ -326,6 +325,15 @@ void valuation_begin(struct valuation *value, const struct api *api, struct orde
     text_cut(value->quote, sizeof(value->quote), quote);
     request->value_price = DECIMAL_NONE;
     look(value, needs);
+}
+
+bool valuation_lacks(const struct valuation *value)
+{
+    for (int part = 0; part < VALUE_PARTS; part++) {
+        if (value->parts[part].wanted && !value->parts[part].known)
+            return true;
+    }
+    return false;
 }
 
 /* --- over REST --- */

@@ -6,6 +6,9 @@
  *     a market buy                       the worst ask that its size reaches
  *     a sell                             the best bid (a limit sell, where nobody bids: the best
  *                                        ask), or its limit where that is higher
+ *     a conditional order but for that   its trigger price, where that is higher
+ *
+ * (of an option that is its premium)
  *
  * times the best ask of spot:{QUOTE}USDT, where the quote coin is none of USDT, USDC and USD.
  *
@@ -65,6 +68,8 @@ struct valuation {
  * value_price set. `quote`: the symbol's quote coin. */
 void valuation_begin(struct valuation *value, const struct api *api, struct order_request *request,
                      const char *quote, unsigned needs);
+/* Whether anything of it was not in memory. */
+bool valuation_lacks(const struct valuation *value);
 /* Reads what is missing over REST, until `until_ms` (monotonic) at the latest, and sets
  * facts.last_word. `on_done` is called exactly once: from the reads' thread, from inside
  * reads_halt, or before this returns. */

@@ -10,6 +10,15 @@ static const char *const type_words[] = { "", "limit", "market" };
 static const char *const types_theirs[] = { "", "Limit", "Market" };
 static const char *const tif_words[] = { "", "gtc", "ioc", "fok", "post_only", "rpi" };
 static const char *const tifs_theirs[] = { "", "GTC", "IOC", "FOK", "PostOnly", "RPI" };
+static const char *const trigger_words[] = { "", "last", "mark", "index" };
+static const char *const triggers_theirs[] = { "", "LastPrice", "MarkPrice", "IndexPrice" };
+static const char *const smp_words[] = { "", "none", "cancel_maker", "cancel_taker",
+                                         "cancel_both" };
+static const char *const smps_theirs[] = { "", "None", "CancelMaker", "CancelTaker", "CancelBoth" };
+static const char *const slippage_words[] = { "", "ticks", "percent" };
+static const char *const slippages_theirs[] = { "", "TickSize", "Percent" };
+static const char *const spot_trigger_words[] = { "", "tpsl", "stop" };
+static const char *const spot_triggers_theirs[] = { "", "tpslOrder", "StopOrder" };
 static const char *const statuses[] = {
     "",       "New",       "PartiallyFilled",         "Untriggered", "Triggered",
     "Filled", "Cancelled", "PartiallyFilledCanceled", "Rejected",    "Deactivated",
@@ -59,6 +68,46 @@ const char *tif_theirs(enum tif tif)
 const char *status_theirs(enum exchange_status status)
 {
     return statuses[status];
+}
+
+const char *trigger_by_word(enum trigger_by by)
+{
+    return trigger_words[by];
+}
+
+const char *trigger_by_theirs(enum trigger_by by)
+{
+    return triggers_theirs[by];
+}
+
+const char *smp_word(enum smp smp)
+{
+    return smp_words[smp];
+}
+
+const char *smp_theirs(enum smp smp)
+{
+    return smps_theirs[smp];
+}
+
+const char *slippage_word(enum slippage kind)
+{
+    return slippage_words[kind];
+}
+
+const char *slippage_theirs(enum slippage kind)
+{
+    return slippages_theirs[kind];
+}
+
+const char *spot_trigger_word(enum spot_trigger kind)
+{
+    return spot_trigger_words[kind];
+}
+
+const char *spot_trigger_theirs(enum spot_trigger kind)
+{
+    return spot_triggers_theirs[kind];
 }
 
 const char *fill_kind_word(enum fill_kind kind)
@@ -166,6 +215,54 @@ bool tif_parse(const char *word, enum tif *out)
     return true;
 }
 
+bool trigger_by_parse(const char *word, enum trigger_by *out)
+{
+    int at = find(trigger_words, ARRAY_LEN(trigger_words), word);
+
+    if (at < 0)
+        at = find(triggers_theirs, ARRAY_LEN(triggers_theirs), word);
+    if (at < 0)
+        return false;
+    *out = (enum trigger_by)at;
+    return true;
+}
+
+bool smp_parse(const char *word, enum smp *out)
+{
+    int at = find(smp_words, ARRAY_LEN(smp_words), word);
+
+    if (at < 0)
+        at = find(smps_theirs, ARRAY_LEN(smps_theirs), word);
+    if (at < 0)
+        return false;
+    *out = (enum smp)at;
+    return true;
+}
+
+bool slippage_parse(const char *word, enum slippage *out)
+{
+    int at = find(slippage_words, ARRAY_LEN(slippage_words), word);
+
+    if (at < 0)
+        at = find(slippages_theirs, ARRAY_LEN(slippages_theirs), word);
+    if (at < 0)
+        return false;
+    *out = (enum slippage)at;
+    return true;
+}
+
+bool spot_trigger_parse(const char *word, enum spot_trigger *out)
+{
+    int at = find(spot_trigger_words, ARRAY_LEN(spot_trigger_words), word);
+
+    if (at < 0)
+        at = find(spot_triggers_theirs, ARRAY_LEN(spot_triggers_theirs), word);
+    if (at < 0)
+        return false;
+    *out = (enum spot_trigger)at;
+    return true;
+}
+
 enum exchange_status status_parse(const char *word)
 {
     for (size_t i = 0; i < ARRAY_LEN(statuses) - 1; i++) {
@@ -211,6 +308,20 @@ enum fill_kind fill_kind_parse_theirs(const char *exec_type)
             return kinds[i].kind;
     }
     return FILL_OTHER;
+}
+
+void order_request_clear(struct order_request *out)
+{
+    memset(out, 0, sizeof(*out));
+    out->price = out->trigger_price = out->take_profit = out->stop_loss = DECIMAL_NONE;
+    out->take_profit_limit = out->stop_loss_limit = out->slippage = DECIMAL_NONE;
+    out->value_price = DECIMAL_NONE;
+}
+
+void order_change_clear(struct order_change *out)
+{
+    out->qty = out->price = out->trigger_price = DECIMAL_NONE;
+    out->take_profit = out->stop_loss = out->value_price = DECIMAL_NONE;
 }
 
 bool link_is_valid(const char *link)

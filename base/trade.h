@@ -18,6 +18,16 @@ enum category { CATEGORY_SPOT, CATEGORY_LINEAR, CATEGORY_INVERSE, CATEGORY_OPTIO
 enum side { SIDE_NONE, SIDE_BUY, SIDE_SELL };
 enum order_type { ORDER_TYPE_UNKNOWN, ORDER_TYPE_LIMIT, ORDER_TYPE_MARKET };
 enum tif { TIF_NONE, TIF_GTC, TIF_IOC, TIF_FOK, TIF_POST_ONLY, TIF_RPI };
+/* Which price fires a trigger (triggerBy, tpTriggerBy, slTriggerBy); NONE: the exchange's default.
+ */
+enum trigger_by { TRIGGER_BY_NONE, TRIGGER_BY_LAST, TRIGGER_BY_MARK, TRIGGER_BY_INDEX };
+/* smpType: what happens when an order would trade with another one of the same group. */
+enum smp { SMP_DEFAULT, SMP_NONE, SMP_CANCEL_MAKER, SMP_CANCEL_TAKER, SMP_CANCEL_BOTH };
+/* Bound of a market order's price: in ticks, or in percent, from the best price. */
+enum slippage { SLIPPAGE_NONE, SLIPPAGE_TICKS, SLIPPAGE_PERCENT };
+/* Spot conditional orders (orderFilter): tpslOrder holds the assets at once, StopOrder nothing
+ * before it fires. */
+enum spot_trigger { SPOT_TRIGGER_NONE, SPOT_TRIGGER_TPSL, SPOT_TRIGGER_STOP };
 
 /* Where an order is in the bridge's own life cycle (RELIABILITY section 2). */
 enum order_state {
@@ -79,8 +89,17 @@ struct order_request {
     struct decimal price;
     struct decimal trigger_price;
     int trigger_direction; /* 0 none, 1 rises to it, 2 falls to it */
-    struct decimal take_profit;
+    enum trigger_by trigger_by;
+    enum spot_trigger spot_trigger;
+    struct decimal take_profit; /* trigger prices of the attached orders */
     struct decimal stop_loss;
+    enum trigger_by take_profit_by;
+    enum trigger_by stop_loss_by;
+    struct decimal take_profit_limit; /* NONE: a market order when it fires */
+    struct decimal stop_loss_limit;
+    enum slippage slippage_kind;
+    struct decimal slippage;
+    enum smp smp;
     bool reduce_only;
     bool close_on_trigger;
     int position_idx; /* 0 one-way, 1 hedge long, 2 hedge short */
@@ -89,6 +108,24 @@ struct order_request {
     unsigned char body_hash[32]; /* SHA-256 over the normalised fields: "same body" */
     struct decimal value_price;  /* USD per unit of qty, at worst: what the guard values it by
                                     (engine/guard.h); NONE: not known. No part of body_hash. */
+};
+
+/* What an amend is to change. DECIMAL_NONE: stays as it is; take_profit and stop_loss 0: removed.
+ */
+struct order_change {
+    struct decimal qty; /* the new total */
+    struct decimal price;
+    struct decimal trigger_price;
+    struct decimal take_profit;
+    struct decimal stop_loss;
+    struct decimal value_price; /* as of a request, for the guard */
+};
+
+enum amend_state {
+    AMEND_NONE,    /* none, or the last one is settled */
+    AMEND_INTENT,  /* journaled, not sent */
+    AMEND_SENT,    /* may have left, or was acknowledged and is not seen yet */
+    AMEND_UNKNOWN, /* no usable answer: settled by the order's own values */
 };
 
 /* An order as the bridge knows it. */
@@ -107,9 +144,12 @@ struct order {
     char cancel_reason[REASON_MAX]; /* cancelType */
     int ret_code;                   /* of the last answer to create */
     char ret_msg[MESSAGE_MAX];
-    int attempt;         /* 1, and one more each time a NOT_SENT link is tried again */
-    bool cancel_wanted;  /* a DELETE came while the fate was open */
-    bool settled;        /* the fills add up to filled_qty */
+    int attempt;                /* 1, and one more each time a NOT_SENT link is tried again */
+    bool cancel_wanted;         /* a DELETE came while the fate was open */
+    bool settled;               /* the fills add up to filled_qty */
+    enum amend_state amend;     /* one in flight at a time */
+    struct order_change change; /* of that amend */
+    int64_t amend_ms;           /* when it was made, wall clock */
     int64_t created_ms;  /* here: when the intent was made; external: the exchange's createdTime */
     int64_t updated_ms;  /* here: last change */
     int64_t exchange_ms; /* the exchange's updatedTime of the last evidence taken, 0 before any */
@@ -131,6 +171,11 @@ struct order_report {
     struct decimal qty;
     struct decimal price;
     struct decimal trigger_price;
+    struct decimal take_profit; /* NONE: none, or not told */
+    struct decimal stop_loss;
+    enum trigger_by trigger_by;
+    char parent_link[ORDER_LINK_MAX]; /* parentOrderLinkId: of the order whose TP or SL this is */
+    char stop_type[24];               /* stopOrderType: "TakeProfit", "StopLoss", "Stop", "" */
     struct decimal filled_qty;
     struct decimal filled_value;
     struct decimal avg_price;
@@ -180,6 +225,14 @@ const char *order_type_theirs(enum order_type type);
 const char *tif_word(enum tif tif); /* "gtc", "post_only", ..., "" */
 const char *tif_theirs(enum tif tif);
 const char *status_theirs(enum exchange_status status);
+const char *trigger_by_word(enum trigger_by by);   /* "last", "mark", "index", "" */
+const char *trigger_by_theirs(enum trigger_by by); /* "LastPrice", ... "" */
+const char *smp_word(enum smp smp); /* "none", "cancel_maker", "cancel_taker", "cancel_both", "" */
+const char *smp_theirs(enum smp smp);
+const char *slippage_word(enum slippage kind);           /* "ticks", "percent", "" */
+const char *slippage_theirs(enum slippage kind);         /* "TickSize", "Percent", "" */
+const char *spot_trigger_word(enum spot_trigger kind);   /* "tpsl", "stop", "" */
+const char *spot_trigger_theirs(enum spot_trigger kind); /* "tpslOrder", "StopOrder", "" */
 const char *fill_kind_word(enum fill_kind kind);
 
 /* The API's `state` word: pending, accepted, open, partial, untriggered, unknown, filled,
@@ -196,10 +249,18 @@ bool category_parse(const char *word, enum category *out);
 bool side_parse(const char *word, enum side *out);
 bool order_type_parse(const char *word, enum order_type *out);
 bool tif_parse(const char *word, enum tif *out);
+bool trigger_by_parse(const char *word, enum trigger_by *out);
+bool smp_parse(const char *word, enum smp *out);
+bool slippage_parse(const char *word, enum slippage *out);
+bool spot_trigger_parse(const char *word, enum spot_trigger *out);
 /* Exact spelling; unknown words give STATUS_OTHER, "" gives STATUS_NONE. */
 enum exchange_status status_parse(const char *word);
 enum fill_kind fill_kind_parse_theirs(const char *exec_type);
 bool fill_kind_parse(const char *word, enum fill_kind *out);
+
+/* Nothing given: absent decimals are NONE. */
+void order_request_clear(struct order_request *out);
+void order_change_clear(struct order_change *out);
 
 /* 1..36 characters of A-Za-z0-9-_ . */
 bool link_is_valid(const char *link);

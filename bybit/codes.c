@@ -38,6 +38,22 @@ int answer_is_ban(long http_status, const char *body)
     return http_status == 403 && body && strcasestr(body, "too frequent") != NULL;
 }
 
+int answer_is_unchanged(int ret_code, const char *ret_msg)
+{
+    switch (ret_code) {
+    case 34040:  /* take profit, stop loss */
+    case 110025: /* position mode */
+    case 110026: /* margin mode */
+    case 110027: /* margin */
+    case 110043: /* leverage */
+        return 1;
+    case 10001: /* take profit and stop loss, too */
+        return strcasestr(ret_msg, "not modified") != NULL;
+    default:
+        return 0;
+    }
+}
+
 static enum answer_class classify_status(long http_status, const char *body)
 {
     if (answer_is_ban(http_status, body) || http_status == 429)

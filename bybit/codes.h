@@ -14,12 +14,15 @@ enum answer_class {
     ANSWER_AMBIGUOUS, /* may have been executed */
 };
 
-/* For the answer to an order's create or cancel. `ret_code` is only looked at when the body was an
- * envelope
+/* For the answer to an order's create, amend or cancel, or to a setter. `ret_code` is only looked
+ * at when the body was an envelope
  * (`has_envelope`); else the HTTP status decides. `body` is borrowed text to tell the two HTTP 403
  * apart. */
 enum answer_class answer_classify(long http_status, int has_envelope, int ret_code,
                                   const char *body);
 /* Whether it is the IP ban: HTTP 403 whose text says "too frequent" (PROTOCOL section 7). */
 int answer_is_ban(long http_status, const char *body);
+/* Setters (leverage, a position's stops) answer an error for "it is so already" (PROTOCOL section
+ * 6). `ret_msg` tells it where the code is the catch-all. */
+int answer_is_unchanged(int ret_code, const char *ret_msg);
 const char *answer_class_name(enum answer_class class);

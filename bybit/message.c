@@ -194,12 +194,22 @@ static enum category read_category(struct reader *reader, size_t at, enum catego
 
 /* --- REST --- */
 
-enum envelope_member { E_CODE, E_CODE_OLD, E_MESSAGE, E_MESSAGE_OLD, E_RESULT, E_TIME, E_COUNT };
+enum envelope_member {
+    E_CODE,
+    E_CODE_OLD,
+    E_MESSAGE,
+    E_MESSAGE_OLD,
+    E_RESULT,
+    E_EXTRA,
+    E_TIME,
+    E_COUNT
+};
 
 static const struct member_name envelope_names[E_COUNT] = {
     [E_CODE] = MEMBER_NAME("retCode"),   [E_CODE_OLD] = MEMBER_NAME("ret_code"),
     [E_MESSAGE] = MEMBER_NAME("retMsg"), [E_MESSAGE_OLD] = MEMBER_NAME("ret_msg"),
-    [E_RESULT] = MEMBER_NAME("result"),  [E_TIME] = MEMBER_NAME("time"),
+    [E_RESULT] = MEMBER_NAME("result"),  [E_EXTRA] = MEMBER_NAME("retExtInfo"),
+    [E_TIME] = MEMBER_NAME("time"),
 };
 
 enum err message_envelope(struct envelope *out, const char *body, size_t body_bytes,
@@ -225,6 +235,7 @@ enum err message_envelope(struct envelope *out, const char *body, size_t body_by
     at = found[E_MESSAGE].type != JSON_NONE ? E_MESSAGE : E_MESSAGE_OLD;
     read_remark(&found[at], envelope.ret_msg, sizeof(envelope.ret_msg));
     envelope.result = found[E_RESULT];
+    envelope.extra = found[E_EXTRA];
     envelope.time_ms = read_time(&reader, E_TIME);
     if (!reader.failed)
         *out = envelope;
@@ -254,6 +265,11 @@ enum order_member {
     O_QTY,
     O_PRICE,
     O_TRIGGER_PRICE,
+    O_TRIGGER_BY,
+    O_TAKE_PROFIT,
+    O_STOP_LOSS,
+    O_PARENT,
+    O_STOP_TYPE,
     O_FILLED,
     O_VALUE,
     O_AVERAGE,
@@ -282,6 +298,11 @@ static const struct member_name order_names[O_COUNT] = {
     [O_QTY] = MEMBER_NAME("qty"),
     [O_PRICE] = MEMBER_NAME("price"),
     [O_TRIGGER_PRICE] = MEMBER_NAME("triggerPrice"),
+    [O_TRIGGER_BY] = MEMBER_NAME("triggerBy"),
+    [O_TAKE_PROFIT] = MEMBER_NAME("takeProfit"),
+    [O_STOP_LOSS] = MEMBER_NAME("stopLoss"),
+    [O_PARENT] = MEMBER_NAME("parentOrderLinkId"),
+    [O_STOP_TYPE] = MEMBER_NAME("stopOrderType"),
     [O_FILLED] = MEMBER_NAME("cumExecQty"),
     [O_VALUE] = MEMBER_NAME("cumExecValue"),
     [O_AVERAGE] = MEMBER_NAME("avgPrice"),
@@ -354,6 +375,28 @@ static void read_order_words(struct reader *reader, struct order_report *out)
         out->cancel_reason[0] = '\0';
 }
 
+static void read_stop(const struct json *value, struct decimal *out)
+{
+    if (json_decimal(value, out) || decimal_sign(out) <= 0)
+        *out = DECIMAL_NONE;
+}
+
+/* No order depends on these: what is not understood counts as not told. */
+static void read_stops(const struct json found[O_COUNT], struct order_report *out)
+{
+    char word[24];
+
+    read_stop(&found[O_TAKE_PROFIT], &out->take_profit);
+    read_stop(&found[O_STOP_LOSS], &out->stop_loss);
+    read_remark(&found[O_TRIGGER_BY], word, sizeof(word));
+    (void)trigger_by_parse(word, &out->trigger_by);
+    read_remark(&found[O_STOP_TYPE], out->stop_type, sizeof(out->stop_type));
+    if (strcmp(out->stop_type, "UNKNOWN") == 0)
+        out->stop_type[0] = '\0';
+    if (json_text(&found[O_PARENT], out->parent_link, sizeof(out->parent_link)))
+        out->parent_link[0] = '\0';
+}
+
 enum err message_order(struct order_report *out, const struct json *item, enum category category,
                        struct error *error)
 {
@@ -377,6 +420,7 @@ enum err message_order(struct order_report *out, const struct json *item, enum c
         report.filled_value = DECIMAL_ZERO;
     read_price(&reader, O_PRICE, &report.price);
     read_price(&reader, O_TRIGGER_PRICE, &report.trigger_price);
+    read_stops(found, &report);
     read_price(&reader, O_AVERAGE, &report.avg_price);
     read_fees(&reader, &report);
     report.reduce_only = read_bool(&reader, O_REDUCE_ONLY);

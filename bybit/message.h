@@ -20,7 +20,8 @@ struct envelope {
     int ret_code;
     char ret_msg[MESSAGE_MAX];
     struct json result;
-    int64_t time_ms; /* 0: absent */
+    struct json extra; /* retExtInfo; JSON_NONE when absent */
+    int64_t time_ms;   /* 0: absent */
 };
 MUST_CHECK enum err message_envelope(struct envelope *out, const char *body, size_t body_bytes,
                                      struct error *error);
@@ -28,6 +29,18 @@ MUST_CHECK enum err message_envelope(struct envelope *out, const char *body, siz
 /* The orderId and orderLinkId of a create's or cancel's result ("" where absent). */
 void message_order_ack(const struct json *result, char order_id[ORDER_ID_MAX],
                        char link[ORDER_LINK_MAX]);
+
+/* What the answer to a batch says of one of its orders. */
+struct batch_ack {
+    bool has_result; /* result.list has an item at its place */
+    bool has_code;   /* retExtInfo.list likewise, with a code */
+    int code;
+    char msg[MESSAGE_MAX];
+    char order_id[ORDER_ID_MAX]; /* "" where absent, as the link */
+    char link[ORDER_LINK_MAX];
+};
+/* Fills acks[0 .. count - 1], by place. False: not both lists have just `count` items. */
+bool message_batch_acks(const struct envelope *envelope, struct batch_ack *acks, size_t count);
 
 /* One item of an order or execution list. `category` is used when the item has none (REST lists
  * carry it once). */

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/buffer.h"
@@ -13,6 +14,31 @@
 
 /* Body of /v5/order/create. Decimals go out with exactly the digits they came in with. */
 void request_create(struct buffer *out, const struct order_request *request);
+/* Body of /v5/order/create-batch: at least one, all of one category, at most as many as that one
+ * takes. */
+#define REQUEST_BATCH_MAX 20
+size_t request_batch_max(enum category category);
+void request_create_batch(struct buffer *out, const struct order_request *const *requests,
+                          size_t count);
+/* Body of /v5/order/amend: what `change` has of the order that `request` made, by `order_id` where
+ * known, else by link. */
+void request_amend(struct buffer *out, const struct order_request *request, const char *order_id,
+                   const struct order_change *change);
+/* Body of /v5/position/set-leverage: both sides alike. */
+void request_set_leverage(struct buffer *out, enum category category, const char *symbol,
+                          const struct decimal *leverage);
+
+/* Body of /v5/position/trading-stop, for the whole position. NONE: stays; 0: removed. */
+struct request_trading_stop {
+    enum category category;
+    const char *symbol;
+    int position_idx;
+    struct decimal take_profit;
+    struct decimal stop_loss;
+    struct decimal trailing_stop;
+};
+void request_trading_stop(struct buffer *out, const struct request_trading_stop *what);
+
 /* Body of /v5/order/cancel: by `order_id` where known, else by link. */
 void request_cancel(struct buffer *out, const struct order_request *request, const char *order_id);
 

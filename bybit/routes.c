@@ -61,6 +61,20 @@ static const struct bybit_route_info routes[ROUTE_COUNT] = {
                              true,
                              { 0, 10, 10, 0 },
                              true },
+    [ROUTE_ORDER_AMEND] = { "POST", "/v5/order/amend", true, true, { 10, 10, 10, 10 }, true },
+    /* Counts orders, of options requests (section 7). */
+    [ROUTE_ORDER_CREATE_BATCH] = { "POST",
+                                   "/v5/order/create-batch",
+                                   true,
+                                   true,
+                                   { 20, 10, 10, 10 },
+                                   true },
+    [ROUTE_TRADING_STOP] = { "POST",
+                             "/v5/position/trading-stop",
+                             true,
+                             true,
+                             { 0, 10, 10, 10 },
+                             true },
 };
 
 const struct bybit_route_info *bybit_route_info(enum bybit_route route)

@@ -64,6 +64,7 @@ MUST_CHECK enum err journal_recent_creates(struct journal *journal, int64_t sinc
 enum journal_row_kind {
     JOURNAL_INTENT,
     JOURNAL_RETRY,
+    JOURNAL_AMEND, /* synced, as an intent */
     JOURNAL_ORDER,
     JOURNAL_FILL,
     JOURNAL_WATERMARK,

@@ -147,9 +147,26 @@ static const char schema_2[] = "ALTER TABLE orders ADD COLUMN value_price TEXT;"
                                "  PRIMARY KEY (at_ms, link, attempt)"
                                ") STRICT, WITHOUT ROWID;";
 
+/* What conditional orders and amends need. `change` is what the amend in flight changes, as
+ * "qty=0.02 price=26000"; `amend` is "" while none is. */
+static const char schema_3[] =
+    "ALTER TABLE orders ADD COLUMN trigger_by TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE orders ADD COLUMN spot_trigger TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE orders ADD COLUMN take_profit_by TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE orders ADD COLUMN stop_loss_by TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE orders ADD COLUMN take_profit_limit TEXT;"
+    "ALTER TABLE orders ADD COLUMN stop_loss_limit TEXT;"
+    "ALTER TABLE orders ADD COLUMN slippage_kind TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE orders ADD COLUMN slippage TEXT;"
+    "ALTER TABLE orders ADD COLUMN smp TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE orders ADD COLUMN amend TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE orders ADD COLUMN change TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE orders ADD COLUMN amend_ms INTEGER NOT NULL DEFAULT 0;";
+
 static const struct migration migrations[] = {
     { "orders, fills, events", schema_1 },
     { "the guard", schema_2 },
+    { "conditional orders, amends", schema_3 },
 };
 
 static enum err step(sqlite3 *db, const struct migration *migration, size_t version,

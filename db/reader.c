@@ -142,6 +142,20 @@ static enum err finish(struct history_reader *reader, sqlite3_stmt *statement, e
     return err;
 }
 
+enum err reader_use(struct history_reader *reader, sqlite3 **db)
+{
+    enum err err = ready(reader);
+
+    if (!err)
+        *db = reader->db;
+    return err;
+}
+
+enum err reader_done(struct history_reader *reader, enum err err, const struct error *error)
+{
+    return finish(reader, NULL, err, error);
+}
+
 /* --- single rows --- */
 
 /* One order by a kept statement whose parameters are bound. ERR_NOT_FOUND. */

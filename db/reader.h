@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include <sqlite3.h>
+
 #include "base/error.h"
 #include "db/history.h"
 
@@ -15,3 +17,9 @@ void reader_destroy(struct history_reader *reader);
 
 /* Opens the connection, if it is not. Every call does this by itself. */
 MUST_CHECK enum err reader_open(struct history_reader *reader, struct error *error);
+
+/* The open connection, for statements of one's own; they are finalized before reader_done, which
+ * logs what failed, and gives the connection up when it may be the reason. It returns `err`. */
+MUST_CHECK enum err reader_use(struct history_reader *reader, sqlite3 **db);
+MUST_CHECK enum err reader_done(struct history_reader *reader, enum err err,
+                                const struct error *error);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "db/change.h"
 #include "db/statement.h"
 
 /* The place of each column, counted from 0; its parameter is one more. The last one must be in
@@ -55,6 +56,18 @@ enum order_column {
     O_DEADLINE_MS,
     O_SIGNED_MS,
     O_VALUE_PRICE,
+    O_TRIGGER_BY,
+    O_SPOT_TRIGGER,
+    O_TAKE_PROFIT_BY,
+    O_STOP_LOSS_BY,
+    O_TAKE_PROFIT_LIMIT,
+    O_STOP_LOSS_LIMIT,
+    O_SLIPPAGE_KIND,
+    O_SLIPPAGE,
+    O_SMP,
+    O_AMEND,
+    O_CHANGE,
+    O_AMEND_MS,
     O_SEQ,
     O_COUNT
 };
@@ -106,6 +119,18 @@ static const struct {
     [O_DEADLINE_MS] = { "deadline_ms", false },
     [O_SIGNED_MS] = { "signed_ms", false },
     [O_VALUE_PRICE] = { "value_price", false },
+    [O_TRIGGER_BY] = { "trigger_by", false },
+    [O_SPOT_TRIGGER] = { "spot_trigger", false },
+    [O_TAKE_PROFIT_BY] = { "take_profit_by", false },
+    [O_STOP_LOSS_BY] = { "stop_loss_by", false },
+    [O_TAKE_PROFIT_LIMIT] = { "take_profit_limit", false },
+    [O_STOP_LOSS_LIMIT] = { "stop_loss_limit", false },
+    [O_SLIPPAGE_KIND] = { "slippage_kind", false },
+    [O_SLIPPAGE] = { "slippage", false },
+    [O_SMP] = { "smp", false },
+    [O_AMEND] = { "amend", false },
+    [O_CHANGE] = { "change", false },
+    [O_AMEND_MS] = { "amend_ms", false },
     [O_SEQ] = { "seq", false },
 };
 
@@ -310,7 +335,49 @@ static bool read_fees(struct order *order, const char *text)
     return true;
 }
 
+/* --- the state of an amend --- */
+
+static const char *const amend_words[] = {
+    [AMEND_NONE] = "", [AMEND_INTENT] = "intent", [AMEND_SENT] = "sent", [AMEND_UNKNOWN] = "unknown"
+};
+
+static bool read_amend(const char *word, enum amend_state *out)
+{
+    for (size_t i = 0; i < ARRAY_LEN(amend_words); i++) {
+        if (strcmp(amend_words[i], word) != 0)
+            continue;
+        *out = (enum amend_state)i;
+        return true;
+    }
+    return false;
+}
+
 /* --- bind --- */
+
+static void bind_details(sqlite3_stmt *statement, const struct order_request *request)
+{
+    bind_text(statement, O_TRIGGER_BY + 1, trigger_by_word(request->trigger_by));
+    bind_text(statement, O_SPOT_TRIGGER + 1, spot_trigger_word(request->spot_trigger));
+    bind_text(statement, O_TAKE_PROFIT_BY + 1, trigger_by_word(request->take_profit_by));
+    bind_text(statement, O_STOP_LOSS_BY + 1, trigger_by_word(request->stop_loss_by));
+    bind_decimal(statement, O_TAKE_PROFIT_LIMIT + 1, &request->take_profit_limit);
+    bind_decimal(statement, O_STOP_LOSS_LIMIT + 1, &request->stop_loss_limit);
+    bind_text(statement, O_SLIPPAGE_KIND + 1, slippage_word(request->slippage_kind));
+    bind_decimal(statement, O_SLIPPAGE + 1, &request->slippage);
+    bind_text(statement, O_SMP + 1, smp_word(request->smp));
+}
+
+static void bind_amend(sqlite3_stmt *statement, const struct order *order)
+{
+    char change[CHANGE_TEXT_MAX] = "";
+
+    if (order->amend != AMEND_NONE)
+        change_write(&order->change, change);
+    bind_text(statement, O_AMEND + 1, amend_words[order->amend]);
+    /* Copied: our text ends with this call. */
+    sqlite3_bind_text(statement, O_CHANGE + 1, change, -1, SQLITE_TRANSIENT);
+    bind_integer(statement, O_AMEND_MS + 1, order->amend_ms);
+}
 
 static void bind_request(sqlite3_stmt *statement, const struct order_request *request)
 {
@@ -342,6 +409,8 @@ void rows_bind_order(sqlite3_stmt *statement, const struct order *order, char fe
 {
     write_fees(order, fees);
     bind_request(statement, &order->request);
+    bind_details(statement, &order->request);
+    bind_amend(statement, order);
     bind_integer(statement, O_EXTERNAL + 1, order->external);
     bind_text(statement, O_STATE + 1, order_state_name(order->state));
     bind_integer(statement, O_FINAL + 1, order_state_is_final(order->state));
@@ -405,6 +474,31 @@ static bool read_words(sqlite3_stmt *statement, struct order_request *request)
            (!tif[0] || tif_parse(tif, &request->tif));
 }
 
+static bool read_source(sqlite3_stmt *statement, int column, enum trigger_by *out)
+{
+    const char *word = column_word(statement, column + 1);
+
+    return !word[0] || trigger_by_parse(word, out);
+}
+
+/* Likewise "". */
+static bool read_details(sqlite3_stmt *statement, struct order_request *request)
+{
+    const char *spot = column_word(statement, O_SPOT_TRIGGER + 1);
+    const char *slippage = column_word(statement, O_SLIPPAGE_KIND + 1);
+    const char *smp = column_word(statement, O_SMP + 1);
+
+    return read_source(statement, O_TRIGGER_BY, &request->trigger_by) &&
+           read_source(statement, O_TAKE_PROFIT_BY, &request->take_profit_by) &&
+           read_source(statement, O_STOP_LOSS_BY, &request->stop_loss_by) &&
+           (!spot[0] || spot_trigger_parse(spot, &request->spot_trigger)) &&
+           (!slippage[0] || slippage_parse(slippage, &request->slippage_kind)) &&
+           (!smp[0] || smp_parse(smp, &request->smp)) &&
+           column_decimal(statement, O_TAKE_PROFIT_LIMIT + 1, &request->take_profit_limit) &&
+           column_decimal(statement, O_STOP_LOSS_LIMIT + 1, &request->stop_loss_limit) &&
+           column_decimal(statement, O_SLIPPAGE + 1, &request->slippage);
+}
+
 static bool read_request(sqlite3_stmt *statement, struct order_request *request)
 {
     column_text(statement, O_LINK + 1, request->link, sizeof(request->link));
@@ -418,7 +512,8 @@ static bool read_request(sqlite3_stmt *statement, struct order_request *request)
     request->position_idx = sqlite3_column_int(statement, O_POSITION_IDX + 1);
     column_text(statement, O_TAG + 1, request->tag, sizeof(request->tag));
     column_text(statement, O_CLIENT + 1, request->client, sizeof(request->client));
-    return read_words(statement, request) && column_decimal(statement, O_QTY + 1, &request->qty) &&
+    return read_words(statement, request) && read_details(statement, request) &&
+           column_decimal(statement, O_QTY + 1, &request->qty) &&
            column_decimal(statement, O_PRICE + 1, &request->price) &&
            column_decimal(statement, O_TRIGGER_PRICE + 1, &request->trigger_price) &&
            column_decimal(statement, O_TAKE_PROFIT + 1, &request->take_profit) &&
@@ -444,6 +539,7 @@ static void read_progress(sqlite3_stmt *statement, struct order *order)
     order->exchange_ms = sqlite3_column_int64(statement, O_EXCHANGE_MS + 1);
     order->deadline_ms = sqlite3_column_int64(statement, O_DEADLINE_MS + 1);
     order->signed_ms = sqlite3_column_int64(statement, O_SIGNED_MS + 1);
+    order->amend_ms = sqlite3_column_int64(statement, O_AMEND_MS + 1);
     order->seq = (uint64_t)sqlite3_column_int64(statement, O_SEQ + 1);
 }
 
@@ -456,6 +552,8 @@ enum err rows_read_order(sqlite3_stmt *statement, struct order *order, int64_t *
     read_progress(statement, order);
     if (!read_request(statement, &order->request) ||
         !order_state_parse(column_word(statement, O_STATE + 1), &order->state) ||
+        !read_amend(column_word(statement, O_AMEND + 1), &order->amend) ||
+        !change_read(&order->change, column_word(statement, O_CHANGE + 1)) ||
         !column_decimal(statement, O_FILLED_QTY + 1, &order->filled_qty) ||
         !column_decimal(statement, O_FILLED_VALUE + 1, &order->filled_value) ||
         !column_decimal(statement, O_AVG_PRICE + 1, &order->avg_price) ||

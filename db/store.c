@@ -60,7 +60,8 @@ void store_close(struct store *store)
 static bool batch_is_urgent(const struct rowlist *batch)
 {
     for (const struct journal_row *row = batch->head; row; row = row->next) {
-        if (row->kind == JOURNAL_INTENT || row->kind == JOURNAL_RETRY || row->kind == JOURNAL_GUARD)
+        if (row->kind == JOURNAL_INTENT || row->kind == JOURNAL_RETRY ||
+            row->kind == JOURNAL_AMEND || row->kind == JOURNAL_GUARD)
             return true;
     }
     return false;

@@ -386,7 +386,7 @@ static enum err add_order(struct writer *writer, const struct journal_row *row, 
     bool done = false;
     enum err err = ERR_NONE;
 
-    if (row->kind == JOURNAL_ORDER && !order->external && order->request.link[0])
+    if (row->kind != JOURNAL_RETRY && !order->external && order->request.link[0])
         err = update_by_link(writer, order, &done, error);
     return err || done ? err : place_order(writer, order, error);
 }
@@ -461,6 +461,7 @@ static enum err add_content(struct writer *writer, const struct journal_row *row
         return add_intent(writer, row, known, error);
     case JOURNAL_RETRY:
         return add_retry(writer, row, error);
+    case JOURNAL_AMEND:
     case JOURNAL_ORDER:
         return add_order(writer, row, error);
     case JOURNAL_FILL:

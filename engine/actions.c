@@ -97,6 +97,7 @@ static enum err outcome_error(enum outcome outcome)
     case OUTCOME_ACCEPTED:
     case OUTCOME_REPLAYED:
     case OUTCOME_OK:
+    case OUTCOME_WOULD:
     case OUTCOME_GUARD_DONE:
         return ERR_NONE;
     case OUTCOME_UNKNOWN:
@@ -113,6 +114,8 @@ static enum err outcome_error(enum outcome outcome)
     case OUTCOME_IN_PROGRESS:
         return ERR_BUSY;
     case OUTCOME_KEY_REUSED:
+    case OUTCOME_CONFLICT:
+    case OUTCOME_ENDED:
     case OUTCOME_GUARD:
     case OUTCOME_KILLED:
     case OUTCOME_CEILING:
@@ -141,5 +144,6 @@ struct engine_action *reply_add(struct engine *engine, uint64_t waiter, enum out
     action->u.reply.has_order = true;
     action->u.reply.order = record->order;
     action->u.reply.cancel_in_flight = cancel_in_flight(record);
+    action->u.reply.amend_in_flight = order_amend_in_flight(&record->order);
     return action;
 }

@@ -87,8 +87,6 @@ static void create_retry(struct engine *engine, struct record *record)
     record_set_cancel_send(engine, record, 0);
     record->cancel_unknown = false;
     record->cancel_due_ms = NEVER_MS;
-    record->told_qty = DECIMAL_ZERO;
-    record->told_price = DECIMAL_ZERO;
     set_why(record, "");
     intent_submit(engine, record, ROW_RETRY);
 }
@@ -104,13 +102,22 @@ static void reply_create(struct engine *engine, const struct engine_event *event
     reply_add(engine, event->u.create.waiter, outcome, record, 0, why, 0);
 }
 
+/* A dry run ends where a create would be written. */
+static bool create_is_dry(struct engine *engine, const struct engine_event *event)
+{
+    if (event->u.create.dry_run)
+        reply_create(engine, event, OUTCOME_WOULD, NULL, NULL);
+    return event->u.create.dry_run;
+}
+
 /* A repeated create that is answered with the order as it is, or joins the wait for it. */
 static void create_replay(struct engine *engine, struct record *record,
                           const struct engine_event *event)
 {
     struct waiter *waiter = NULL;
 
-    if (event->u.create.wait != WAIT_ACCEPTED && !order_state_is_final(record->order.state) &&
+    if (!event->u.create.dry_run && event->u.create.wait != WAIT_ACCEPTED &&
+        !order_state_is_final(record->order.state) &&
         event->u.create.wait_until_ms > engine->now_ms)
         waiter = waiter_add(engine, record, WAITER_CREATE, event, event->u.create.wait_until_ms);
     if (!waiter) {
@@ -138,9 +145,10 @@ static void create_again(struct engine *engine, struct record *record,
         create_replay(engine, record, event);
         return;
     }
-    if (create_refused(engine, event, record))
+    if (create_refused(engine, event, record) || create_is_dry(engine, event))
         return;
     record->order.request.value_price = event->u.create.request->value_price;
+    record->batch = event->u.create.batch;
     create_retry(engine, record);
     guard_note_create(engine, record);
     (void)waiter_add(engine, record, WAITER_CREATE, event,
@@ -162,6 +170,7 @@ static void order_init(struct engine *engine, struct order *order,
 {
     memset(order, 0, sizeof(*order));
     order->request = *request;
+    order_change_clear(&order->change);
     order->state = ORDER_INTENT;
     order->attempt = 1;
     order->filled_qty = DECIMAL_ZERO;
@@ -184,12 +193,17 @@ void create_begin(struct engine *engine, const struct engine_event *event)
     }
     if (create_refused(engine, event, NULL))
         return;
-    if (engine->records_count >= engine->config.orders_max && !store_make_room(engine)) {
+    if (engine->records_count >= engine->config.orders_max && !store_has_room(engine)) {
         reply_create(engine, event, OUTCOME_BUSY, NULL, "too many orders");
         return;
     }
+    if (create_is_dry(engine, event))
+        return;
+    if (engine->records_count >= engine->config.orders_max)
+        (void)store_make_room(engine);
     order_init(engine, &order, event->u.create.request);
     record = record_new(engine, &order);
+    record->batch = event->u.create.batch;
     record->made_server_ms = server_now_ms(engine);
     intent_submit(engine, record, ROW_INTENT);
     guard_note_create(engine, record);
@@ -229,6 +243,7 @@ static void send_create(struct engine *engine, struct record *record)
     action->u.send.send_id = next_id(engine);
     action->u.send.deadline_ms = record->order.deadline_ms;
     action->u.send.request = record->order.request;
+    action->u.send.batch = record->batch;
     record_set_create_send(engine, record, action->u.send.send_id);
     record->order.state = ORDER_SENT;
     record->sent_ms = engine->now_ms;
@@ -263,6 +278,7 @@ static void adopt_stored(struct engine *engine, struct record *record, const str
         record->sent_ms = engine->now_ms;
         record_change(engine, record, ORDER_UNKNOWN, false);
     }
+    amend_restore(engine, record);
     lookup_review(engine, record);
     if (!same_body(stored, &request)) {
         waiters_end_creates(engine, record, OUTCOME_KEY_REUSED,
@@ -546,6 +562,7 @@ void create_start(struct engine *engine)
             record_change(engine, record, ORDER_UNKNOWN, false);
         if (record->order.state == ORDER_UNKNOWN || record->order.state == ORDER_ACKED)
             lookup_schedule(engine, record);
+        amend_restore(engine, record);
         record_done(engine, record);
     }
 }
@@ -562,6 +579,7 @@ void create_stop(struct engine *engine)
     for (struct record *record = engine->records; record; record = record->next) {
         if (record->intent_position)
             create_doom(record, WHY_STOPPING);
+        amend_drop(engine, record, WHY_STOPPING);
         waiters_end_all(engine, record);
         record_done(engine, record);
     }

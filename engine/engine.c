@@ -194,6 +194,7 @@ void record_note_final(struct engine *engine, struct record *record)
         return;
     }
     record->final_ms = engine->now_ms;
+    amend_end_with_order(engine, record);
     (void)record_settle(record);
 }
 
@@ -211,7 +212,8 @@ static int64_t evict_due_ms(const struct engine *engine, const struct record *re
     const struct engine_times *times = engine->times;
 
     if (!order_state_is_final(record->order.state) || record->waiters ||
-        record->look.stage != LOOK_IDLE || record->watched || record->intent_position)
+        record->look.stage != LOOK_IDLE || record->watched || record->intent_position ||
+        record->amend_position)
         return NEVER_MS;
     return record->final_ms + (record->order.settled ? times->keep_final_ms : times->gone_after_ms);
 }
@@ -225,6 +227,7 @@ static int64_t record_next_ms(const struct engine *engine, const struct record *
 {
     int64_t due_ms = min_ms(create_due_ms(record), cancel_due_ms(record));
 
+    due_ms = min_ms(due_ms, amend_due_ms(engine, record));
     if (record->look.stage == LOOK_IDLE)
         due_ms = min_ms(due_ms, record->look.due_ms);
     due_ms = min_ms(due_ms, waiters_due_ms(record));
@@ -240,6 +243,10 @@ void record_done(struct engine *engine, struct record *record)
         engine->states[record->order.state]++;
         record->counted = record->order.state;
     }
+    if ((record->order.amend == AMEND_UNKNOWN) != record->amend_counted) {
+        record->amend_counted = !record->amend_counted;
+        engine->amends_unknown += record->amend_counted ? 1 : (size_t)-1;
+    }
     exposure_count(engine, record);
     if (engine->guard.sweeping || record->swept)
         kill_note(engine, record);
@@ -253,6 +260,7 @@ static void serve_record(struct engine *engine, struct record *record)
 {
     create_timer(engine, record);
     cancel_timer(engine, record);
+    amend_timer(engine, record);
     lookup_timer(engine, record);
     record_done(engine, record);
     if (engine->now_ms >= evict_due_ms(engine, record))
@@ -330,8 +338,13 @@ static void take_answer(struct engine *engine, const struct engine_event *event)
         return;
     }
     record = record_by_send(&engine->cancels, send_id);
-    if (record)
+    if (record) {
         cancel_answer(engine, record, event);
+        return;
+    }
+    record = record_by_send(&engine->amends, send_id);
+    if (record)
+        amend_answer(engine, record, event);
 }
 
 static void take_page(struct engine *engine, const struct engine_event *event)
@@ -450,6 +463,9 @@ static void take(struct engine *engine, const struct engine_event *event)
     case EVENT_CREATE:
         create_begin(engine, event);
         return;
+    case EVENT_AMEND:
+        amend_begin(engine, event);
+        return;
     case EVENT_CANCEL:
         cancel_begin(engine, event);
         return;
@@ -460,6 +476,7 @@ static void take(struct engine *engine, const struct engine_event *event)
         if (event->u.committed.position > engine->committed)
             engine->committed = event->u.committed.position;
         create_committed(engine, event);
+        amend_committed(engine, event);
         return;
     case EVENT_JOURNAL_DOWN:
     case EVENT_JOURNAL_UP:
@@ -597,7 +614,14 @@ bool engine_needs_reads(const struct engine *engine)
 {
     const struct guarded *guard = &engine->guard;
 
-    return engine->states[ORDER_UNKNOWN] > 0 || engine->recovery.plan == PLAN_RECOVERY ||
-           engine->recovery.startup_owed || engine->recovery.owed_from_ms != NEVER_MS ||
-           (guard->sweeping && !guard->state.clear);
+    return engine->states[ORDER_UNKNOWN] > 0 || engine->amends_unknown > 0 ||
+           engine->recovery.plan == PLAN_RECOVERY || engine->recovery.startup_owed ||
+           engine->recovery.owed_from_ms != NEVER_MS || (guard->sweeping && !guard->state.clear);
+}
+
+const char *order_amend_in_flight(const struct order *order)
+{
+    if (order->amend == AMEND_UNKNOWN)
+        return "unknown";
+    return order->amend == AMEND_NONE ? NULL : "sent";
 }

@@ -91,11 +91,12 @@ enum event_kind {
                     there */
     EVENT_CREATE,
     EVENT_CANCEL,
+    EVENT_AMEND,
     EVENT_WATCH, /* GET with wait: reply when it holds or at the deadline */
     EVENT_COMMITTED,
     EVENT_JOURNAL_DOWN, /* not writable: no creates */
     EVENT_JOURNAL_UP,
-    EVENT_ANSWER, /* to ACTION_SEND_CREATE or ACTION_SEND_CANCEL */
+    EVENT_ANSWER, /* to ACTION_SEND_CREATE, ACTION_SEND_AMEND or ACTION_SEND_CANCEL */
     EVENT_PAGE,   /* to ACTION_READ */
     EVENT_FOUND,  /* to ACTION_FIND */
     EVENT_ORDER,  /* evidence from the private stream */
@@ -158,6 +159,8 @@ struct engine_event {
             int64_t wait_until_ms; /* for WAIT_FILLED, WAIT_FINAL; 0: the order's own time-outs
                                       bound it */
             const struct guard_facts *facts; /* NULL: none */
+            uint64_t batch;  /* creates of one number may leave in one request; 0: alone */
+            bool dry_run;    /* judged as if it were sent, and nothing else: OUTCOME_WOULD */
             int64_t turn_ms; /* until its turn in the rate budget, as far as can be told; 0: now */
             bool killed;     /* a kill came after it was asked for, whatever has come since */
         } create;
@@ -167,6 +170,17 @@ struct engine_event {
             enum engine_wait wait;
             int64_t wait_until_ms;
         } cancel; /* and watch */
+        struct {
+            const char *id;
+            const struct order_change *change; /* at least one member; already checked against the
+                                                  instrument */
+            uint64_t waiter;
+            enum engine_wait wait; /* FINAL: until the stream has confirmed it */
+            int64_t wait_until_ms;
+            const struct guard_facts *facts; /* of change.value_price */
+            int64_t turn_ms;
+            bool killed; /* as of a create */
+        } amend;
         struct {
             uint64_t position;         /* all rows up to here are durable */
             const struct order *known; /* intents whose link was there already: the stored orders;
@@ -293,6 +307,7 @@ struct guard_report {
 enum row_kind {
     ROW_INTENT, /* insert; on a known link the journal answers `known`. Synced. */
     ROW_RETRY,  /* update of a NOT_SENT order to INTENT, attempt + 1. Synced. */
+    ROW_AMEND,  /* update by (link, order id): an amend is to be sent. Synced. */
     ROW_ORDER,  /* insert or update by (link, order id) */
     ROW_FILL,   /* insert */
     ROW_WATERMARK,
@@ -324,6 +339,9 @@ enum outcome {
     OUTCOME_KEY_REUSED,  /* 422: same key, other body */
     OUTCOME_IN_PROGRESS, /* 409: the first request with this key has no outcome yet */
     OUTCOME_NOT_FOUND,   /* not in memory: so final long ago, or never here: look in the journal */
+    OUTCOME_WOULD,       /* dry run: it would be sent. 200 */
+    OUTCOME_CONFLICT,    /* 409: another amend of this order is in flight, or its own create is */
+    OUTCOME_ENDED,       /* 409: amend of an order that has ended, or ended before it was made */
     OUTCOME_GUARD,       /* 422: refused by a limit of the guard: `verdict` */
     OUTCOME_KILLED,      /* 422: refused because of the kill */
     OUTCOME_NEEDS_FACTS, /* price or leverage is missing: find it and ask again */
@@ -334,6 +352,7 @@ enum outcome {
 enum action_kind {
     ACTION_ROW,
     ACTION_SEND_CREATE,
+    ACTION_SEND_AMEND, /* once, after its commit, as a create */
     ACTION_SEND_CANCEL,
     ACTION_CANCEL_ALL, /* at once, as a cancel */
     ACTION_READ,
@@ -359,7 +378,9 @@ struct engine_action {
             uint64_t send_id;
             int64_t deadline_ms; /* wall clock as events' now_ms: not begun after it */
             struct order_request request;
-            char order_id[ORDER_ID_MAX]; /* cancel: "" when not known */
+            char order_id[ORDER_ID_MAX]; /* cancel, amend: "" when not known */
+            struct order_change change;  /* amend */
+            uint64_t batch;              /* create: as in its event */
         } send;
         struct {
             uint64_t send_id;
@@ -397,6 +418,7 @@ struct engine_action {
             bool has_order;
             struct order order;
             const char *cancel_in_flight; /* NULL, "sent", "unknown": static text */
+            const char *amend_in_flight;  /* likewise */
             int64_t retry_after_ms;
             struct error error; /* why, for a person; upstream: the exchange's retCode */
             const struct guard_verdict *verdict; /* GUARD; valid until the next step */
@@ -454,5 +476,7 @@ unsigned engine_guard_needs(const struct engine *engine);
 bool engine_is_killed(const struct engine *engine);
 /* An order is unknown, or recovery or a sweep runs: reads of our own must not starve. */
 bool engine_needs_reads(const struct engine *engine);
+/* NULL, "sent" or "unknown": by what the order itself says. */
+const char *order_amend_in_flight(const struct order *order);
 /* NULL, "sent" or "unknown". */
 const char *engine_cancel_in_flight(const struct engine *engine, const struct order *order);

@@ -107,6 +107,22 @@ static void note_taken(struct engine *engine, struct record *record, const struc
         lookup_now(engine, record);
 }
 
+/* Its size or price is another now. Two messages of one and the same time do not tell which of them
+ * is the later one. */
+static void note_terms(struct engine *engine, struct record *record, const struct order *before,
+                       const struct order_report *report)
+{
+    const struct order_request *now = &record->order.request;
+    bool priced = decimal_cmp(&now->price, &before->request.price) != 0;
+    bool sized = decimal_cmp(&now->qty, &before->request.qty) != 0;
+    bool moved = decimal_cmp(&now->trigger_price, &before->request.trigger_price) != 0;
+
+    if (priced || moved)
+        exposure_reprice(record);
+    if ((priced || sized) && report->updated_ms == before->exchange_ms)
+        lookup_soon(engine, record);
+}
+
 void report_apply(struct engine *engine, struct record *record, const struct order_report *report,
                   bool scanned)
 {
@@ -114,12 +130,14 @@ void report_apply(struct engine *engine, struct record *record, const struct ord
 
     switch (order_merge(&record->order, report)) {
     case MERGE_TAKEN:
-        exposure_told(record, report);
+        note_terms(engine, record, &before, report);
+        (void)amend_is_shown(engine, record, report);
         note_taken(engine, record, &before);
         engine->recovery.news |= scanned;
         break;
     case MERGE_SAME:
-        exposure_told(record, report);
+        if (amend_is_shown(engine, record, report))
+            row_order(engine, record, ROW_ORDER, true, false);
         break;
     case MERGE_STALE:
         break;

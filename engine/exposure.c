@@ -89,39 +89,6 @@ static const struct decimal *larger(const struct decimal *a, const struct decima
     return decimal_cmp(a, b) >= 0 ? a : b;
 }
 
-/* By the order, and by what others have made of it. Of a limit order: the price of another may be
- * the bound of its slippage, and its size in another coin. */
-static bool is_told(const struct record *record)
-{
-    return record->order.request.type == ORDER_TYPE_LIMIT && !record->order.external;
-}
-
-void exposure_told(struct record *record, const struct order_report *report)
-{
-    if (decimal_sign(&report->qty) > 0)
-        record->told_qty = report->qty;
-    if (decimal_sign(&report->price) > 0)
-        record->told_price = report->price;
-}
-
-static struct decimal whole_qty(const struct record *record)
-{
-    const struct decimal *qty = &record->order.request.qty;
-
-    return is_told(record) ? *larger(qty, &record->told_qty) : *qty;
-}
-
-/* Where its price was raised, at least that. */
-static struct decimal price_now(const struct record *record)
-{
-    const struct order_request *request = &record->order.request;
-    struct decimal price = unit_price(request);
-
-    if (!is_told(record) || request->category == CATEGORY_INVERSE || !is_quoted_in_usd(request))
-        return price;
-    return *larger(&price, &record->told_price);
-}
-
 /* How much of the order is in positions, or counts there: at most what is known to be filled,
  * should a fill be in seen_qty twice, for the two clocks differ. Spot fills count nowhere. */
 static struct decimal moved_qty(const struct record *record)
@@ -139,13 +106,23 @@ static struct decimal moved_qty(const struct record *record)
     return *moved;
 }
 
+struct decimal exposure_left(const struct record *record, struct decimal whole)
+{
+    struct decimal moved = moved_qty(record);
+    struct decimal left;
+
+    if (decimal_sign(&whole) <= 0)
+        return DECIMAL_ZERO;
+    if (decimal_sub(&left, &whole, &moved))
+        return whole;
+    return decimal_sign(&left) > 0 ? left : DECIMAL_ZERO;
+}
+
 /* What may still be executed; of a closed order the fills that have not come yet. */
 static struct decimal owed_qty(const struct record *record)
 {
     const struct order *order = &record->order;
-    struct decimal whole = whole_qty(record);
-    struct decimal moved = moved_qty(record);
-    struct decimal left;
+    struct decimal whole = order->request.qty;
 
     if (order_state_is_final(order->state)) {
         if (order->state != ORDER_CLOSED || order->settled ||
@@ -153,20 +130,73 @@ static struct decimal owed_qty(const struct record *record)
             return DECIMAL_ZERO;
         whole = order->filled_qty;
     }
-    if (decimal_sign(&whole) <= 0)
-        return DECIMAL_ZERO;
-    return decimal_sub(&left, &whole, &moved) ? whole : left;
+    return exposure_left(record, whole);
+}
+
+/* USD per unit, at worst: as it is, and as an amend in flight may make it. */
+static struct decimal worst_unit_price(const struct order *order)
+{
+    struct decimal price = unit_price(&order->request);
+    struct order_request amended;
+    struct decimal then;
+
+    if (order->amend == AMEND_NONE)
+        return price;
+    order_amended(&order->request, &order->change, &amended);
+    then = unit_price(&amended);
+    return *larger(&price, &then);
+}
+
+static decimal_int amended_amount(const struct record *record)
+{
+    const struct order_request *request = &record->order.request;
+    struct order_request amended;
+    struct decimal price;
+    struct decimal qty;
+
+    order_amended(request, &record->order.change, &amended);
+    /* A sell at another limit that was not valued may still meet the bid that it met before. */
+    price = decimal_sign(&record->order.change.value_price) > 0 ? unit_price(&amended)
+                                                                : worst_unit_price(&record->order);
+    qty = exposure_left(record, amended.qty);
+    return product(&qty, &price);
 }
 
 static decimal_int order_amount(const struct record *record)
 {
     struct decimal qty = owed_qty(record);
     struct decimal price;
+    decimal_int amended;
+    decimal_int amount;
 
-    if (decimal_sign(&qty) <= 0 || guard_is_exit(&record->order.request))
+    if (guard_is_exit(&record->order.request))
         return 0;
-    price = price_now(record);
-    return product(&qty, &price);
+    price = unit_price(&record->order.request);
+    amount = product(&qty, &price);
+    if (record->order.amend == AMEND_NONE)
+        return amount;
+    amended = amended_amount(record);
+    return amended > amount ? amended : amount;
+}
+
+/* A sell can bring more than its limit, and a conditional order what its trigger is at. */
+void exposure_reprice(struct record *record)
+{
+    struct order_request *request = &record->order.request;
+    const struct decimal *price = &request->price;
+
+    if (decimal_sign(&request->value_price) <= 0 || request->category == CATEGORY_INVERSE ||
+        request->qty_in_quote || !is_quoted_in_usd(request))
+        return; /* counts as it is, or by the price itself, or in another coin */
+    if (request->type == ORDER_TYPE_LIMIT && request->side == SIDE_BUY) {
+        if (decimal_sign(price) > 0)
+            request->value_price = *price;
+        return;
+    }
+    if (request->type != ORDER_TYPE_LIMIT)
+        price = &request->trigger_price; /* the other may be the bound of its slippage */
+    price = larger(price, &request->trigger_price);
+    request->value_price = *larger(price, &request->value_price);
 }
 
 static void count(struct engine *engine, struct record *record, decimal_int amount, int client)
@@ -339,7 +369,7 @@ void exposure_fill(struct engine *engine, struct record *record, const struct fi
 {
     const struct order_request *request = &record->order.request;
     struct pending pending = { .at_ms = fill->at_ms, .exchange_seq = fill->exchange_seq };
-    struct decimal price = unit_price(request);
+    struct decimal price = worst_unit_price(&record->order);
     struct decimal sum;
 
     if ((record->base_ms == 0 || fill->at_ms > record->base_ms) &&
@@ -347,6 +377,7 @@ void exposure_fill(struct engine *engine, struct record *record, const struct fi
         record->seen_qty = sum;
     if (request->category == CATEGORY_SPOT || guard_is_exit(request))
         return;
+    /* An amend may have made the order cheaper after it. */
     if (request->category != CATEGORY_INVERSE)
         price = *larger(&price, &fill->price); /* NONE is below all */
     pending.amount = product(&fill->qty, &price);
@@ -420,6 +451,16 @@ struct decimal exposure_open(const struct engine *engine)
 struct decimal exposure_open_of(const struct engine *engine, size_t client)
 {
     return shown(engine->guard.exposure.clients[client]);
+}
+
+struct decimal exposure_beside(const struct engine *engine, int client, const struct record *record)
+{
+    const struct exposure *exposure = &engine->guard.exposure;
+    decimal_int sum = exposure->orders + exposure->positions + exposure->unplaced;
+
+    if (client)
+        sum = exposure->clients[client - 1];
+    return shown(client && client != record->client ? sum : sum - record->amount);
 }
 
 enum err exposure_init(struct engine *engine)

@@ -282,6 +282,7 @@ static void load_stored(struct engine *engine, struct find *find, const struct e
     record->final_ms = engine->now_ms;
     record->restored = true;
     record->sent_ms = engine->start_ms;
+    amend_restore(engine, record);
     for (size_t i = 0; i < event->u.found.fills_count; i++) {
         if (!fill_find(engine, record, event->u.found.fills[i].exec_id))
             (void)fill_add(engine, record, event->u.found.fills[i].exec_id, 0);

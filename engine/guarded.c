@@ -160,6 +160,62 @@ enum guard_answer guard_judge(struct engine *engine, const struct order_request 
     return answer || !client ? answer : judge(engine, client, request, facts);
 }
 
+/* As an order of its own against all limits but those in `without`; what is open, by what the amend
+ * leaves to be executed beside all others. */
+static enum guard_answer judge_amend(struct engine *engine, int client, const struct record *record,
+                                     const struct order_request *amended, unsigned without,
+                                     const struct guard_facts *facts)
+{
+    struct guarded *guard = &engine->guard;
+    const struct guard_limits *all =
+        client ? &guard->rules.clients[client - 1].limits : &guard->rules.all;
+    const char *name = client ? amended->client : "";
+    struct guard_limits limits = *all;
+    struct guard_counts counts = { .open_known = client || guard->exposure.known };
+    struct order_request left = *amended;
+    enum guard_answer answer;
+
+    limits.set &= ~(without | GUARD_BIT(GUARD_MAX_OPEN_NOTIONAL));
+    answer = guard_check(&limits, name, amended, facts, &counts, 0, &guard->verdict);
+    limits.set = all->set & ~without & GUARD_BIT(GUARD_MAX_OPEN_NOTIONAL);
+    if (answer || !limits.set)
+        return answer;
+    left.qty = exposure_left(record, amended->qty);
+    counts.open_notional = exposure_beside(engine, client, record);
+    return guard_check(&limits, name, &left, facts, &counts, 0, &guard->verdict);
+}
+
+/* Not larger, and at no higher price. */
+static bool shrinks(const struct order_request *request, const struct order_request *amended)
+{
+    return decimal_cmp(&amended->qty, &request->qty) <= 0 &&
+           decimal_cmp(&amended->price, &request->price) <= 0 &&
+           decimal_cmp(&amended->trigger_price, &request->trigger_price) <= 0;
+}
+
+enum guard_answer guard_judge_amend(struct engine *engine, const struct record *record,
+                                    const struct order_change *change,
+                                    const struct guard_facts *facts)
+{
+    const struct order_request *request = &record->order.request;
+    unsigned without = GUARD_BIT(GUARD_MAX_ORDERS_PER_MINUTE);
+    struct order_request amended;
+    enum guard_answer answer;
+    int client;
+
+    if (!engine->guard.limited)
+        return GUARD_ALLOWED;
+    if (!facts)
+        facts = &no_facts;
+    order_amended(request, change, &amended);
+    if (shrinks(request, &amended))
+        without |= GUARD_BIT(GUARD_MAX_ORDER_NOTIONAL) | GUARD_BIT(GUARD_MAX_OPEN_NOTIONAL);
+    client = guard_client_number(engine, request->client);
+    answer = judge_amend(engine, 0, record, &amended, without, facts);
+    return answer || !client ? answer
+                             : judge_amend(engine, client, record, &amended, without, facts);
+}
+
 void guard_note_create(struct engine *engine, struct record *record)
 {
     struct guarded *guard = &engine->guard;

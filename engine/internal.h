@@ -8,6 +8,7 @@
  *  - reserve.c: the memory that an event may need
  *  - admit.c: whether a create is taken at all
  *  - create.c: INTENT, SENT, and what its answer proves
+ *  - amend.c: an amend, and what settles it
  *  - cancel.c: cancel_wanted, and cancels again
  *  - evidence.c: order messages and fills into records
  *  - find.c: evidence about what is not in memory, asked of the journal, then of the exchange
@@ -85,7 +86,7 @@ struct fill_node {
     uint64_t numbers; /* 0: not known (from the journal), learnt from the next evidence */
 };
 
-enum waiter_kind { WAITER_CREATE, WAITER_CANCEL, WAITER_WATCH };
+enum waiter_kind { WAITER_CREATE, WAITER_CANCEL, WAITER_AMEND, WAITER_WATCH };
 struct waiter {
     struct waiter *next;
     uint64_t id;
@@ -110,8 +111,22 @@ struct lookup {
     bool wanted;        /* asked for, whatever the state says */
     bool again;         /* asked for while one was running */
     bool found;         /* this one has brought evidence */
+    bool told;          /* a message of the order itself */
     int counted;        /* complete empty ones, lookup_apart_ms apart */
     int64_t counted_ms; /* start of the last of them */
+};
+
+/* Of the last amend, beside what the order says of it. */
+struct amend {
+    int64_t sent_ms;   /* handed to the transport; restored: start of this run */
+    int64_t signed_ms; /* 0: not known */
+    int64_t answer_due_ms;
+    bool restored; /* it was made in another run */
+    bool acked;
+    enum outcome outcome; /* once it has ended */
+    int ret_code;
+    int64_t retry_after_ms;
+    char why[REASON_MAX];
 };
 
 struct record {
@@ -123,6 +138,7 @@ struct record {
     struct node by_client;
     struct node by_create;
     struct node by_cancel;
+    struct node by_amend;
     size_t heap_at;
     int64_t due_ms;
     enum order_state counted; /* the state under which engine->states counts it */
@@ -130,6 +146,7 @@ struct record {
     /* create */
     uint64_t intent_position; /* must be durable before the send; 0: none */
     struct record *intent_next;
+    uint64_t batch;  /* as its event said */
     bool intent_new; /* its link can turn out to be known */
     size_t known;    /* within one commit: 1 + its place in `known` */
     bool doomed;     /* not to be sent when the commit comes */
@@ -153,6 +170,13 @@ struct record {
     int64_t cancel_due_ms; /* to be sent again */
     bool cancel_unknown;   /* its answer was lost */
 
+    /* amend */
+    uint64_t amend_position; /* its row, while the commit is awaited; 0: none */
+    struct record *amend_next;
+    uint64_t amend_send; /* in flight; 0: none */
+    bool amend_counted;  /* in engine->amends_unknown */
+    struct amend amend;
+
     /* evidence */
     int64_t seen_ms; /* last order message or fill, by now_ms */
     int64_t final_ms;
@@ -165,10 +189,8 @@ struct record {
     int client;              /* 1 + its place among the named clients; 0: none of them */
     int64_t base_ms;         /* fills up to here were executed before it came into memory */
     struct decimal seen_qty; /* filled before base_ms, and the fills seen since */
-    struct decimal told_qty; /* as the exchange last told them: others may have changed them */
-    struct decimal told_price;
-    int64_t asked_ms; /* when its last intent was counted */
-    bool swept;       /* of a kill: its end is told in the report */
+    int64_t asked_ms;        /* when its last intent was counted */
+    bool swept;              /* of a kill: its end is told in the report */
 
     struct fill_node *fills;
     size_t fills_count;
@@ -392,6 +414,7 @@ struct engine {
     struct index clients;
     struct index creates;
     struct index cancels;
+    struct index amends;
     struct index fill_keys;
     size_t fill_keys_count;
 
@@ -399,6 +422,11 @@ struct engine {
     struct record *intents_last;
     size_t intents_count;
     size_t intents_of[CATEGORY_COUNT][2]; /* [1]: exits */
+
+    struct record *amends_first; /* by position */
+    struct record *amends_last;
+    size_t amends_count;
+    size_t amends_unknown;
 
     struct record *look_first;
     struct record *look_last;
@@ -441,6 +469,7 @@ struct record *record_new(struct engine *engine, const struct order *order);
 void record_evict(struct engine *engine, struct record *record);
 /* Drops the final order that ended first. False: none can go. */
 bool store_make_room(struct engine *engine);
+bool store_has_room(const struct engine *engine);
 void record_index_order_id(struct engine *engine, struct record *record);
 void record_reindex(struct engine *engine, struct record *record);
 struct record *record_by_link(const struct engine *engine, const char *link);
@@ -450,6 +479,7 @@ struct record *record_by_any(const struct engine *engine, const char *id);
 struct record *record_by_send(const struct index *index, uint64_t send_id);
 void record_set_create_send(struct engine *engine, struct record *record, uint64_t send_id);
 void record_set_cancel_send(struct engine *engine, struct record *record, uint64_t send_id);
+void record_set_amend_send(struct engine *engine, struct record *record, uint64_t send_id);
 /* `numbers` 0: key only. The caller has made sure that the key is new. */
 struct fill_node *fill_add(struct engine *engine, struct record *record, const char *exec_id,
                            uint64_t numbers);
@@ -517,6 +547,29 @@ void create_doom(struct record *record, const char *why);
 /* The link is taken at the exchange by an order that is not this one. */
 void create_foreign(struct engine *engine, struct record *record);
 void create_soft_confirmed(struct engine *engine, struct record *record);
+
+/* --- amend.c --- */
+
+void amend_begin(struct engine *engine, const struct engine_event *event);
+void amend_committed(struct engine *engine, const struct engine_event *event);
+void amend_answer(struct engine *engine, struct record *record, const struct engine_event *event);
+void amend_timer(struct engine *engine, struct record *record);
+int64_t amend_due_ms(const struct engine *engine, const struct record *record);
+/* Of an order from the journal: what was in flight may have left. */
+void amend_restore(struct engine *engine, struct record *record);
+/* What is not sent yet will not be. */
+void amend_drop(struct engine *engine, struct record *record, const char *why);
+/* The order has ended; its row follows. */
+void amend_end_with_order(struct engine *engine, struct record *record);
+/* True: the report shows that the amend in flight was made; the order's row follows. */
+bool amend_is_shown(struct engine *engine, struct record *record,
+                    const struct order_report *report);
+bool amend_has_left(const struct record *record);
+bool amend_needs_look(const struct record *record);
+/* When the next look-up could settle it. */
+int64_t amend_look_ms(const struct engine *engine, const struct record *record);
+/* A complete look-up has shown the order. */
+void amend_looked(struct engine *engine, struct record *record);
 
 /* --- cancel.c --- */
 
@@ -628,8 +681,13 @@ void exposure_adopt(struct engine *engine, struct record *record);
 /* After any change of the record, or of its client. */
 void exposure_count(struct engine *engine, struct record *record);
 void exposure_forget(struct engine *engine, struct record *record);
-/* An order message that was taken, or told nothing new. */
-void exposure_told(struct record *record, const struct order_report *report);
+/* Its limit or trigger price is another now. */
+void exposure_reprice(struct record *record);
+/* What of it may still be executed when its size is `whole`. */
+struct decimal exposure_left(const struct record *record, struct decimal whole);
+/* What is open beside this order; `client` as of exposure_open_of + 1, 0: of all. */
+struct decimal exposure_beside(const struct engine *engine, int client,
+                               const struct record *record);
 /* A fill that has not been counted before. */
 void exposure_fill(struct engine *engine, struct record *record, const struct fill *fill);
 void exposure_position(struct engine *engine, const struct engine_event *event);
@@ -648,6 +706,9 @@ void guard_read(struct engine *engine, uint64_t waiter);
 /* May it be sent? guard.verdict says why not. */
 enum guard_answer guard_judge(struct engine *engine, const struct order_request *request,
                               const struct guard_facts *facts);
+enum guard_answer guard_judge_amend(struct engine *engine, const struct record *record,
+                                    const struct order_change *change,
+                                    const struct guard_facts *facts);
 /* An intent counts among the creates of the minute, until it turns out to be none. */
 void guard_note_create(struct engine *engine, struct record *record);
 void guard_take_back_create(struct engine *engine, struct record *record);

@@ -32,6 +32,7 @@ static void stop_record(struct engine *engine, struct record *record)
     record->swept = true;
     if (record->intent_position)
         create_doom(record, WHY_KILLED);
+    amend_drop(engine, record, WHY_KILLED);
     if (record->order.state == ORDER_SENT || record->order.state == ORDER_ACKED ||
         record->order.state == ORDER_UNKNOWN)
         cancel_wish(engine, record);

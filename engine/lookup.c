@@ -119,7 +119,7 @@ static bool needed(const struct record *record)
 {
     const struct order *order = &record->order;
 
-    if (record->look.wanted || record->conflict)
+    if (record->look.wanted || record->conflict || amend_needs_look(record))
         return true;
     switch (order->state) {
     case ORDER_ACKED:
@@ -185,6 +185,8 @@ static int64_t next_due_ms(const struct engine *engine, struct record *record)
         schedule_ms(engine, &record->look, !private_without_gap(engine, record) && open_fate);
     int64_t horizon_due = open_fate ? horizon_due_ms(engine, record) : NEVER_MS;
 
+    if (amend_needs_look(record) && amend_look_ms(engine, record) < due_ms)
+        due_ms = amend_look_ms(engine, record);
     return horizon_due < due_ms ? horizon_due : due_ms;
 }
 
@@ -299,6 +301,7 @@ void lookup_pump(struct engine *engine)
         record->look.stage = LOOK_READING;
         record->look.started_ms = engine->now_ms;
         record->look.found = false;
+        record->look.told = false;
         record->look.again = false;
         record->look.kind = first_read(record);
         start_read(engine, slot, record);
@@ -371,6 +374,8 @@ static void finish(struct engine *engine, struct record *record, bool complete)
     }
     look->failures = 0;
     look->wanted = false;
+    if (look->told && !record->conflict)
+        amend_looked(engine, record);
     record->conflict = false;
     if (look->found)
         look->counted = 0;
@@ -402,6 +407,7 @@ static bool take_page(struct engine *engine, struct record *record,
         const struct order_report *report = &event->u.page.reports[i];
 
         good = good && names(record, report->order_id, report->link);
+        record->look.told |= names(record, report->order_id, report->link);
         evidence_order(engine, report, true); /* marks what it finds: a foreign order is none */
     }
     for (size_t i = 0; i < event->u.page.fills_count; i++) {

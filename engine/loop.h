@@ -65,6 +65,7 @@ struct loop_reply {
     bool has_order;
     struct order order;
     const char *cancel_in_flight; /* NULL, "sent", "unknown" */
+    const char *amend_in_flight;  /* likewise */
     int64_t retry_after_ms;
     struct error error;
     const struct guard_verdict *verdict; /* OUTCOME_GUARD; borrowed for the callback */
@@ -79,6 +80,42 @@ typedef void loop_reply_fn(const struct loop_reply *reply, void *userdata);
 MUST_CHECK enum err loop_create(struct loop *loop, const struct order_request *request,
                                 const struct guard_facts *facts, enum engine_wait wait,
                                 int64_t wait_until_ms, loop_reply_fn *on_reply, void *userdata);
+/* As loop_create, but nothing is written or sent: OUTCOME_WOULD, or why not. */
+MUST_CHECK enum err loop_check(struct loop *loop, const struct order_request *request,
+                               const struct guard_facts *facts, loop_reply_fn *on_reply,
+                               void *userdata);
+/* Creates that come together: each is answered for itself; those of one category leave in batches
+ * as large as the exchange takes. All are taken or none. */
+#define LOOP_BATCH_MAX 100
+struct loop_batch_item {
+    const struct order_request *request;
+    const struct guard_facts *facts; /* NULL: none */
+    loop_reply_fn *on_reply;
+    void *userdata;
+};
+MUST_CHECK enum err loop_create_batch(struct loop *loop, const struct loop_batch_item *items,
+                                      size_t count, enum engine_wait wait, int64_t wait_until_ms);
+MUST_CHECK enum err loop_amend(struct loop *loop, const char *id, const struct order_change *change,
+                               const struct guard_facts *facts, enum engine_wait wait,
+                               int64_t wait_until_ms, loop_reply_fn *on_reply, void *userdata);
+/* What is set at the exchange and is no order: leverage, a position's take profit, stop loss and
+ * trailing stop. Sent once; OUTCOME_OK (also when the exchange says "unchanged"), UNKNOWN (read it
+ * back), REJECTED, AUTH, NOT_SENT, THROTTLED, KILLED, GUARD (leverage above max_leverage). */
+enum loop_setting_kind { LOOP_SET_LEVERAGE, LOOP_SET_TRADING_STOP };
+struct loop_setting {
+    enum loop_setting_kind kind;
+    enum category category;
+    char symbol[SYMBOL_MAX];
+    int position_idx;
+    struct decimal leverage;
+    /* Of a trading stop. NONE: stays; 0: removed. */
+    struct decimal take_profit;
+    struct decimal stop_loss;
+    struct decimal trailing_stop;
+    char client[TAG_MAX]; /* X-Client, for its limits */
+};
+MUST_CHECK enum err loop_set(struct loop *loop, const struct loop_setting *setting,
+                             loop_reply_fn *on_reply, void *userdata);
 MUST_CHECK enum err loop_cancel(struct loop *loop, const char *id, enum engine_wait wait,
                                 int64_t wait_until_ms, loop_reply_fn *on_reply, void *userdata);
 /* The order as it is, or when the wait is fulfilled; OUTCOME_NOT_FOUND: not in memory. */

@@ -165,9 +165,10 @@ static struct journal_row *row_from_action(const struct loop *loop,
                                            const struct engine_action *action)
 {
     static const enum journal_row_kind kinds[] = {
-        [ROW_INTENT] = JOURNAL_INTENT,       [ROW_RETRY] = JOURNAL_RETRY,
-        [ROW_ORDER] = JOURNAL_ORDER,         [ROW_FILL] = JOURNAL_FILL,
-        [ROW_WATERMARK] = JOURNAL_WATERMARK, [ROW_GUARD] = JOURNAL_GUARD,
+        [ROW_INTENT] = JOURNAL_INTENT, [ROW_RETRY] = JOURNAL_RETRY,
+        [ROW_AMEND] = JOURNAL_AMEND,   [ROW_ORDER] = JOURNAL_ORDER,
+        [ROW_FILL] = JOURNAL_FILL,     [ROW_WATERMARK] = JOURNAL_WATERMARK,
+        [ROW_GUARD] = JOURNAL_GUARD,
     };
     struct journal_row *row = journal_row_create();
     bool made = true;
@@ -209,7 +210,7 @@ void loop_rows_submit(struct loop *loop)
 {
     uint64_t position;
 
-    if (!loop->rows_first)
+    if (!loop->rows_first || loop->rows_held)
         return;
     position = loop->rows_last->position;
     if (journal_submit(loop->config.journal, loop->rows_first) != ERR_NONE) {
@@ -233,6 +234,7 @@ static void reply(struct loop *loop, const struct engine_action *action)
         .has_order = action->u.reply.has_order,
         .order = action->u.reply.order,
         .cancel_in_flight = action->u.reply.cancel_in_flight,
+        .amend_in_flight = action->u.reply.amend_in_flight,
         .retry_after_ms = action->u.reply.retry_after_ms,
         .error = action->u.reply.error,
         .verdict = action->u.reply.verdict,
@@ -258,6 +260,9 @@ static void act(struct loop *loop, const struct engine_action *action)
         break;
     case ACTION_SEND_CANCEL:
         loop_send_write(loop, action, true);
+        break;
+    case ACTION_SEND_AMEND:
+        loop_send_write(loop, action, false);
         break;
     case ACTION_CANCEL_ALL:
         loop_send_cancel_all(loop, action);
@@ -300,7 +305,7 @@ static void carry_out(struct loop *loop)
             log_error("loop: out of memory for a journal row, stopping");
             abort();
         }
-        if (row->kind == JOURNAL_INTENT || row->kind == JOURNAL_RETRY)
+        if (row->kind == JOURNAL_INTENT || row->kind == JOURNAL_RETRY || row->kind == JOURNAL_AMEND)
             loop_trace_row(loop, &row->u.order);
         rows_append(loop, row);
     }
@@ -310,7 +315,9 @@ static void carry_out(struct loop *loop)
             act(loop, &taken.list[i]);
     }
     for (size_t i = 0; i < taken.count; i++) {
-        if (!is_borrowing(&taken.list[i]))
+        if (taken.list[i].kind == ACTION_SEND_CREATE && taken.list[i].u.send.batch)
+            loop_send_batch(loop, taken.list, taken.count, i);
+        else if (!is_borrowing(&taken.list[i]))
             act(loop, &taken.list[i]);
     }
     if (loop->actions.list) {

@@ -201,3 +201,82 @@ enum err loop_arm(struct loop *loop, const char *reason, const char *by, loop_re
     item->u.kill = words_of(reason, by);
     return push(loop->urgent, item, CANCELS_MORE);
 }
+
+/* --- trading --- */
+
+static void fill_create(struct create_item *out, const struct order_request *request,
+                        const struct guard_facts *facts)
+{
+    out->request = *request;
+    out->has_facts = facts != NULL;
+    if (facts)
+        out->facts = *facts;
+}
+
+enum err loop_check(struct loop *loop, const struct order_request *request,
+                    const struct guard_facts *facts, loop_reply_fn *on_reply, void *userdata)
+{
+    struct item *item = command(loop, ITEM_CREATE, WAIT_ACCEPTED, 0, on_reply, userdata);
+
+    if (!item)
+        return ERR_BUSY;
+    fill_create(&item->u.create, request, facts);
+    item->u.create.dry_run = true;
+    return push(loop->commands, item, 0);
+}
+
+enum err loop_create_batch(struct loop *loop, const struct loop_batch_item *items, size_t count,
+                           enum engine_wait wait, int64_t wait_until_ms)
+{
+    struct item *item;
+
+    if (count == 0 || count > LOOP_BATCH_MAX)
+        return ERR_INVALID;
+    item = command(loop, ITEM_BATCH, wait, wait_until_ms, NULL, NULL);
+    if (!item)
+        return ERR_BUSY;
+    item->u.batch.list = calloc(count, sizeof(*item->u.batch.list));
+    if (!item->u.batch.list) {
+        free(item);
+        return ERR_BUSY;
+    }
+    item->u.batch.count = count;
+    for (size_t i = 0; i < count; i++) {
+        struct batch_item *one = &item->u.batch.list[i];
+
+        fill_create(&one->create, items[i].request, items[i].facts);
+        one->on_reply = items[i].on_reply;
+        one->userdata = items[i].userdata;
+    }
+    return push(loop->commands, item, 0);
+}
+
+enum err loop_amend(struct loop *loop, const char *id, const struct order_change *change,
+                    const struct guard_facts *facts, enum engine_wait wait, int64_t wait_until_ms,
+                    loop_reply_fn *on_reply, void *userdata)
+{
+    struct item *item = command(loop, ITEM_AMEND, wait, wait_until_ms, on_reply, userdata);
+
+    if (!item)
+        return ERR_BUSY;
+    if (text_copy(item->u.amend.id, sizeof(item->u.amend.id), id)) {
+        free(item);
+        return ERR_INVALID;
+    }
+    item->u.amend.change = *change;
+    item->u.amend.has_facts = facts != NULL;
+    if (facts)
+        item->u.amend.facts = *facts;
+    return push(loop->commands, item, 0);
+}
+
+enum err loop_set(struct loop *loop, const struct loop_setting *setting, loop_reply_fn *on_reply,
+                  void *userdata)
+{
+    struct item *item = command(loop, ITEM_SET, WAIT_ACCEPTED, 0, on_reply, userdata);
+
+    if (!item)
+        return ERR_BUSY;
+    item->u.setting = *setting;
+    return push(loop->commands, item, 0);
+}

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "bybit/requests.h"
 #include "engine/loop_parts.h"
 
 void loop_item_destroy(struct item *item)
@@ -16,6 +17,8 @@ void loop_item_destroy(struct item *item)
         free(item->u.found.fills);
     if (item->kind == ITEM_GUARD_PATCH)
         free(item->u.patch);
+    if (item->kind == ITEM_BATCH)
+        free(item->u.batch.list);
     free(item);
 }
 
@@ -72,14 +75,23 @@ static void feed_found(struct loop *loop, const struct item *item)
     loop_feed(loop, &event);
 }
 
-static void refuse(const struct item *item, const char *why)
+static void refuse_one(loop_reply_fn *on_reply, void *userdata, const char *why)
 {
     struct loop_reply out = { .outcome = OUTCOME_NOT_READY };
 
-    if (!item->on_reply)
+    if (!on_reply)
         return;
     error_set(&out.error, ERR_UNAVAILABLE, "%s", why);
-    item->on_reply(&out, item->userdata);
+    on_reply(&out, userdata);
+}
+
+static void refuse(const struct item *item, const char *why)
+{
+    refuse_one(item->on_reply, item->userdata, why);
+    if (item->kind != ITEM_BATCH)
+        return;
+    for (size_t i = 0; i < item->u.batch.count; i++)
+        refuse_one(item->u.batch.list[i].on_reply, item->u.batch.list[i].userdata, why);
 }
 
 void loop_refuse_item(struct item *item, const char *why)
@@ -90,13 +102,17 @@ void loop_refuse_item(struct item *item, const char *why)
 
 /* --- commands --- */
 
-static int64_t turn_ms(const struct loop *loop, const struct order_request *request)
+static int64_t turn_ms(const struct loop *loop, const struct create_item *create)
 {
-    struct budget_claim claim = { .route = ROUTE_ORDER_CREATE,
+    const struct order_request *request = &create->request;
+    struct budget_claim claim = { .route =
+                                      create->batch ? ROUTE_ORDER_CREATE_BATCH : ROUTE_ORDER_CREATE,
                                   .category = request->category,
                                   .lane = loop_create_lane(request) };
     size_t ahead = engine_intents(loop->engine, request->category, claim.lane == BUDGET_CANCEL);
 
+    if (create->batch && request->category == CATEGORY_OPTION)
+        ahead /= request_batch_max(request->category); /* there requests are counted */
     return budget_turn(loop->config.rest.budget, &claim, (int)ahead, clock_mono_ms());
 }
 
@@ -106,11 +122,37 @@ static void fill_create(const struct loop *loop, const struct item *item, uint64
     event->kind = EVENT_CREATE;
     event->u.create.request = &item->u.create.request;
     event->u.create.facts = item->u.create.has_facts ? &item->u.create.facts : NULL;
-    event->u.create.turn_ms = turn_ms(loop, &item->u.create.request);
+    event->u.create.batch = item->u.create.batch;
+    event->u.create.dry_run = item->u.create.dry_run;
+    event->u.create.turn_ms = turn_ms(loop, &item->u.create);
     event->u.create.killed = item->kills != atomic_load(&loop->kills);
     event->u.create.waiter = waiter;
     event->u.create.wait = item->wait;
     event->u.create.wait_until_ms = item->wait_until_ms;
+}
+
+static int64_t amend_turn_ms(const struct loop *loop, const struct order *order)
+{
+    struct budget_claim claim = { .route = ROUTE_ORDER_AMEND, .lane = BUDGET_CREATE };
+
+    if (!order)
+        return 0;
+    claim.category = order->request.category;
+    return budget_turn(loop->config.rest.budget, &claim, 0, clock_mono_ms());
+}
+
+static void fill_amend(const struct loop *loop, const struct item *item, uint64_t waiter,
+                       struct engine_event *event)
+{
+    event->kind = EVENT_AMEND;
+    event->u.amend.id = item->u.amend.id;
+    event->u.amend.change = &item->u.amend.change;
+    event->u.amend.facts = item->u.amend.has_facts ? &item->u.amend.facts : NULL;
+    event->u.amend.turn_ms = amend_turn_ms(loop, engine_find(loop->engine, item->u.amend.id));
+    event->u.amend.killed = item->kills != atomic_load(&loop->kills);
+    event->u.amend.waiter = waiter;
+    event->u.amend.wait = item->wait;
+    event->u.amend.wait_until_ms = item->wait_until_ms;
 }
 
 static void fill_by_id(const struct item *item, uint64_t waiter, struct engine_event *event)
@@ -136,6 +178,8 @@ static void fill_command(const struct loop *loop, const struct item *item, uint6
 {
     if (item->kind == ITEM_CREATE) {
         fill_create(loop, item, waiter, event);
+    } else if (item->kind == ITEM_AMEND) {
+        fill_amend(loop, item, waiter, event);
     } else if (item->kind == ITEM_CANCEL || item->kind == ITEM_WATCH) {
         fill_by_id(item, waiter, event);
     } else if (item->kind == ITEM_KILL || item->kind == ITEM_ARM) {
@@ -186,6 +230,40 @@ static void feed_command(struct loop *loop, const struct item *item)
         atomic_fetch_sub(&loop->kills_waiting, 1);
 }
 
+static size_t count_of(const struct item *item, enum category category)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < item->u.batch.count; i++)
+        count += item->u.batch.list[i].create.request.category == category;
+    return count;
+}
+
+/* Their rows go to the journal together, so that one commit releases them all. */
+static void feed_batch(struct loop *loop, const struct item *item)
+{
+    uint64_t number = ++loop->batches;
+
+    loop->rows_held = true;
+    for (size_t i = 0; i < item->u.batch.count; i++) {
+        const struct batch_item *one = &item->u.batch.list[i];
+        struct item create = { .kind = ITEM_CREATE,
+                               .wait = item->wait,
+                               .wait_until_ms = item->wait_until_ms,
+                               .kills = item->kills,
+                               .on_reply = one->on_reply,
+                               .userdata = one->userdata,
+                               .pushed_us = item->pushed_us };
+
+        create.u.create = one->create;
+        if (count_of(item, one->create.request.category) > 1)
+            create.u.create.batch = number;
+        feed_command(loop, &create);
+    }
+    loop->rows_held = false;
+    loop_rows_submit(loop);
+}
+
 /* --- any item --- */
 
 void loop_tell_journal_state(struct loop *loop, bool was_down)
@@ -202,7 +280,14 @@ void loop_take_item(struct loop *loop, struct item *item)
     bool was_down = loop->journal_down || loop->journal_full;
 
     switch (item->kind) {
+    case ITEM_BATCH:
+        feed_batch(loop, item);
+        break;
+    case ITEM_SET:
+        loop_set_take(loop, item);
+        break;
     case ITEM_CREATE:
+    case ITEM_AMEND:
     case ITEM_CANCEL:
     case ITEM_WATCH:
     case ITEM_GUARD_READ:

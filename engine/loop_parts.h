@@ -5,7 +5,9 @@
  *   loop_items.c what was in the inboxes, as events
  *   loop_guard.c what the others may know of the guard without asking, its restore, positions
  *   loop_act.c   one event into the engine, and its actions: rows, replies, and the sends below
- *   loop_send.c  creates, cancels and reads: asked, and their answers as events
+ *   loop_send.c  creates, amends, cancels and reads: asked, and their answers as events
+ *   loop_batch.c creates that leave together
+ *   loop_set.c   leverage, stops of positions: without the engine
  *   loop_find.c  likewise of the journal
  *   loop_trace.c where the time of a command goes
  *
@@ -20,10 +22,14 @@
 #include <stdint.h>
 
 #include "base/queue.h"
+#include "bybit/codes.h"
 #include "engine/loop.h"
 
 enum item_kind {
     ITEM_CREATE,
+    ITEM_BATCH,
+    ITEM_AMEND,
+    ITEM_SET,
     ITEM_CANCEL,
     ITEM_WATCH,
     ITEM_GUARD_READ,
@@ -47,6 +53,20 @@ struct kill_words {
     char by[sizeof(((struct guard_state *)0)->by)];
 };
 
+struct create_item {
+    struct order_request request;
+    struct guard_facts facts;
+    bool has_facts;
+    bool dry_run;
+    uint64_t batch; /* 0: alone */
+};
+
+struct batch_item {
+    struct create_item create;
+    loop_reply_fn *on_reply;
+    void *userdata;
+};
+
 struct item {
     enum item_kind kind;
     enum engine_wait wait;
@@ -56,11 +76,18 @@ struct item {
     int64_t pushed_us; /* commands: into the inbox */
     unsigned kills;    /* commands: kills that were asked for before it */
     union {
+        struct create_item create;
         struct {
-            struct order_request request;
+            struct batch_item *list; /* owned */
+            size_t count;
+        } batch; /* on_reply and userdata are those of its items */
+        struct {
+            char id[CLIENT_ID_MAX];
+            struct order_change change;
             struct guard_facts facts;
             bool has_facts;
-        } create;
+        } amend;
+        struct loop_setting setting;
         char id[CLIENT_ID_MAX];
         struct guard_patch *patch; /* owned */
         struct kill_words kill;    /* and arm */
@@ -135,6 +162,8 @@ struct loop {
     uint64_t commanding;      /* the waiter of the command that is fed now; 0: none */
     const struct trace *ends; /* whose answer is fed now; NULL: none */
 
+    bool rows_held;                 /* a batch is being fed: its rows go together */
+    uint64_t batches;               /* numbers given out */
     struct journal_row *rows_first; /* could not be handed over yet */
     struct journal_row *rows_last;
     bool journal_down; /* as the journal says */
@@ -226,10 +255,29 @@ struct loop_timing loop_trace_timing(const struct loop *loop, const struct waite
 
 /* --- loop_send.c: each ends in an event, now or later --- */
 
+enum answer_kind loop_kind_of(enum answer_class class);
+/* What came instead of an answer. */
+enum answer_kind loop_kind_without(const struct rest_answer *answer);
+/* Codes that say "it is not open": they prove nothing about its fate (PROTOCOL section 6). */
+bool loop_is_no_such_order(int ret_code);
+void loop_answer_not_sent(struct loop *loop, uint64_t send_id, const char *why);
+/* What the journal and its readers say last, behind the transport's end, can still ask for more. */
+enum err loop_submit(struct loop *loop, const struct rest_request *request);
+
 enum budget_lane loop_create_lane(const struct order_request *request);
 void loop_send_write(struct loop *loop, const struct engine_action *action, bool is_cancel);
 void loop_send_cancel_all(struct loop *loop, const struct engine_action *action);
 void loop_send_read(struct loop *loop, const struct engine_action *action);
+
+/* --- loop_batch.c: likewise --- */
+
+/* The create at `at`, with those behind it that leave in the same request: they are done then. */
+void loop_send_batch(struct loop *loop, struct engine_action *list, size_t count, size_t at);
+
+/* --- loop_set.c --- */
+
+/* Answers it, now or later; the item stays the caller's. */
+void loop_set_take(struct loop *loop, const struct item *item);
 
 /* --- loop_find.c: likewise --- */
 

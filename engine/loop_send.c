@@ -19,7 +19,8 @@ struct send {
     struct loop *loop;
     uint64_t id; /* send_id or read_id */
     bool is_cancel;
-    unsigned kills; /* of a create: kills that were asked for before it was handed over */
+    bool is_amend;
+    unsigned kills; /* of a create or amend: kills that were asked for before it was handed over */
     enum read_kind read;
     enum category category;
     char link[ORDER_LINK_MAX]; /* what an answer about one order must name, when it names one */
@@ -28,7 +29,7 @@ struct send {
 
 /* --- requests --- */
 
-static enum answer_kind kind_of(enum answer_class class)
+enum answer_kind loop_kind_of(enum answer_class class)
 {
     switch (class) {
     case ANSWER_OK:
@@ -47,9 +48,7 @@ static enum answer_kind kind_of(enum answer_class class)
     return REPLY_AMBIGUOUS;
 }
 
-/* Cancel answers that say "it is not open": they prove nothing about its fate (PROTOCOL section 6).
- */
-static bool is_no_such_order(int ret_code)
+bool loop_is_no_such_order(int ret_code)
 {
     return ret_code == 110001 || ret_code == 170213 || ret_code == 170143 || ret_code == 110008 ||
            ret_code == 110010 || ret_code == 170139 || ret_code == 170142;
@@ -92,13 +91,17 @@ static void read_answer(const struct rest_answer *answer, const struct send *sen
         if (answer_is_ban(answer->http_status, answer->body))
             event->u.answer.ret_code = (int)answer->http_status;
     }
-    event->u.answer.kind = kind_of(
+    event->u.answer.kind = loop_kind_of(
         answer_classify(answer->http_status, has_envelope, event->u.answer.ret_code, answer->body));
     /* To a create these answer nothing that was asked. */
-    if (has_envelope && is_no_such_order(envelope.ret_code))
-        event->u.answer.kind = send->is_cancel ? REPLY_NO_SUCH_ORDER : REPLY_AMBIGUOUS;
+    if (has_envelope && loop_is_no_such_order(envelope.ret_code))
+        event->u.answer.kind =
+            send->is_cancel || send->is_amend ? REPLY_NO_SUCH_ORDER : REPLY_AMBIGUOUS;
+    /* Nor is a link that is known an answer to an amend. */
+    if (send->is_amend && event->u.answer.kind == REPLY_DUPLICATE)
+        event->u.answer.kind = REPLY_AMBIGUOUS;
     /* Accepted, but without an order id it cannot be told which: look it up. */
-    if (!send->is_cancel && event->u.answer.kind == REPLY_OK && !order_id[0])
+    if (!send->is_cancel && !send->is_amend && event->u.answer.kind == REPLY_OK && !order_id[0])
         event->u.answer.kind = REPLY_AMBIGUOUS;
     if (has_envelope && is_of_another(send, order_id, link)) {
         distrust(send, event);
@@ -106,7 +109,7 @@ static void read_answer(const struct rest_answer *answer, const struct send *sen
     }
 }
 
-/* A create waits for its turn at the transport: a kill reaches it there. */
+/* A create or amend waits for its turn at the transport: a kill reaches it there. */
 static bool may_send(void *userdata)
 {
     const struct send *send = userdata;
@@ -122,8 +125,7 @@ static bool is_still_killed(void *userdata)
     return loop_is_killed(send->loop);
 }
 
-/* What came instead of an answer. */
-static enum answer_kind kind_without(const struct rest_answer *answer)
+enum answer_kind loop_kind_without(const struct rest_answer *answer)
 {
     if (answer->throttled)
         return REPLY_THROTTLED;
@@ -146,7 +148,7 @@ static void on_sent_done(const struct rest_answer *answer, void *userdata)
         read_answer(answer, send, &event, ret_msg, order_id);
     } else {
         text_cut(ret_msg, sizeof(ret_msg), answer->error.text);
-        event.u.answer.kind = kind_without(answer);
+        event.u.answer.kind = loop_kind_without(answer);
         if (event.u.answer.kind == REPLY_NOT_SENT && !send->is_cancel && !may_send(send))
             event.u.answer.ret_msg = "killed before it was sent";
     }
@@ -157,7 +159,7 @@ static void on_sent_done(const struct rest_answer *answer, void *userdata)
 }
 
 /* A request that never reached the transport. */
-static void answer_not_sent(struct loop *loop, uint64_t send_id, const char *why)
+void loop_answer_not_sent(struct loop *loop, uint64_t send_id, const char *why)
 {
     struct engine_event event = { .kind = EVENT_ANSWER };
 
@@ -168,8 +170,7 @@ static void answer_not_sent(struct loop *loop, uint64_t send_id, const char *why
     loop_feed(loop, &event);
 }
 
-/* What the journal and its readers say last, behind the transport's end, can still ask for more. */
-static enum err submit(struct loop *loop, const struct rest_request *request)
+enum err loop_submit(struct loop *loop, const struct rest_request *request)
 {
     return loop->rest ? rest_submit(loop->rest, request) : ERR_UNAVAILABLE;
 }
@@ -189,11 +190,27 @@ static struct send *write_of(struct loop *loop, const struct engine_action *acti
     send->loop = loop;
     send->id = action->u.send.send_id;
     send->is_cancel = is_cancel;
+    send->is_amend = action->kind == ACTION_SEND_AMEND;
     send->kills = atomic_load(&loop->kills);
     memcpy(send->link, action->u.send.request.link, sizeof(send->link));
-    if (is_cancel)
+    if (is_cancel || send->is_amend)
         memcpy(send->order_id, action->u.send.order_id, sizeof(send->order_id));
     return send;
+}
+
+static enum bybit_route write_route(const struct engine_action *action)
+{
+    if (action->kind == ACTION_SEND_AMEND)
+        return ROUTE_ORDER_AMEND;
+    return action->kind == ACTION_SEND_CANCEL ? ROUTE_ORDER_CANCEL : ROUTE_ORDER_CREATE;
+}
+
+static enum budget_lane write_lane(const struct engine_action *action)
+{
+    if (action->kind == ACTION_SEND_AMEND)
+        return BUDGET_CREATE;
+    return action->kind == ACTION_SEND_CANCEL ? BUDGET_CANCEL
+                                              : loop_create_lane(&action->u.send.request);
 }
 
 static enum err submit_write(struct loop *loop, const struct engine_action *action,
@@ -202,10 +219,10 @@ static enum err submit_write(struct loop *loop, const struct engine_action *acti
     const struct order_request *order = &action->u.send.request;
     struct buffer body = buffer_of((size_t)16 * 1024);
     struct rest_request request = {
-        .route = send->is_cancel ? ROUTE_ORDER_CANCEL : ROUTE_ORDER_CREATE,
+        .route = write_route(action),
         .category = order->category,
         .deadline_ms = clock_mono_ms() + (action->u.send.deadline_ms - loop_now_ms(loop)),
-        .lane = send->is_cancel ? BUDGET_CANCEL : loop_create_lane(order),
+        .lane = write_lane(action),
         .may_send = send->is_cancel ? NULL : may_send,
         .on_done = on_sent_done,
         .userdata = send,
@@ -214,13 +231,15 @@ static enum err submit_write(struct loop *loop, const struct engine_action *acti
 
     if (send->is_cancel)
         request_cancel(&body, order, action->u.send.order_id);
+    else if (send->is_amend)
+        request_amend(&body, order, action->u.send.order_id, &action->u.send.change);
     else
         request_create(&body, order);
     err = buffer_check(&body);
     if (!err) {
         request.body = body.data;
         loop_trace_send(loop, send->link, send->is_cancel);
-        err = submit(loop, &request);
+        err = loop_submit(loop, &request);
     }
     buffer_deinit(&body);
     return err;
@@ -238,7 +257,7 @@ void loop_send_write(struct loop *loop, const struct engine_action *action, bool
     else if (send && submit_write(loop, action, send) == ERR_NONE)
         return;
     free(send);
-    answer_not_sent(loop, action->u.send.send_id, why);
+    loop_answer_not_sent(loop, action->u.send.send_id, why);
 }
 
 /* --- cancel-all --- */
@@ -260,7 +279,7 @@ static void read_swept(const struct rest_answer *answer, struct engine_event *ev
         if (answer_is_ban(answer->http_status, answer->body))
             event->u.swept.ret_code = (int)answer->http_status;
     }
-    event->u.swept.kind = kind_of(
+    event->u.swept.kind = loop_kind_of(
         answer_classify(answer->http_status, has_envelope, event->u.swept.ret_code, answer->body));
 }
 
@@ -293,7 +312,7 @@ static void on_swept(const struct rest_answer *answer, void *userdata)
         read_swept(answer, &event, ret_msg);
     } else {
         text_cut(ret_msg, sizeof(ret_msg), answer->error.text);
-        event.u.swept.kind = kind_without(answer);
+        event.u.swept.kind = loop_kind_without(answer);
     }
     tell_ban(send->loop, &event, ret_msg);
     loop_feed(send->loop, &event);
@@ -333,7 +352,7 @@ void loop_send_cancel_all(struct loop *loop, const struct engine_action *action)
         request.deadline_ms =
             clock_mono_ms() + (action->u.cancel_all.deadline_ms - loop_now_ms(loop));
         request.userdata = send;
-        err = submit(loop, &request);
+        err = loop_submit(loop, &request);
     }
     buffer_deinit(&body);
     if (err == ERR_NONE)
@@ -416,7 +435,8 @@ static bool is_rejected(const struct rest_answer *answer)
     if (!answer->answered ||
         message_envelope(&envelope, answer->body, answer->body_bytes, NULL) != ERR_NONE)
         return false;
-    kind = kind_of(answer_classify(answer->http_status, true, envelope.ret_code, answer->body));
+    kind =
+        loop_kind_of(answer_classify(answer->http_status, true, envelope.ret_code, answer->body));
     return kind == REPLY_REJECT || kind == REPLY_AUTH;
 }
 
@@ -506,7 +526,7 @@ void loop_send_read(struct loop *loop, const struct engine_action *action)
         memcpy(send->link, action->u.read.link, sizeof(send->link));
         memcpy(send->order_id, action->u.read.order_id, sizeof(send->order_id));
         request.userdata = send;
-        err = submit(loop, &request);
+        err = loop_submit(loop, &request);
     }
     if (err != ERR_NONE) {
         struct engine_event event = { .kind = EVENT_PAGE };

@@ -104,6 +104,28 @@ static bool set_reasons(struct order *order, const struct order_report *report)
     return changed;
 }
 
+static bool set_positive(struct decimal *to, const struct decimal *from)
+{
+    return decimal_sign(from) > 0 && set_decimal(to, from);
+}
+
+/* What an amend has changed, ours or another's. A market order's price is the exchange's own, and
+ * that no take profit is told does not say that there is none. */
+static bool set_terms(struct order_request *request, const struct order_report *report)
+{
+    bool changed = false;
+
+    if (!request->qty_in_quote && !size_is_in_quote(report))
+        changed |= set_positive(&request->qty, &report->qty);
+    if (request->type == ORDER_TYPE_LIMIT)
+        changed |= set_positive(&request->price, &report->price);
+    if (decimal_sign(&request->trigger_price) > 0)
+        changed |= set_positive(&request->trigger_price, &report->trigger_price);
+    changed |= set_positive(&request->take_profit, &report->take_profit);
+    changed |= set_positive(&request->stop_loss, &report->stop_loss);
+    return changed;
+}
+
 /* What others changed of an order that was not made here. */
 static bool set_request(struct order *order, const struct order_report *report)
 {
@@ -134,6 +156,7 @@ static bool take(struct order *order, const struct order_report *report)
     changed |= set_text(order->order_id, report->order_id, ORDER_ID_MAX);
     if (order->external)
         changed |= set_request(order, report);
+    changed |= set_terms(&order->request, report);
     if (report->updated_ms > order->exchange_ms)
         order->exchange_ms = report->updated_ms;
     return changed;
@@ -201,6 +224,8 @@ void order_from_report(struct order *order, const struct order_report *report, i
     struct order_request *request = &order->request;
 
     memset(order, 0, sizeof(*order));
+    order_request_clear(request);
+    order_change_clear(&order->change);
     memcpy(request->link, report->link, sizeof(request->link));
     memcpy(request->client_id, report->link, sizeof(report->link));
     memcpy(request->symbol, report->symbol, sizeof(request->symbol));
@@ -211,9 +236,9 @@ void order_from_report(struct order *order, const struct order_report *report, i
     request->qty = report->qty;
     request->price = report->price;
     request->trigger_price = report->trigger_price;
-    request->value_price = DECIMAL_NONE;
-    request->take_profit = DECIMAL_NONE;
-    request->stop_loss = DECIMAL_NONE;
+    request->trigger_by = report->trigger_by;
+    request->take_profit = report->take_profit;
+    request->stop_loss = report->stop_loss;
     request->reduce_only = report->reduce_only;
     request->close_on_trigger = report->close_on_trigger;
     request->position_idx = report->position_idx;
@@ -231,6 +256,17 @@ void order_from_report(struct order *order, const struct order_report *report, i
     memcpy(order->order_id, report->order_id, sizeof(order->order_id));
 }
 
+/* --- amends --- */
+
+/* An amend in flight may have been made, or not. */
+static bool fits(const struct order *order, const struct decimal *is, const struct decimal *wanted,
+                 const struct decimal *told)
+{
+    if (decimal_cmp(is, told) == 0)
+        return true;
+    return order->amend != AMEND_NONE && !decimal_is_none(wanted) && decimal_cmp(wanted, told) == 0;
+}
+
 bool order_matches(const struct order *order, const struct order_report *report)
 {
     const struct order_request *request = &order->request;
@@ -241,7 +277,58 @@ bool order_matches(const struct order *order, const struct order_report *report)
     if (order->external)
         return true;
     if (!request->qty_in_quote && decimal_sign(&request->qty) > 0 &&
-        decimal_cmp(&request->qty, &report->qty) != 0)
+        !fits(order, &request->qty, &order->change.qty, &report->qty))
         return false;
-    return request->type != ORDER_TYPE_LIMIT || decimal_cmp(&request->price, &report->price) == 0;
+    return request->type != ORDER_TYPE_LIMIT ||
+           fits(order, &request->price, &order->change.price, &report->price);
+}
+
+/* 0 removes. */
+static void change_stop(struct decimal *to, const struct decimal *wanted)
+{
+    if (!decimal_is_none(wanted))
+        *to = decimal_sign(wanted) > 0 ? *wanted : DECIMAL_NONE;
+}
+
+void order_amended(const struct order_request *request, const struct order_change *change,
+                   struct order_request *out)
+{
+    *out = *request;
+    (void)set_decimal(&out->qty, &change->qty);
+    if (set_decimal(&out->price, &change->price))
+        out->value_price = DECIMAL_NONE;
+    if (set_decimal(&out->trigger_price, &change->trigger_price))
+        out->value_price = DECIMAL_NONE;
+    change_stop(&out->take_profit, &change->take_profit);
+    change_stop(&out->stop_loss, &change->stop_loss);
+    if (decimal_sign(&change->value_price) > 0)
+        out->value_price = change->value_price;
+}
+
+static bool is_so(const struct decimal *wanted, const struct decimal *is)
+{
+    return decimal_is_none(wanted) || decimal_cmp(wanted, is) == 0;
+}
+
+static bool stop_is_so(const struct decimal *wanted, const struct decimal *is)
+{
+    if (decimal_sign(wanted) == 0 && !decimal_is_none(wanted))
+        return decimal_sign(is) <= 0;
+    return is_so(wanted, is);
+}
+
+bool order_change_is_made(const struct order_request *request, const struct order_change *change)
+{
+    return is_so(&change->qty, &request->qty) && is_so(&change->price, &request->price) &&
+           is_so(&change->trigger_price, &request->trigger_price) &&
+           stop_is_so(&change->take_profit, &request->take_profit) &&
+           stop_is_so(&change->stop_loss, &request->stop_loss);
+}
+
+bool order_change_is_shown(const struct order_change *change, const struct order_report *report)
+{
+    return is_so(&change->qty, &report->qty) && is_so(&change->price, &report->price) &&
+           is_so(&change->trigger_price, &report->trigger_price) &&
+           stop_is_so(&change->take_profit, &report->take_profit) &&
+           stop_is_so(&change->stop_loss, &report->stop_loss);
 }

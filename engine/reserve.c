@@ -14,6 +14,7 @@ static size_t event_items(const struct engine_event *event)
     case EVENT_START:
     case EVENT_CREATE:
     case EVENT_CANCEL:
+    case EVENT_AMEND:
     case EVENT_WATCH:
     case EVENT_COMMITTED:
     case EVENT_JOURNAL_DOWN:
@@ -74,19 +75,19 @@ static size_t queued_most(const struct engine *engine)
 static size_t actions_most(const struct engine *engine, const struct engine_event *event,
                            size_t items)
 {
-    size_t most = 64 + READS_MAX + FINDS_FLIGHT_MAX + engine->waiters_count + 6 * items;
+    size_t most = 64 + READS_MAX + FINDS_FLIGHT_MAX + engine->waiters_count + 8 * items;
 
     if (event->kind == EVENT_START || event->kind == EVENT_STOP)
-        most += (kill_is_on(engine) ? 6U : 3U) * engine->records_count;
+        most += (kill_is_on(engine) ? 8U : 5U) * engine->records_count;
     if (event->kind == EVENT_KILL)
-        most += 4 * (kill_open_count(engine) + engine->intents_count);
+        most += 4 * (kill_open_count(engine) + engine->intents_count) + 2 * engine->amends_count;
     most += engine->guard.waiters_count;
     if (engine->guard.sweeping || event->kind == EVENT_KILL || event->kind == EVENT_START)
         most += SWEEP_MOST;
     if (event->kind == EVENT_COMMITTED)
-        most += 4 * engine->intents_count;
+        most += 6 * (engine->intents_count + engine->amends_count);
     if (event->kind == EVENT_TICK)
-        most += (size_t)6 * TICK_RECORDS_MAX;
+        most += (size_t)8 * TICK_RECORDS_MAX;
     if (engine->recovery.plan != PLAN_NONE)
         most += engine->states[ORDER_UNKNOWN]; /* compare() at its end */
     return most;

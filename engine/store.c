@@ -85,8 +85,8 @@ enum err store_init(struct engine *engine)
     }
     if (index_init(&engine->links, max) || index_init(&engine->order_ids, max) ||
         index_init(&engine->clients, max) || index_init(&engine->creates, max / 4) ||
-        index_init(&engine->cancels, max / 4) || index_init(&engine->fill_keys, max * 2) ||
-        index_init(&engine->find_keys, max / 4))
+        index_init(&engine->cancels, max / 4) || index_init(&engine->amends, max / 4) ||
+        index_init(&engine->fill_keys, max * 2) || index_init(&engine->find_keys, max / 4))
         return ERR_NO_MEMORY;
     return exposure_init(engine);
 }
@@ -135,6 +135,7 @@ void store_deinit(struct engine *engine)
     free(engine->clients.buckets);
     free(engine->creates.buckets);
     free(engine->cancels.buckets);
+    free(engine->amends.buckets);
     free(engine->fill_keys.buckets);
     free(engine->find_keys.buckets);
 }
@@ -319,7 +320,8 @@ struct record *record_new(struct engine *engine, const struct order *order)
 
 void record_evict(struct engine *engine, struct record *record)
 {
-    assert(!record->waiters && record->look.stage == LOOK_IDLE && !record->intent_position);
+    assert(!record->waiters && record->look.stage == LOOK_IDLE && !record->intent_position &&
+           !record->amend_position);
     while (record->fills) {
         struct fill_node *fill = record->fills;
 
@@ -335,6 +337,8 @@ void record_evict(struct engine *engine, struct record *record)
     index_remove(&engine->clients, &record->by_client);
     index_remove(&engine->creates, &record->by_create);
     index_remove(&engine->cancels, &record->by_cancel);
+    index_remove(&engine->amends, &record->by_amend);
+    engine->amends_unknown -= record->amend_counted;
     heap_remove(engine, record);
     exposure_forget(engine, record);
     if (record->prev)
@@ -351,18 +355,31 @@ void record_evict(struct engine *engine, struct record *record)
 }
 
 /* Only when memory is full: a walk over all. */
-bool store_make_room(struct engine *engine)
+static struct record *first_to_go(const struct engine *engine)
 {
     struct record *oldest = NULL;
 
     for (struct record *record = engine->records; record; record = record->next) {
         if (!order_state_is_final(record->order.state) || !record->order.settled ||
             record->waiters || record->look.stage != LOOK_IDLE || record->watched ||
-            record->intent_position || record->create_send || record->cancel_send)
+            record->intent_position || record->create_send || record->cancel_send ||
+            record->amend_position)
             continue;
         if (!oldest || record->final_ms < oldest->final_ms)
             oldest = record;
     }
+    return oldest;
+}
+
+bool store_has_room(const struct engine *engine)
+{
+    return first_to_go(engine) != NULL;
+}
+
+bool store_make_room(struct engine *engine)
+{
+    struct record *oldest = first_to_go(engine);
+
     if (oldest)
         record_evict(engine, oldest);
     return oldest != NULL;
@@ -439,6 +456,12 @@ void record_set_cancel_send(struct engine *engine, struct record *record, uint64
 {
     record->cancel_send = send_id;
     set_send(&engine->cancels, &record->by_cancel, record, send_id);
+}
+
+void record_set_amend_send(struct engine *engine, struct record *record, uint64_t send_id)
+{
+    record->amend_send = send_id;
+    set_send(&engine->amends, &record->by_amend, record, send_id);
 }
 
 /* hash_number is one to one, so an equal hash is an equal id. */

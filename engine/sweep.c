@@ -42,13 +42,15 @@ static size_t number_of(const struct engine *engine, const struct sweep_scope *s
     return (size_t)(scope - engine->guard.scopes);
 }
 
-/* Spot orders do not tell their filter: what has a trigger may be of any but the plain ones. */
+/* Spot orders do not tell their filter: what has a trigger may be of any but the plain ones, and of
+ * these too once it has fired. */
 static bool is_of_scope(size_t number, const struct order *order)
 {
     const struct order_request *request = &order->request;
     size_t bytes = strlen(request->symbol);
     bool tether = bytes > 4 && strcmp(request->symbol + bytes - 4, "USDT") == 0;
     bool plain = decimal_sign(&request->trigger_price) == 0;
+    bool fired = order->status != STATUS_NONE && order->status != STATUS_UNTRIGGERED;
 
     if (request->category != scope_kinds[number].category)
         return false;
@@ -56,7 +58,7 @@ static bool is_of_scope(size_t number, const struct order *order)
         return (tether || strstr(request->symbol, "USDT-")) ==
                (strcmp(scope_kinds[number].settle_coin, "USDT") == 0);
     if (request->category == CATEGORY_SPOT)
-        return plain == (strcmp(scope_kinds[number].order_filter, "Order") == 0);
+        return strcmp(scope_kinds[number].order_filter, "Order") == 0 ? plain || fired : !plain;
     return true;
 }
 

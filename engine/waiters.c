@@ -18,6 +18,10 @@ struct waiter *waiter_add(struct engine *engine, struct record *record, enum wai
     memset(waiter, 0, sizeof(*waiter));
     waiter->id = create ? event->u.create.waiter : event->u.cancel.waiter;
     waiter->wait = create ? event->u.create.wait : event->u.cancel.wait;
+    if (event->kind == EVENT_AMEND) {
+        waiter->id = event->u.amend.waiter;
+        waiter->wait = event->u.amend.wait;
+    }
     waiter->kind = kind;
     waiter->until_ms = until_ms;
     waiter->next = record->waiters;
@@ -98,6 +102,14 @@ static bool create_fulfilled(const struct record *record, const struct waiter *w
     return state == ORDER_ACKED || state == ORDER_LIVE;
 }
 
+static bool amend_fulfilled(const struct record *record, const struct waiter *waiter)
+{
+    if (waiter->wait != WAIT_ACCEPTED)
+        return record->order.amend == AMEND_NONE;
+    return record->order.amend == AMEND_NONE || record->order.amend == AMEND_UNKNOWN ||
+           record->amend.acked;
+}
+
 static bool fulfilled(const struct record *record, const struct waiter *waiter)
 {
     enum order_state state = record->order.state;
@@ -107,12 +119,25 @@ static bool fulfilled(const struct record *record, const struct waiter *waiter)
         return create_fulfilled(record, waiter);
     case WAITER_CANCEL:
         return order_state_is_final(state);
+    case WAITER_AMEND:
+        return amend_fulfilled(record, waiter);
     case WAITER_WATCH:
         if (waiter->wait == WAIT_ACCEPTED)
             return state != ORDER_INTENT && state != ORDER_SENT;
         return order_state_is_final(state);
     }
     return true;
+}
+
+/* Likewise. */
+static int64_t amend_until_ms(const struct record *record, const struct waiter *waiter)
+{
+    if (record->order.amend == AMEND_INTENT)
+        return NEVER_MS; /* amend.c drops it at its deadline */
+    if (record->order.amend == AMEND_SENT && !record->amend.acked &&
+        record->amend.answer_due_ms >= waiter->until_ms)
+        return record->amend.answer_due_ms + 1;
+    return waiter->until_ms;
 }
 
 /* Before a create has an outcome, its own time-outs bound the wait. */
@@ -124,7 +149,23 @@ static int64_t until_ms(const struct record *record, const struct waiter *waiter
     if (waiter->kind == WAITER_CREATE && record->intent_position && !waiter->replay &&
         record->order.deadline_ms >= waiter->until_ms)
         return record->order.deadline_ms + 2;
+    if (waiter->kind == WAITER_AMEND)
+        return amend_until_ms(record, waiter);
     return waiter->until_ms;
+}
+
+static void finish_amend(struct engine *engine, struct record *record, struct waiter **at)
+{
+    const struct amend *amend = &record->amend;
+
+    if (record->order.amend == AMEND_NONE)
+        waiter_end(engine, record, at, amend->outcome, amend->retry_after_ms, amend->why,
+                   amend->ret_code);
+    else if (amend->acked)
+        waiter_end(engine, record, at, OUTCOME_OK, 0, NULL, 0);
+    else
+        waiter_end(engine, record, at, OUTCOME_UNKNOWN, 0,
+                   "no usable answer to the amend: the order is being looked up", 0);
 }
 
 static void finish(struct engine *engine, struct record *record, struct waiter **at)
@@ -143,6 +184,9 @@ static void finish(struct engine *engine, struct record *record, struct waiter *
         else
             waiter_end(engine, record, at, OUTCOME_UNKNOWN, 0,
                        "the cancel is not confirmed: it is repeated while the order is open", 0);
+        return;
+    case WAITER_AMEND:
+        finish_amend(engine, record, at);
         return;
     case WAITER_WATCH:
         waiter_end(engine, record, at, OUTCOME_OK, 0, NULL, 0);

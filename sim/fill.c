@@ -276,12 +276,12 @@ static int64_t wanted_lots(const struct sim_order *order, const struct book_entr
 /* The rule of the order that comes in decides. False: it must end. */
 static bool meet_own(struct exchange *exchange, struct sim_order *taker, struct sim_order *maker)
 {
-    if (taker->smp != SMP_CANCEL_TAKER) {
+    if (taker->smp != SMP_RULE_CANCEL_TAKER) {
         memcpy(maker->smp_order_id, taker->order_id, sizeof(maker->smp_order_id));
         order_close(exchange, maker, STATUS_CANCELLED, "CancelBySmp", "EC_NoError");
         order_tell(exchange, maker);
     }
-    if (taker->smp == SMP_CANCEL_MAKER)
+    if (taker->smp == SMP_RULE_CANCEL_MAKER)
         return true;
     memcpy(taker->smp_order_id, maker->order_id, sizeof(taker->smp_order_id));
     return false;
@@ -299,7 +299,7 @@ bool fill_take(struct exchange *exchange, struct sim_order *order)
 
         if (lots == 0)
             break;
-        if (!entry->owner || order->smp == SMP_NONE)
+        if (!entry->owner || order->smp == SMP_RULE_NONE)
             trade(exchange, instrument, order, order->side, entry, lots);
         else if (!meet_own(exchange, order, entry->owner))
             return false;

@@ -25,10 +25,10 @@ static const struct {
 };
 
 static const char *const smp_rules[] = {
-    [SMP_NONE] = "None",
-    [SMP_CANCEL_MAKER] = "CancelMaker",
-    [SMP_CANCEL_TAKER] = "CancelTaker",
-    [SMP_CANCEL_BOTH] = "CancelBoth",
+    [SMP_RULE_NONE] = "None",
+    [SMP_RULE_CANCEL_MAKER] = "CancelMaker",
+    [SMP_RULE_CANCEL_TAKER] = "CancelTaker",
+    [SMP_RULE_CANCEL_BOTH] = "CancelBoth",
 };
 
 const char *price_kind_theirs(enum price_kind kind)

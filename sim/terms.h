@@ -46,7 +46,7 @@ struct exits {
 };
 
 /* Judged by the order that comes in. */
-enum smp_rule { SMP_NONE, SMP_CANCEL_MAKER, SMP_CANCEL_TAKER, SMP_CANCEL_BOTH };
+enum smp_rule { SMP_RULE_NONE, SMP_RULE_CANCEL_MAKER, SMP_RULE_CANCEL_TAKER, SMP_RULE_CANCEL_BOTH };
 
 /* As the exchange writes them. */
 const char *price_kind_theirs(enum price_kind kind);

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include "api/errors.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "db/reader.h"
 
 #define KIT_ORDERS_MAX 1200
 
@@ -49,8 +51,17 @@ struct kit {
                       struct loop_reply *reply);
     /* Takes creates over. */
     void (*take_create)(const struct guard_facts *facts, loop_reply_fn *on_reply, void *userdata);
-    struct guard_facts facts; /* of the last create */
-    unsigned needs;           /* bits of guard_needs */
+    struct guard_facts facts; /* of the last create, check or amend */
+    size_t checks;            /* dry runs */
+    size_t batches;
+    size_t batch_count; /* orders of the last one */
+    size_t amends;
+    struct order_change change;                                /* of the last amend */
+    void (*on_amend)(loop_reply_fn *on_reply, void *userdata); /* answers amends */
+    const struct loop_reply *watched; /* what watches are answered with; NULL: as all */
+    size_t settings;
+    struct loop_setting setting; /* the last one */
+    unsigned needs;              /* bits of guard_needs */
     bool killed;
     struct guard_report *report; /* what the guard's calls answer with */
     struct guard_patch *patch;
@@ -109,6 +120,7 @@ struct kit {
     struct link_status link;
 };
 static struct kit kit;
+static pthread_mutex_t kit_lock = PTHREAD_MUTEX_INITIALIZER; /* of touches */
 
 #include "test_api_kit_loop.h"
 
@@ -134,6 +146,21 @@ enum err history_submit_first(struct history *history, uint64_t position,
                               void *userdata)
 {
     return history_submit(history, position, run, userdata);
+}
+
+/* No statements of one's own here. */
+enum err reader_use(struct history_reader *reader, sqlite3 **db)
+{
+    (void)reader;
+    (void)db;
+    return ERR_UNAVAILABLE;
+}
+
+enum err reader_done(struct history_reader *reader, enum err err, const struct error *error)
+{
+    (void)reader;
+    (void)error;
+    return err;
 }
 
 enum err reader_order(struct history_reader *reader, const char *id, struct order *out)
@@ -349,9 +376,11 @@ enum err stream_touch(struct stream *stream, enum stream_kind kind, enum categor
     (void)stream;
     (void)category;
     (void)symbol;
+    (void)pthread_mutex_lock(&kit_lock);
     kit.touches++;
     kit.touched = kind;
     kit.touched_depth = depth;
+    (void)pthread_mutex_unlock(&kit_lock);
     return kit.touch_err;
 }
 

@@ -34,6 +34,40 @@ enum err loop_create(struct loop *loop, const struct order_request *request,
     return ERR_NONE;
 }
 
+/* Judged as loop_create's: kit.reply says how it ends. */
+enum err loop_check(struct loop *loop, const struct order_request *request,
+                    const struct guard_facts *facts, loop_reply_fn *on_reply, void *userdata)
+{
+    struct loop_reply refused = { .outcome = OUTCOME_GUARD };
+
+    (void)loop;
+    if (kit.loop_err)
+        return kit.loop_err;
+    kit.facts = *facts;
+    kit.created = *request;
+    if (kit.on_create && kit.on_create(request, facts, &refused)) {
+        on_reply(&refused, userdata);
+        return ERR_NONE;
+    }
+    kit.checks++;
+    on_reply(&kit.reply, userdata);
+    return ERR_NONE;
+}
+
+/* Each is answered as a create alone is, the last one first. */
+enum err loop_create_batch(struct loop *loop, const struct loop_batch_item *items, size_t count,
+                           enum engine_wait wait, int64_t wait_until_ms)
+{
+    if (kit.loop_err)
+        return kit.loop_err;
+    kit.batches++;
+    kit.batch_count = count;
+    for (size_t i = count; i > 0; i--)
+        ck_assert(!loop_create(loop, items[i - 1].request, items[i - 1].facts, wait, wait_until_ms,
+                               items[i - 1].on_reply, items[i - 1].userdata));
+    return ERR_NONE;
+}
+
 static void note_id(const char *id, enum engine_wait wait, int64_t wait_until_ms)
 {
     struct text text = text_in(kit.id, sizeof(kit.id));
@@ -69,6 +103,36 @@ enum err loop_cancel(struct loop *loop, const char *id, enum engine_wait wait,
     return ERR_NONE;
 }
 
+enum err loop_amend(struct loop *loop, const char *id, const struct order_change *change,
+                    const struct guard_facts *facts, enum engine_wait wait, int64_t wait_until_ms,
+                    loop_reply_fn *on_reply, void *userdata)
+{
+    (void)loop;
+    if (kit.loop_err)
+        return kit.loop_err;
+    kit.facts = *facts;
+    kit.change = *change;
+    kit.amends++;
+    note_id(id, wait, wait_until_ms);
+    if (kit.on_amend)
+        kit.on_amend(on_reply, userdata);
+    else
+        on_reply(&kit.reply, userdata);
+    return ERR_NONE;
+}
+
+enum err loop_set(struct loop *loop, const struct loop_setting *setting, loop_reply_fn *on_reply,
+                  void *userdata)
+{
+    (void)loop;
+    if (kit.loop_err)
+        return kit.loop_err;
+    kit.setting = *setting;
+    kit.settings++;
+    on_reply(&kit.reply, userdata);
+    return ERR_NONE;
+}
+
 enum err loop_watch(struct loop *loop, const char *id, enum engine_wait wait, int64_t wait_until_ms,
                     loop_reply_fn *on_reply, void *userdata)
 {
@@ -77,7 +141,7 @@ enum err loop_watch(struct loop *loop, const char *id, enum engine_wait wait, in
         return kit.loop_err;
     kit.watches++;
     note_id(id, wait, wait_until_ms);
-    on_reply(&kit.reply, userdata);
+    on_reply(kit.watched ? kit.watched : &kit.reply, userdata);
     return ERR_NONE;
 }
 

@@ -249,6 +249,80 @@ START_TEST(creates_that_need_facts_pass_from_thread_to_thread)
 }
 END_TEST
 
+/* --- batches: each order for itself, then all to the engine, then one answer --- */
+
+static void note_batch(struct api_call *call)
+{
+    ck_assert_int_eq(call->status, 207);
+    (void)pthread_mutex_lock(&lock);
+    finished++;
+    (void)pthread_cond_signal(&all_done);
+    (void)pthread_mutex_unlock(&lock);
+}
+
+static void write_batch(struct text *out)
+{
+    static const char *const kinds[] = { "\"qty\":\"1\"", "\"notional\":\"100\"",
+                                         "\"qty\":\"1\",\"trigger_price\":\"5\"", "\"qty\":\"-\"" };
+
+    for (size_t i = 0; i < 24; i++)
+        text_addf(out, "%s{\"symbol\":\"BTCUSDT\",\"side\":\"buy\",\"client_id\":\"k%zu\",%s}",
+                  i ? "," : "[", i, kinds[i % ARRAY_LEN(kinds)]);
+    text_add(out, "]");
+}
+
+START_TEST(the_orders_of_a_batch_meet_again)
+{
+    static char body[8000];
+    struct text text = text_in(body, sizeof(body));
+    const struct api_endpoint *endpoint;
+    char param[API_PARAM_MAX];
+    char allow[64];
+    bool known;
+    const char *suffix;
+    pthread_t threads[2];
+
+    write_batch(&text);
+    commands = queue_create(1024);
+    reads = queue_create(1024);
+    ck_assert(commands && reads);
+    accepted.order = kit_order("x", ORDER_LIVE);
+    kit.needs = GUARD_NEEDS_PRICE;
+    kit.take_create = take_create;
+    kit.take_read = take_read;
+    ck_assert_int_eq(pthread_create(&threads[0], NULL, run_engine, NULL), 0);
+    ck_assert_int_eq(pthread_create(&threads[1], NULL, run_reads, NULL), 0);
+    endpoint = api_find("POST", "/orders", param, &known, allow, &suffix);
+    for (int run = 0; run < RUNS; run++) {
+        struct api_call call = { .api = &kit.api,
+                                 .endpoint = endpoint,
+                                 .method = "POST",
+                                 .path = "/orders",
+                                 .body = body,
+                                 .body_bytes = text.bytes,
+                                 .done = note_batch };
+        cJSON *json;
+
+        finished = 0;
+        endpoint->handle(&kit.api, &call);
+        (void)pthread_mutex_lock(&lock);
+        while (!finished)
+            (void)pthread_cond_wait(&all_done, &lock);
+        (void)pthread_mutex_unlock(&lock);
+        json = cJSON_Parse(call.reply.data);
+        ck_assert_int_eq(cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(json, "items")), 24);
+        cJSON_Delete(json);
+        buffer_deinit(&call.reply);
+    }
+    take_create(NULL, NULL, NULL);
+    take_read(NULL, NULL);
+    (void)pthread_join(threads[0], NULL);
+    (void)pthread_join(threads[1], NULL);
+    queue_destroy(commands);
+    queue_destroy(reads);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("api_threads");
@@ -259,6 +333,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, kit_open, kit_close);
     tcase_add_test(tcase, cancels_are_answered_from_another_thread);
     tcase_add_test(tcase, creates_that_need_facts_pass_from_thread_to_thread);
+    tcase_add_test(tcase, the_orders_of_a_batch_meet_again);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_set_fork_status(runner, CK_NOFORK);

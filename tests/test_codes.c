@@ -108,6 +108,22 @@ START_TEST(the_table_is_sorted)
 }
 END_TEST
 
+START_TEST(setters_say_unchanged_by_an_error)
+{
+    static const int unchanged[] = { 34040, 110025, 110026, 110027, 110043 };
+
+    for (size_t i = 0; i < ARRAY_LEN(unchanged); i++) {
+        ck_assert(answer_is_unchanged(unchanged[i], ""));
+        /* To an order it would prove nothing. */
+        ck_assert_int_eq(answer_classify(200, 1, unchanged[i], "{}"), ANSWER_AMBIGUOUS);
+    }
+    ck_assert(answer_is_unchanged(10001, "TP/SL Not Modified"));
+    ck_assert(!answer_is_unchanged(10001, "can not set tp/sl/ts for zero position"));
+    ck_assert(!answer_is_unchanged(0, "not modified"));
+    ck_assert(!answer_is_unchanged(110001, "not modified"));
+}
+END_TEST
+
 START_TEST(each_class_has_a_name)
 {
     static const char *const names[] = {
@@ -130,6 +146,7 @@ int main(void)
     tcase_add_loop_test(tcase, an_answer_has_its_class, 0, (int)ARRAY_LEN(answers));
     tcase_add_test(tcase, only_403_with_the_text_is_the_ban);
     tcase_add_test(tcase, the_table_is_sorted);
+    tcase_add_test(tcase, setters_say_unchanged_by_an_error);
     tcase_add_test(tcase, each_class_has_a_name);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);

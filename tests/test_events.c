@@ -133,16 +133,50 @@ START_TEST(an_order_is_shown_whole)
 END_TEST
 
 static const char *const order_members[] = {
-    "id",         "client_id",     "link",        "category",      "symbol",
-    "side",       "type",          "tif",         "qty",           "quote_qty",
-    "price",      "trigger_price", "reduce_only", "position_idx",  "state",
-    "filled_qty", "avg_price",     "fees",        "reject_reason", "cancel_reason",
-    "tag",        "client",        "created_at",  "updated_at",    "seq",
+    "id",
+    "client_id",
+    "link",
+    "category",
+    "symbol",
+    "side",
+    "type",
+    "tif",
+    "qty",
+    "quote_qty",
+    "price",
+    "trigger_price",
+    "trigger_direction",
+    "trigger_by",
+    "spot_trigger",
+    "take_profit",
+    "stop_loss",
+    "tp_trigger_by",
+    "sl_trigger_by",
+    "take_profit_limit_price",
+    "stop_loss_limit_price",
+    "reduce_only",
+    "close_on_trigger",
+    "position_idx",
+    "slippage_ticks",
+    "slippage_percent",
+    "smp",
+    "state",
+    "filled_qty",
+    "avg_price",
+    "fees",
+    "reject_reason",
+    "cancel_reason",
+    "tag",
+    "client",
+    "created_at",
+    "updated_at",
+    "seq",
 };
 
 START_TEST(members_are_always_there_and_null_when_empty)
 {
-    static const char *const set[] = { "category", "reduce_only", "position_idx", "state", "fees" };
+    static const char *const set[] = { "category",     "reduce_only", "close_on_trigger",
+                                       "position_idx", "state",       "fees" };
     struct order order = empty_order();
     cJSON *json;
 
@@ -158,6 +192,39 @@ START_TEST(members_are_always_there_and_null_when_empty)
             is_text(json, order_members[i], NULL);
     }
     is_text(json, "state", "pending");
+    cJSON_Delete(json);
+}
+END_TEST
+
+START_TEST(what_an_order_says_beyond_its_price_is_shown)
+{
+    struct order order = empty_order();
+    cJSON *json;
+
+    order.request.trigger_price = dec("90.0");
+    order.request.trigger_direction = 2;
+    order.request.trigger_by = TRIGGER_BY_MARK;
+    order.request.take_profit = dec("120");
+    order.request.stop_loss_by = TRIGGER_BY_INDEX;
+    order.request.slippage_kind = SLIPPAGE_PERCENT;
+    order.request.slippage = dec("0.5");
+    order.request.smp = SMP_CANCEL_BOTH;
+    order.request.close_on_trigger = true;
+    order.amend = AMEND_UNKNOWN;
+    api_add_order(&out, &order, "sent");
+    json = parsed();
+    is_text(json, "trigger_price", "90.0");
+    is_number(json, "trigger_direction", 2);
+    is_text(json, "trigger_by", "mark");
+    is_text(json, "take_profit", "120");
+    is_text(json, "stop_loss", NULL);
+    is_text(json, "sl_trigger_by", "index");
+    is_text(json, "slippage_percent", "0.5");
+    is_text(json, "slippage_ticks", NULL);
+    is_text(json, "smp", "cancel_both");
+    ck_assert_ptr_nonnull(
+        strstr(out.data, "\"in_flight\":{\"amend\":\"unknown\",\"cancel\":\"sent\"}"));
+    ck_assert_ptr_nonnull(strstr(out.data, "\"close_on_trigger\":true"));
     cJSON_Delete(json);
 }
 END_TEST
@@ -418,6 +485,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, begin, end);
     tcase_add_test(tcase, an_order_is_shown_whole);
     tcase_add_test(tcase, members_are_always_there_and_null_when_empty);
+    tcase_add_test(tcase, what_an_order_says_beyond_its_price_is_shown);
     tcase_add_test(tcase, an_order_event_has_both_times);
     tcase_add_loop_test(tcase, a_fill_is_shown_whole, 0, (int)ARRAY_LEN(kinds));
     tcase_add_test(tcase, a_ticker_says_how_old_it_is);

@@ -103,8 +103,8 @@ static const struct {
     const char *says; /* part of the detail */
 } refused[] = {
     { "", true, "missing_body", "no body" },
-    { "[{\"size\":1}]", false, "batch_not_yet", "array" },
-    { " [1]", true, "batch_not_yet", "array" },
+    { "[{\"size\":1}]", false, "not_an_object", "JSON array" },
+    { " [1]", true, "not_an_object", "JSON array" },
     { "\"x\"", false, "not_an_object", "" },
     { "{\"size\":1", false, "malformed_json", "JSON" },
     { "{\"size\":1} {}", false, "malformed_json", "behind" },

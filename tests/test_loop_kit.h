@@ -299,14 +299,14 @@ static void create(struct told *told)
     await(atomic_load(&told->done), 8000);
 }
 
-static void create_open(struct told *told)
+static UNUSED void create_open(struct told *told)
 {
     create(told);
     ck_assert_msg(told->outcome == OUTCOME_ACCEPTED, "outcome %d: %s", (int)told->outcome,
                   told->error.text);
 }
 
-__attribute__((unused)) static void ask_cancel(struct told *told, const char *id)
+static UNUSED void ask_cancel(struct told *told, const char *id)
 {
     told_clear(told);
     ck_assert_int_eq(loop_cancel(rig.loop, id, WAIT_ACCEPTED, 0, on_told, told), ERR_NONE);
@@ -320,7 +320,7 @@ static void ask_kill(struct told *told, int within_ms)
         ERR_NONE);
 }
 
-__attribute__((unused)) static void read_guard(struct told *told)
+static UNUSED void read_guard(struct told *told)
 {
     told_clear(told);
     ck_assert_int_eq(loop_guard_read(rig.loop, on_told, told), ERR_NONE);
@@ -329,7 +329,7 @@ __attribute__((unused)) static void read_guard(struct told *told)
     ck_assert_ptr_nonnull(told->report);
 }
 
-static void arm(void)
+static UNUSED void arm(void)
 {
     struct told told = { 0 };
 
@@ -340,7 +340,7 @@ static void arm(void)
 }
 
 /* {"max_orders_per_minute": 2} */
-__attribute__((unused)) static void patch(const char *text)
+static UNUSED void patch(const char *text)
 {
     static struct guard_patch wanted;
     struct told told = { 0 };
@@ -358,7 +358,7 @@ __attribute__((unused)) static void patch(const char *text)
 }
 
 /* How many the exchange has open. */
-static int open_orders(void)
+static UNUSED int open_orders(void)
 {
     return list_length("/v5/order/realtime", "category=linear&symbol=BTCUSDT&limit=50");
 }
@@ -376,7 +376,7 @@ static void on_block(const struct loop_reply *reply, void *userdata)
         sleep_ms(1);
 }
 
-static void block_loop(void)
+static UNUSED void block_loop(void)
 {
     atomic_store(&blocked, false);
     atomic_store(&released, false);

@@ -610,6 +610,118 @@ START_TEST(mangled_frames_do_no_harm)
 }
 END_TEST
 
+/* --- stops --- */
+
+static struct order_report order_with(const char *more)
+{
+    char text[1024];
+    struct order_report report;
+    struct error error = { .text = "" };
+    struct json item;
+
+    (void)snprintf(text, sizeof(text),
+                   "{\"orderId\":\"1\",\"symbol\":\"BTCUSDT\",\"side\":\"Sell\",\"orderStatus\":"
+                   "\"Untriggered\",\"qty\":\"1\",\"cumExecQty\":\"0\"%s}",
+                   more);
+    ck_assert_int_eq(json_open(&item, text, strlen(text), &error), ERR_NONE);
+    ck_assert_msg(message_order(&report, &item, CATEGORY_LINEAR, &error) == ERR_NONE, "%s",
+                  error.text);
+    return report;
+}
+
+START_TEST(an_order_tells_its_stops_and_its_parent)
+{
+    struct order_report report =
+        order_with(",\"takeProfit\":\"31000.50\",\"stopLoss\":\"29000\",\"triggerBy\":"
+                   "\"MarkPrice\",\"parentOrderLinkId\":\"bridge-0001\",\"stopOrderType\":"
+                   "\"TakeProfit\"");
+
+    assert_decimal(&report.take_profit, "31000.50");
+    assert_decimal(&report.stop_loss, "29000");
+    ck_assert_int_eq(report.trigger_by, TRIGGER_BY_MARK);
+    ck_assert_str_eq(report.parent_link, "bridge-0001");
+    ck_assert_str_eq(report.stop_type, "TakeProfit");
+    report = order_with(",\"takeProfit\":\"0.00\",\"stopLoss\":\"\",\"triggerBy\":\"UNKNOWN\","
+                        "\"stopOrderType\":\"UNKNOWN\"");
+    ck_assert(decimal_is_none(&report.take_profit));
+    ck_assert(decimal_is_none(&report.stop_loss));
+    ck_assert_int_eq(report.trigger_by, TRIGGER_BY_NONE);
+    ck_assert_str_eq(report.parent_link, "");
+    ck_assert_str_eq(report.stop_type, "");
+}
+END_TEST
+
+/* An order's fate does not hang on them. */
+START_TEST(stops_that_are_not_understood_count_as_not_told)
+{
+    struct order_report report = order_with(
+        ",\"takeProfit\":\"soon\",\"stopLoss\":[],\"triggerBy\":{},\"parentOrderLinkId\":"
+        "\"0123456789012345678901234567890123456789\",\"stopOrderType\":"
+        "\"AVeryLongWordThatNobodyKnowsOf\"");
+
+    ck_assert(decimal_is_none(&report.take_profit));
+    ck_assert(decimal_is_none(&report.stop_loss));
+    ck_assert_int_eq(report.trigger_by, TRIGGER_BY_NONE);
+    ck_assert_str_eq(report.parent_link, "");
+    ck_assert_uint_eq(strlen(report.stop_type), sizeof(report.stop_type) - 1);
+    report = order_with(",\"takeProfit\":\"-5\"");
+    ck_assert(decimal_is_none(&report.take_profit));
+}
+END_TEST
+
+/* --- batches --- */
+
+static bool read_batch(struct batch_ack acks[3], const char *body)
+{
+    struct envelope envelope;
+
+    ck_assert_int_eq(message_envelope(&envelope, body, strlen(body), NULL), ERR_NONE);
+    return message_batch_acks(&envelope, acks, 3);
+}
+
+START_TEST(a_batch_is_answered_by_place)
+{
+    struct batch_ack acks[3];
+
+    ck_assert(read_batch(
+        acks,
+        "{\"retCode\":0,\"retMsg\":\"OK\",\"result\":{\"list\":[{\"orderId\":\"a\","
+        "\"orderLinkId\":\"l1\"},{\"orderId\":\"\",\"orderLinkId\":\"l2\"},{\"orderId\":"
+        "\"c\",\"orderLinkId\":\"l3\"}]},\"retExtInfo\":{\"list\":[{\"code\":0,\"msg\":\"OK\"}"
+        ",{\"code\":170131,\"msg\":\"Insufficient balance.\"},{\"code\":\"0\"}]}}"));
+    ck_assert_str_eq(acks[0].order_id, "a");
+    ck_assert_int_eq(acks[0].code, 0);
+    ck_assert(acks[1].has_result && acks[1].has_code);
+    ck_assert_int_eq(acks[1].code, 170131);
+    ck_assert_str_eq(acks[1].msg, "Insufficient balance.");
+    ck_assert_str_eq(acks[1].order_id, "");
+    ck_assert_str_eq(acks[1].link, "l2");
+    ck_assert_str_eq(acks[2].order_id, "c");
+    ck_assert(acks[2].has_code);
+}
+END_TEST
+
+START_TEST(a_batch_that_lacks_something_says_so)
+{
+    struct batch_ack acks[3];
+
+    ck_assert(!read_batch(acks, "{\"retCode\":0,\"result\":{\"list\":[{\"orderId\":\"a\"},17]},"
+                                "\"retExtInfo\":{\"list\":[{\"code\":0},{\"msg\":\"x\"},{\"code\":"
+                                "4000000000000}]}}"));
+    ck_assert(acks[0].has_result && acks[0].has_code);
+    ck_assert(!acks[1].has_result && !acks[1].has_code);
+    ck_assert(!acks[2].has_result && !acks[2].has_code);
+    ck_assert(!read_batch(acks, "{\"retCode\":0,\"result\":{},\"retExtInfo\":{}}"));
+    ck_assert(!read_batch(acks, "{\"retCode\":0,\"result\":[],\"retExtInfo\":{\"list\":{}}}"));
+    ck_assert(!read_batch(acks, "{\"retCode\":10001}"));
+    ck_assert(!acks[0].has_result && !acks[0].has_code);
+    /* More than was asked for. */
+    ck_assert(!read_batch(acks,
+                          "{\"retCode\":0,\"result\":{\"list\":[{},{},{},{}]},\"retExtInfo\":"
+                          "{\"list\":[{\"code\":0},{\"code\":0},{\"code\":0},{\"code\":0}]}}"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("message");
@@ -632,6 +744,10 @@ int main(void)
     tcase_add_test(tcase, envelopes_are_read);
     tcase_add_test(tcase, what_is_no_envelope_is_refused);
     tcase_add_test(tcase, an_ack_gives_both_ids);
+    tcase_add_test(tcase, an_order_tells_its_stops_and_its_parent);
+    tcase_add_test(tcase, stops_that_are_not_understood_count_as_not_told);
+    tcase_add_test(tcase, a_batch_is_answered_by_place);
+    tcase_add_test(tcase, a_batch_that_lacks_something_says_so);
     tcase_add_test(tcase, mangled_frames_do_no_harm);
     suite_add_tcase(suite, tcase);
     srunner_set_fork_status(runner, CK_NOFORK);

@@ -11,7 +11,7 @@
 #include "api/openapi.h"
 #include "base/text.h"
 
-#define LINES_MAX 8000
+#define LINES_MAX 10000
 
 static char *document;
 static char *lines[LINES_MAX];

@@ -315,12 +315,11 @@ START_TEST(before_the_symbols_are_loaded_options_are_not_either)
 }
 END_TEST
 
-START_TEST(options_are_not_traded_yet)
+START_TEST(options_are_traded)
 {
     ck_assert_int_eq(kit_run("POST", "/orders", "symbol=option:" CALL "&side=buy&qty=1&price=5"),
-                     422);
-    ck_assert(kit_says("options can't be traded here yet"));
-    ck_assert_uint_eq(kit.creates, 0);
+                     201);
+    ck_assert_uint_eq(kit.creates, 1);
 }
 END_TEST
 
@@ -344,7 +343,7 @@ int main(void)
     tcase_add_test(tcase, books_of_options_are_25_or_100_deep);
     tcase_add_test(tcase, trades_of_an_option_are_its_own);
     tcase_add_test(tcase, before_the_symbols_are_loaded_options_are_not_either);
-    tcase_add_test(tcase, options_are_not_traded_yet);
+    tcase_add_test(tcase, options_are_traded);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_set_fork_status(runner, CK_NOFORK);

@@ -237,6 +237,114 @@ START_TEST(an_order_matches_by_market_side_size_and_price)
 }
 END_TEST
 
+static bool is_int(const struct decimal *value, int number)
+{
+    struct decimal wanted = decimal_from_int(number);
+
+    return decimal_cmp(value, &wanted) == 0;
+}
+
+START_TEST(newer_evidence_changes_the_terms_of_our_orders)
+{
+    struct order order = known(NEW_, 0, 5);
+    struct order_report report = told(STATUS_NEW, 0, 6);
+
+    order.request.trigger_price = decimal_from_int(50);
+    report.qty = decimal_from_int(12);
+    report.price = decimal_from_int(101);
+    report.trigger_price = decimal_from_int(51);
+    report.take_profit = decimal_from_int(120);
+    report.stop_loss = decimal_from_int(80);
+    ck_assert_int_eq(order_merge(&order, &report), MERGE_TAKEN);
+    ck_assert(is_int(&order.request.qty, 12));
+    ck_assert(is_int(&order.request.price, 101));
+    ck_assert(is_int(&order.request.trigger_price, 51));
+    ck_assert(is_int(&order.request.take_profit, 120));
+    ck_assert(is_int(&order.request.stop_loss, 80));
+    ck_assert_int_eq(order_merge(&order, &report), MERGE_SAME);
+    report = told(STATUS_NEW, 0, 5);
+    ck_assert_int_eq(order_merge(&order, &report), MERGE_STALE);
+    ck_assert(is_int(&order.request.qty, 12));
+}
+END_TEST
+
+START_TEST(what_a_message_does_not_tell_stays)
+{
+    struct order order = known(NEW_, 0, 5);
+    struct order_report report = told(STATUS_NEW, 0, 6);
+
+    order.request.type = ORDER_TYPE_MARKET; /* its price is the exchange's own */
+    order.request.qty_in_quote = true;
+    order.request.trigger_price = DECIMAL_NONE;
+    order.request.take_profit = decimal_from_int(120);
+    report.qty = DECIMAL_NONE;
+    report.price = decimal_from_int(101);
+    report.take_profit = DECIMAL_NONE;
+    report.trigger_price = decimal_from_int(51);
+    ck_assert_int_eq(order_merge(&order, &report), MERGE_SAME);
+    ck_assert(is_int(&order.request.price, 100));
+    report.qty = decimal_from_int(3);
+    ck_assert_int_eq(order_merge(&order, &report), MERGE_SAME);
+    ck_assert(is_int(&order.request.qty, 10));
+    ck_assert(is_int(&order.request.take_profit, 120));
+    ck_assert(decimal_is_none(&order.request.trigger_price));
+}
+END_TEST
+
+START_TEST(an_order_in_doubt_matches_as_it_was_and_as_its_amend_makes_it)
+{
+    struct order order = known(ORDER_UNKNOWN, STATUS_NONE, 0, 0);
+    struct order_report report = told(STATUS_NEW, 0, 5);
+
+    order_change_clear(&order.change);
+    order.change.qty = decimal_from_int(9);
+    report.qty = decimal_from_int(9);
+    ck_assert(!order_matches(&order, &report));
+    order.amend = AMEND_UNKNOWN;
+    ck_assert(order_matches(&order, &report));
+    report.qty = decimal_from_int(10);
+    ck_assert(order_matches(&order, &report));
+    report.price = decimal_from_int(99);
+    ck_assert(!order_matches(&order, &report));
+    order.change.price = decimal_from_int(99);
+    ck_assert(order_matches(&order, &report));
+}
+END_TEST
+
+START_TEST(a_change_names_what_it_changes)
+{
+    struct order order = known(NEW_, 0, 5);
+    struct order_report report = told(STATUS_NEW, 0, 6);
+    struct order_change change;
+    struct order_request after;
+
+    order.request.take_profit = decimal_from_int(120);
+    order.request.value_price = decimal_from_int(100);
+    order_change_clear(&change);
+    ck_assert(order_change_is_made(&order.request, &change));
+    change.qty = decimal_from_int(5);
+    change.take_profit = DECIMAL_ZERO;
+    order_amended(&order.request, &change, &after);
+    ck_assert(is_int(&after.qty, 5));
+    ck_assert(is_int(&after.price, 100));
+    ck_assert(decimal_is_none(&after.take_profit));
+    ck_assert(is_int(&after.value_price, 100));
+    ck_assert(!order_change_is_made(&order.request, &change));
+    ck_assert(order_change_is_made(&after, &change));
+    ck_assert(!order_change_is_shown(&change, &report));
+    report.qty = decimal_from_int(5);
+    ck_assert(order_change_is_shown(&change, &report));
+    report.take_profit = decimal_from_int(120);
+    ck_assert(!order_change_is_shown(&change, &report));
+    change.price = decimal_from_int(90);
+    order_amended(&order.request, &change, &after);
+    ck_assert(decimal_is_none(&after.value_price));
+    change.value_price = decimal_from_int(95);
+    order_amended(&order.request, &change, &after);
+    ck_assert(is_int(&after.value_price, 95));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("order");
@@ -252,6 +360,10 @@ int main(void)
     tcase_add_test(tcase, a_spot_market_order_may_execute_more_than_its_quote_size);
     tcase_add_test(tcase, an_external_order_is_what_the_report_says);
     tcase_add_test(tcase, an_order_matches_by_market_side_size_and_price);
+    tcase_add_test(tcase, newer_evidence_changes_the_terms_of_our_orders);
+    tcase_add_test(tcase, what_a_message_does_not_tell_stays);
+    tcase_add_test(tcase, an_order_in_doubt_matches_as_it_was_and_as_its_amend_makes_it);
+    tcase_add_test(tcase, a_change_names_what_it_changes);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_set_fork_status(runner, CK_NOFORK);

@@ -6,6 +6,7 @@
 #include "api/order_body.h"
 
 static struct order_request request;
+static struct decimal notional;
 static struct api_refusal refusal;
 
 static enum err read_with(const char *body, const char *key, const char *client)
@@ -20,7 +21,7 @@ static enum err read_with(const char *body, const char *key, const char *client)
     };
 
     memset(&refusal, 0, sizeof(refusal));
-    return order_body_read(&request, &input, &refusal);
+    return order_body_read(&request, &notional, &input, &refusal);
 }
 
 static enum err read_body(const char *body)
@@ -89,6 +90,8 @@ static const struct {
     { "symbol=BTCUSDT&side=buy&qty=1&tif=gtc", "field_not_allowed", "always ioc: tif gtc" },
     { "symbol=BTCUSDT&side=buy&qty=1&tif=post_only", "field_not_allowed", "post_only" },
     { "symbol=BTCUSDT&side=buy&qty=1&quote_qty=1", "field_not_allowed", "not both" },
+    { "symbol=BTCUSDT&side=buy&qty=1&notional=1", "field_not_allowed", "qty or notional" },
+    { "symbol=spot:BTCUSDT&side=buy&quote_qty=1&notional=1", "field_not_allowed", "or notional" },
     { "symbol=BTCUSDT&side=buy&quote_qty=1", "field_not_allowed", "spot market orders only" },
     { "symbol=BTCUSDT&side=buy&qty=1&marketUnit=baseCoin", "field_not_allowed", "market_unit" },
     { "symbol=spot:BTCUSDT&side=buy&quote_qty=1&price=1", "field_not_allowed", "quote_qty" },
@@ -103,16 +106,8 @@ static const struct {
     { "symbol=BTCUSDT&side=up&qty=1", "invalid_value", "buy, sell" },
     { "symbol=BTCUSDT&side=buy&qty=1&type=stop", "invalid_value", "market, limit" },
     { "symbol=BTCUSDT&side=buy&qty=1&price=1&tif=day", "invalid_value", "gtc" },
-    { "symbol=BTCUSDT&side=buy&qty=1&price=1&tif=rpi", "not_yet", "rpi" },
-    { "symbol=BTCUSDT&side=buy&qty=1&positionIdx=1", "not_yet", "position_idx 1" },
     { "symbol=BTCUSDT&side=buy&qty=1&position_idx=3", "invalid_value", "position_idx 3" },
-    { "symbol=BTCUSDT&side=buy&notional=100", "not_yet", "notional" },
-    { "symbol=BTCUSDT&side=buy&qty=1&triggerPrice=5", "not_yet", "trigger_price" },
-    { "symbol=BTCUSDT&side=buy&qty=1&triggerDirection=1", "not_yet", "trigger_direction" },
-    { "symbol=BTCUSDT&side=buy&qty=1&takeProfit=5", "not_yet", "take_profit" },
-    { "symbol=BTCUSDT&side=buy&qty=1&stop_loss=5", "not_yet", "stop_loss" },
     { "symbol=spot:BTCUSDT&side=buy&qty=1&isLeverage=1", "not_yet", "is_leverage" },
-    { "symbol=option:BTC-27MAR26-70000-C-USDT&side=buy&qty=1", "not_yet", "options" },
     { "symbol=BTCUSDT&side=buy&qty=1&tag=a%20b", "invalid_tag", "a b" },
     { "symbol=BTCUSDT&side=buy&qty=-1", "invalid_number", "qty" },
     { "symbol=BTCUSDT&side=buy&qty=1&reduce_onyl=1", "unknown_field", "reduce_only" },

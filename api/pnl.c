@@ -1,0 +1,219 @@
+/* api/pnl.c - GET /pnl: realised results, fees and funding by day, symbol or tag (db/pnl.h), on a
+ * history worker.
+ *
+ * Every execution before the span is read too, because it moved the averages; in pieces, between
+ * which other reads have their turn. */
+#include "db/pnl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/form.h"
+#include "api/handlers.h"
+#include "api/lists.h"
+#include "api/lookup.h"
+#include "api/members.h"
+#include "api/reply.h"
+#include "base/clock.h"
+#include "base/text.h"
+
+#define PIECE_FILLS   5000
+#define ANSWER_MS     12000
+#define BUSY_RETRY_MS 1000
+
+static const char *const columns[] = {
+    "day",     "category", "symbol", "tag",    "coin",      "realised",      "fees",
+    "funding", "net",      "volume", "trades", "unmatched", "unmatched_qty", "skipped",
+};
+
+struct pnl_job {
+    const struct api *api;
+    struct api_call *call;
+    struct pnl_filter filter;
+    char symbol[SYMBOL_MAX];
+    const struct instruments *instruments; /* NULL: not loaded */
+    struct pnl *pnl;
+    int64_t until_ms;
+};
+
+static void end_job(struct pnl_job *job)
+{
+    pnl_destroy(job->pnl);
+    instruments_unref(job->instruments);
+    free(job);
+}
+
+static enum err read_query(struct pnl_job *job, struct api_refusal *refusal)
+{
+    static const char *const groups[] = { "day", "symbol", "tag" };
+    static const enum pnl_group kinds[] = { PNL_BY_DAY, PNL_BY_SYMBOL, PNL_BY_TAG };
+    const struct api_call *call = job->call;
+    struct pnl_filter *filter = &job->filter;
+    struct list_filter list = { 0 };
+    int64_t now_ms = clock_wall_ms();
+    size_t group;
+    enum err err;
+
+    if ((err = lookup_keys(job->api, refusal)) ||
+        (err = lookup_word(call, "group", groups, ARRAY_LEN(groups), 0, &group, refusal)) ||
+        (err = lookup_category(call, &filter->has_category, &filter->category, refusal)) ||
+        (err = list_read_symbol(job->api, call, &list, job->symbol, refusal)) ||
+        (err = lookup_time(call, "from", now_ms, &filter->from_ms, refusal)) ||
+        (err = lookup_time(call, "to", now_ms, &filter->to_ms, refusal)) ||
+        (err = list_read_tag(call, &list, refusal)))
+        return err;
+    filter->group = kinds[group];
+    filter->tag = list.tag;
+    filter->symbol = list.symbol;
+    if (list.has_category) {
+        filter->has_category = true;
+        filter->category = list.category;
+    }
+    return ERR_NONE;
+}
+
+/* By its instrument; one that is not listed any more, by its name. */
+static void coins_of(enum category category, const char *symbol, char coin[COIN_MAX],
+                     char base[COIN_MAX], void *userdata)
+{
+    const struct pnl_job *job = userdata;
+    const struct instrument *instrument =
+        job->instruments ? instruments_find(job->instruments, category, symbol) : NULL;
+
+    if (!instrument) {
+        pnl_guess_coins(category, symbol, coin, base);
+        return;
+    }
+    text_cut(coin, COIN_MAX, category == CATEGORY_SPOT ? instrument->quote : instrument->settle);
+    text_cut(base, COIN_MAX, instrument->base);
+}
+
+/* --- the answer --- */
+
+static void add_group(struct buffer *out, enum pnl_group group, const struct pnl_row *row)
+{
+    char day[CLOCK_TEXT_MAX];
+    bool by_symbol = group == PNL_BY_SYMBOL;
+
+    (void)clock_format(row->day_ms, day);
+    day[strcspn(day, "T")] = '\0';
+    member_text(out, "day", group == PNL_BY_DAY ? day : NULL);
+    member_text(out, "category", by_symbol ? category_word(row->category) : NULL);
+    member_text(out, "symbol", by_symbol ? row->symbol : NULL);
+    member_text(out, "tag", row->tag);
+}
+
+static void add_row(struct buffer *out, enum pnl_group group, const struct pnl_row *row)
+{
+    json_add_open(out, '{');
+    add_group(out, group, row);
+    member_text(out, "coin", row->coin);
+    member_decimal(out, "realised", &row->realised);
+    member_decimal(out, "fees", &row->fees);
+    member_decimal(out, "funding", &row->funding);
+    member_decimal(out, "net", &row->net);
+    member_decimal(out, "volume", &row->volume);
+    member_int(out, "trades", row->trades);
+    member_int(out, "unmatched", row->unmatched);
+    member_decimal(out, "unmatched_qty", &row->unmatched_qty);
+    member_int(out, "skipped", row->skipped);
+    json_add_close(out, '}');
+}
+
+static void finish(struct pnl_job *job)
+{
+    struct form_list list;
+    size_t count;
+    const struct pnl_row *rows = pnl_rows(job->pnl, &count);
+
+    if (!rows) {
+        api_fail(job->call, NULL, "busy", "out of memory");
+        end_job(job);
+        return;
+    }
+    form_open(&list, job->call, columns, ARRAY_LEN(columns));
+    for (size_t i = 0; i < count; i++) {
+        add_row(form_row(&list), job->filter.group, &rows[i]);
+        form_row_end(&list);
+    }
+    form_close(&list, NULL, clock_wall_ms(), "journal");
+    end_job(job);
+}
+
+static void fail(struct pnl_job *job, enum err err)
+{
+    const struct api_problem_more more = { .retry_after_ms = BUSY_RETRY_MS };
+
+    if (err == ERR_BUSY)
+        api_fail(job->call, &more, "busy", "too many reads wait for the journal");
+    else
+        api_fail(job->call, &more, "journal_unavailable", "the journal can't be read now");
+    end_job(job);
+}
+
+static void refuse(struct pnl_job *job, const char *why)
+{
+    api_fail(job->call, NULL, "too_many_fills", "%s", why);
+    end_job(job);
+}
+
+/* --- the work --- */
+
+/* True: it has been answered. */
+static bool read_piece(struct pnl_job *job, struct history_reader *reader)
+{
+    bool ended = false;
+    enum err err = pnl_read(job->pnl, reader, PIECE_FILLS, &ended);
+
+    if (err == ERR_BUSY)
+        refuse(job, "more executions, symbols or rows than one answer counts");
+    else if (err)
+        fail(job, err);
+    else if (ended)
+        finish(job);
+    else if (clock_mono_ms() > job->until_ms)
+        refuse(job, "the executions could not be counted in 12 s");
+    else
+        return false;
+    return true;
+}
+
+static void on_journal(struct history_reader *reader, enum err err, void *userdata)
+{
+    struct pnl_job *job = userdata;
+
+    if (!err && atomic_load(&job->call->gone))
+        err = ERR_BUSY;
+    if (!err && read_piece(job, reader))
+        return;
+    if (!err)
+        err = history_submit(job->api->history, 0, on_journal, job);
+    if (err)
+        fail(job, err);
+}
+
+void handle_pnl(const struct api *api, struct api_call *call)
+{
+    struct pnl_job *job = calloc(1, sizeof(*job));
+    struct api_refusal refusal;
+    enum err err;
+
+    if (!job) {
+        api_fail(call, NULL, "busy", "out of memory");
+        return;
+    }
+    job->api = api;
+    job->call = call;
+    job->until_ms = clock_mono_ms() + ANSWER_MS;
+    if (read_query(job, &refusal)) {
+        api_fail_refusal(call, &refusal, NULL, NULL);
+        end_job(job);
+        return;
+    }
+    job->instruments = instruments_newest(api->instruments);
+    job->pnl = pnl_create(&job->filter, coins_of, job);
+    err = job->pnl ? history_submit(api->history, loop_position(api->loop), on_journal, job)
+                   : ERR_BUSY;
+    if (err)
+        fail(job, err);
+}

@@ -1,0 +1,529 @@
+/* Creates that leave together, and what is set at the exchange, between the loop and a server that
+ * answers as the exchange documents it, or as it should not. */
+#include <stdbool.h>
+
+#include "tests/test_rest_server.h"
+/* Both have something that they call so. */
+#define connection kit_connection
+#include "tests/test_loop_kit.h"
+#undef connection
+
+#define POSTS_MAX 64
+
+static struct told told[120];
+
+/* --- the exchange, as far as it is needed --- */
+
+enum manner {
+    ALL_FINE,
+    SECOND_REFUSED,
+    LAST_MISSING,
+    NO_CODES,
+    FIRST_TWO_SWAPPED,
+    WITHOUT_LINKS,
+    NO_ANSWER,
+    NOT_READABLE,
+    WHOLE_REFUSED,
+    WHOLE_REFUSED_WITH_IDS,
+    WHOLE_DUPLICATE,
+    REFUSED_WITH_AN_ID,
+    LAST_TOO_MANY,
+    SERVER_ERROR,
+    SETTING_UNCHANGED,
+    SETTING_REFUSED,
+};
+
+static atomic_int manner;
+
+static struct {
+    pthread_mutex_t lock;
+    size_t count;
+    struct {
+        char path[64];
+        char body[8192];
+    } list[POSTS_MAX];
+} posts = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static void note_post(const char *path, const char *body)
+{
+    pthread_mutex_lock(&posts.lock);
+    if (posts.count < POSTS_MAX) {
+        (void)snprintf(posts.list[posts.count].path, sizeof(posts.list[0].path), "%s", path);
+        (void)snprintf(posts.list[posts.count].body, sizeof(posts.list[0].body), "%s", body);
+        posts.count++;
+    }
+    pthread_mutex_unlock(&posts.lock);
+}
+
+static size_t links_of(const char *body, char links[][ORDER_LINK_MAX], size_t most)
+{
+    static const char name[] = "\"orderLinkId\":\"";
+    size_t count = 0;
+
+    while ((body = strstr(body, name)) && count < most) {
+        body += sizeof(name) - 1;
+        (void)snprintf(links[count++], ORDER_LINK_MAX, "%.*s", (int)strcspn(body, "\""), body);
+    }
+    return count;
+}
+
+static int code_of(size_t at, size_t count)
+{
+    switch (atomic_load(&manner)) {
+    case SECOND_REFUSED:
+    case REFUSED_WITH_AN_ID:
+        return at == 1 ? 110007 : 0;
+    case LAST_TOO_MANY:
+        return at + 1 == count ? 10006 : 0;
+    default:
+        return 0;
+    }
+}
+
+static void add_result(struct text *out, char links[][ORDER_LINK_MAX], size_t at, size_t count)
+{
+    int how = atomic_load(&manner);
+    bool refused = code_of(at, count) != 0;
+    size_t named = how == FIRST_TWO_SWAPPED && at < 2 ? 1 - at : at;
+
+    if (how == WHOLE_REFUSED || how == WHOLE_DUPLICATE || (how == LAST_MISSING && at + 1 == count))
+        return;
+    text_add(out, at ? ",{" : "{");
+    if (refused && how != REFUSED_WITH_AN_ID)
+        text_add(out, "\"orderId\":\"\",");
+    else
+        text_addf(out, "\"orderId\":\"id-%s\",", links[named]);
+    text_addf(out, "\"orderLinkId\":\"%s\"}", refused || how == WITHOUT_LINKS ? "" : links[named]);
+}
+
+static void answer_batch(struct connection *to, const char *body)
+{
+    static _Thread_local char links[32][ORDER_LINK_MAX];
+    char out[3600];
+    struct text text = text_in(out, sizeof(out));
+    size_t count = links_of(body, links, 32);
+    int how = atomic_load(&manner);
+    int whole = how == WHOLE_REFUSED || how == WHOLE_REFUSED_WITH_IDS ? 10001 : 0;
+
+    if (how == WHOLE_DUPLICATE)
+        whole = 110072;
+    text_addf(&text, "{\"retCode\":%d,\"retMsg\":\"whole\",\"result\":{\"list\":[", whole);
+    for (size_t i = 0; i < count; i++)
+        add_result(&text, links, i, count);
+    text_add(&text, "]},\"retExtInfo\":{\"list\":[");
+    for (size_t i = 0; i < count && how != NO_CODES && how != WHOLE_REFUSED; i++) {
+        if (how != LAST_MISSING || i + 1 < count)
+            text_addf(&text, "%s{\"code\":%d,\"msg\":\"item\"}", i ? "," : "", code_of(i, count));
+    }
+    text_add(&text, "]}}");
+    ck_assert(text_fits(&text));
+    reply(to, how == SERVER_ERROR ? 502 : 200, "", how == NOT_READABLE ? "<html>" : out);
+}
+
+static void answer_create(struct connection *to, const char *body)
+{
+    char links[1][ORDER_LINK_MAX];
+    char out[256];
+
+    ck_assert_uint_eq(links_of(body, links, 1), 1);
+    (void)snprintf(out, sizeof(out),
+                   "{\"retCode\":0,\"retMsg\":\"OK\",\"result\":{\"orderId\":\"id-%s\","
+                   "\"orderLinkId\":\"%s\"}}",
+                   links[0], links[0]);
+    reply(to, 200, "", out);
+}
+
+static void answer_setting(struct connection *to)
+{
+    switch (atomic_load(&manner)) {
+    case SETTING_UNCHANGED:
+        reply(to, 200, "", "{\"retCode\":34040,\"retMsg\":\"not modified\",\"result\":{}}");
+        return;
+    case SETTING_REFUSED:
+        reply(to, 200, "",
+              "{\"retCode\":10001,\"retMsg\":\"can not set tp/sl/ts for zero position\","
+              "\"result\":{}}");
+        return;
+    default:
+        reply(to, 200, "", OK_BODY);
+    }
+}
+
+static void answer_get(struct connection *to)
+{
+    int64_t now_ms = clock_wall_ms();
+    char out[512];
+
+    (void)snprintf(out, sizeof(out),
+                   "{\"retCode\":0,\"retMsg\":\"OK\",\"result\":{\"timeSecond\":\"%" PRId64
+                   "\",\"timeNano\":\"%" PRId64
+                   "\",\"list\":[],\"nextPageCursor\":\"\"},\"retExtInfo\":{},\"time\":%" PRId64
+                   "}",
+                   now_ms / 1000, now_ms * 1000000, now_ms);
+    reply(to, 200, "", out);
+}
+
+static bool serve(struct connection *to, const struct seen *seen, int index)
+{
+    char path[64] = "";
+
+    (void)index;
+    if (strncmp(seen->head, "POST ", 5) != 0) {
+        answer_get(to);
+        return true;
+    }
+    (void)snprintf(path, sizeof(path), "%.*s", (int)strcspn(seen->head + 5, " ?"), seen->head + 5);
+    note_post(path, seen->body);
+    if (atomic_load(&manner) == NO_ANSWER)
+        return false;
+    if (strcmp(path, "/v5/order/create-batch") == 0)
+        answer_batch(to, seen->body);
+    else if (strcmp(path, "/v5/order/create") == 0)
+        answer_create(to, seen->body);
+    else
+        answer_setting(to);
+    return true;
+}
+
+static size_t posts_of(const char *path)
+{
+    size_t count = 0;
+
+    pthread_mutex_lock(&posts.lock);
+    for (size_t i = 0; i < posts.count; i++)
+        count += strcmp(posts.list[i].path, path) == 0;
+    pthread_mutex_unlock(&posts.lock);
+    return count;
+}
+
+static size_t posts_seen(void)
+{
+    size_t count;
+
+    pthread_mutex_lock(&posts.lock);
+    count = posts.count;
+    pthread_mutex_unlock(&posts.lock);
+    return count;
+}
+
+/* One that was counted above: it stays. */
+static const char *body_of(size_t at)
+{
+    ck_assert_uint_lt(at, posts_seen());
+    return posts.list[at].body;
+}
+
+static void start(void)
+{
+    atomic_store(&manner, ALL_FINE);
+    posts.count = 0;
+    server_start(serve, NULL);
+    rig_start(true);
+    (void)snprintf(rig.url, sizeof(rig.url), "http://127.0.0.1:%d", server.port);
+    loop_up_and_ready();
+}
+
+static void stop(void)
+{
+    release_loop();
+    rig_stop();
+    server_stop();
+    for (size_t i = 0; i < ARRAY_LEN(told); i++)
+        told_clear(&told[i]);
+}
+
+/* --- batches --- */
+
+static struct order_request wanted[LOOP_BATCH_MAX];
+
+static void ask_batch(size_t count)
+{
+    static const struct guard_facts facts = { .source = GUARD_PRICE_LIMIT };
+    struct loop_batch_item items[LOOP_BATCH_MAX];
+
+    for (size_t i = 0; i < count; i++) {
+        told_clear(&told[i]);
+        items[i] = (struct loop_batch_item){ &wanted[i], &facts, on_told, &told[i] };
+    }
+    ck_assert_int_eq(loop_create_batch(rig.loop, items, count, WAIT_ACCEPTED, 0), ERR_NONE);
+}
+
+static void want(size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        wanted[i] = a_buy();
+}
+
+static void batch(size_t count)
+{
+    ask_batch(count);
+    for (size_t i = 0; i < count; i++)
+        await(atomic_load(&told[i].done), 20000);
+}
+
+static void expect_outcome(size_t at, enum outcome outcome)
+{
+    ck_assert_msg(told[at].outcome == outcome, "item %zu: outcome %d: %s", at,
+                  (int)told[at].outcome, told[at].error.text);
+}
+
+START_TEST(creates_that_come_together_leave_in_one_request)
+{
+    char links[32][ORDER_LINK_MAX];
+    char id[64];
+
+    want(5);
+    atomic_store(&sync_ms, 100); /* whoever were first would have a commit of its own */
+    batch(5);
+    ck_assert_uint_eq(posts_of("/v5/order/create-batch"), 1);
+    ck_assert_uint_eq(posts_of("/v5/order/create"), 0);
+    ck_assert_uint_eq(links_of(body_of(0), links, 32), 5);
+    for (size_t i = 0; i < 5; i++) {
+        expect_outcome(i, OUTCOME_ACCEPTED);
+        ck_assert_str_eq(links[i], told[i].order.request.link);
+        (void)snprintf(id, sizeof(id), "id-%s", links[i]);
+        ck_assert_str_eq(told[i].order.order_id, id);
+    }
+}
+END_TEST
+
+START_TEST(a_batch_of_one_is_a_create)
+{
+    want(1);
+    batch(1);
+    expect_outcome(0, OUTCOME_ACCEPTED);
+    ck_assert_uint_eq(posts_of("/v5/order/create"), 1);
+    ck_assert_uint_eq(posts_of("/v5/order/create-batch"), 0);
+}
+END_TEST
+
+START_TEST(categories_and_exits_leave_apart)
+{
+    want(7);
+    wanted[1].category = wanted[3].category = CATEGORY_INVERSE;
+    wanted[2].category = CATEGORY_SPOT; /* alone of its kind */
+    wanted[4].reduce_only = wanted[6].reduce_only = true;
+    batch(7);
+    for (size_t i = 0; i < 7; i++)
+        expect_outcome(i, OUTCOME_ACCEPTED);
+    ck_assert_uint_eq(posts_of("/v5/order/create-batch"), 3);
+    ck_assert_uint_eq(posts_of("/v5/order/create"), 1);
+    for (size_t i = 0; i < posts_seen(); i++) {
+        const char *body = body_of(i);
+        char links[8][ORDER_LINK_MAX];
+
+        if (strstr(body, "\"spot\""))
+            ck_assert_uint_eq(links_of(body, links, 8), 1);
+        else
+            ck_assert_uint_eq(links_of(body, links, 8), 2);
+    }
+}
+END_TEST
+
+START_TEST(a_batch_is_cut_to_what_fits_in_the_window)
+{
+    char links[32][ORDER_LINK_MAX];
+    int64_t begin_ms = clock_mono_ms();
+    size_t sum = 0;
+
+    want(37);
+    for (size_t i = 25; i < 37; i++)
+        wanted[i].category = CATEGORY_SPOT;
+    batch(37);
+    for (size_t i = 0; i < 37; i++)
+        expect_outcome(i, OUTCOME_ACCEPTED);
+    for (size_t i = 0; i < posts_seen(); i++) {
+        size_t count = links_of(body_of(i), links, 32);
+
+        ck_assert_uint_le(count, 10);
+        sum += count;
+    }
+    ck_assert_uint_eq(sum, 37);
+    ck_assert_uint_eq(posts_of("/v5/order/create-batch"), 5);
+    ck_assert_int_ge(clock_mono_ms() - begin_ms, 1500); /* 25 at 10 a second */
+}
+END_TEST
+
+START_TEST(options_leave_by_twenties)
+{
+    char links[32][ORDER_LINK_MAX];
+
+    want(25);
+    for (size_t i = 0; i < 25; i++)
+        wanted[i].category = CATEGORY_OPTION;
+    batch(25);
+    ck_assert_uint_eq(posts_of("/v5/order/create-batch"), 2);
+    ck_assert_uint_eq(links_of(body_of(0), links, 32), 20);
+}
+END_TEST
+
+/* What each of three is told, by how the batch was answered. */
+static const struct {
+    enum manner manner;
+    enum outcome outcomes[3];
+} answers[] = {
+    { SECOND_REFUSED, { OUTCOME_ACCEPTED, OUTCOME_REJECTED, OUTCOME_ACCEPTED } },
+    { LAST_MISSING, { OUTCOME_ACCEPTED, OUTCOME_ACCEPTED, OUTCOME_UNKNOWN } },
+    { NO_CODES, { OUTCOME_UNKNOWN, OUTCOME_UNKNOWN, OUTCOME_UNKNOWN } },
+    { FIRST_TWO_SWAPPED, { OUTCOME_UNKNOWN, OUTCOME_UNKNOWN, OUTCOME_UNKNOWN } },
+    { WITHOUT_LINKS, { OUTCOME_UNKNOWN, OUTCOME_UNKNOWN, OUTCOME_UNKNOWN } },
+    { NO_ANSWER, { OUTCOME_UNKNOWN, OUTCOME_UNKNOWN, OUTCOME_UNKNOWN } },
+    { NOT_READABLE, { OUTCOME_UNKNOWN, OUTCOME_UNKNOWN, OUTCOME_UNKNOWN } },
+    { SERVER_ERROR, { OUTCOME_UNKNOWN, OUTCOME_UNKNOWN, OUTCOME_UNKNOWN } },
+    { WHOLE_REFUSED, { OUTCOME_REJECTED, OUTCOME_REJECTED, OUTCOME_REJECTED } },
+    { WHOLE_REFUSED_WITH_IDS, { OUTCOME_UNKNOWN, OUTCOME_UNKNOWN, OUTCOME_UNKNOWN } },
+    { WHOLE_DUPLICATE, { OUTCOME_UNKNOWN, OUTCOME_UNKNOWN, OUTCOME_UNKNOWN } },
+    { REFUSED_WITH_AN_ID, { OUTCOME_ACCEPTED, OUTCOME_UNKNOWN, OUTCOME_ACCEPTED } },
+    { LAST_TOO_MANY, { OUTCOME_ACCEPTED, OUTCOME_ACCEPTED, OUTCOME_THROTTLED } },
+};
+
+START_TEST(each_is_told_what_its_own_place_says)
+{
+    atomic_store(&manner, answers[_i].manner);
+    want(3);
+    batch(3);
+    for (size_t i = 0; i < 3; i++)
+        expect_outcome(i, answers[_i].outcomes[i]);
+    sleep_ms(100);
+    ck_assert_uint_eq(posts_seen(), 1); /* whatever came, it was sent once */
+}
+END_TEST
+
+START_TEST(a_refused_item_brings_the_code_and_words_of_its_own)
+{
+    atomic_store(&manner, SECOND_REFUSED);
+    want(2);
+    batch(2);
+    ck_assert_int_eq(told[1].order.ret_code, 110007);
+    ck_assert_str_eq(told[1].order.ret_msg, "item");
+    ck_assert_int_eq(told[0].order.ret_code, 0);
+}
+END_TEST
+
+START_TEST(too_many_items_hold_the_next_batch)
+{
+    int64_t begin_ms;
+
+    atomic_store(&manner, LAST_TOO_MANY);
+    want(2);
+    batch(2);
+    ck_assert_int_eq(told[1].outcome, OUTCOME_THROTTLED);
+    begin_ms = clock_mono_ms();
+    atomic_store(&manner, ALL_FINE);
+    batch(2);
+    ck_assert_int_ge(clock_mono_ms() - begin_ms, 700);
+}
+END_TEST
+
+START_TEST(a_kill_reaches_batches_that_wait_for_their_turn)
+{
+    struct told kill = { 0 };
+    int not_sent = 0;
+
+    want(40); /* 10 a second */
+    ask_batch(40);
+    await(posts_of("/v5/order/create-batch") > 0, 5000);
+    ask_kill(&kill, 1000);
+    for (size_t i = 0; i < 40; i++) {
+        await(atomic_load(&told[i].done), 8000);
+        if (told[i].outcome == OUTCOME_NOT_SENT) {
+            ck_assert_ptr_nonnull(strstr(told[i].error.text, "killed"));
+            not_sent++;
+        }
+    }
+    ck_assert_int_ge(not_sent, 20);
+    ck_assert_uint_le(posts_of("/v5/order/create-batch"), 2);
+    await(atomic_load(&kill.done), 15000);
+    told_clear(&kill);
+}
+END_TEST
+
+START_TEST(every_item_is_answered_at_the_stop)
+{
+    want(LOOP_BATCH_MAX);
+    ask_batch(LOOP_BATCH_MAX);
+    loop_down();
+    for (size_t i = 0; i < LOOP_BATCH_MAX; i++)
+        ck_assert(atomic_load(&told[i].done));
+}
+END_TEST
+
+START_TEST(a_batch_is_neither_empty_nor_without_bound)
+{
+    struct loop_batch_item items[LOOP_BATCH_MAX + 1] = { { .request = NULL } };
+
+    ck_assert_int_eq(loop_create_batch(rig.loop, items, 0, WAIT_ACCEPTED, 0), ERR_INVALID);
+    ck_assert_int_eq(loop_create_batch(rig.loop, items, LOOP_BATCH_MAX + 1, WAIT_ACCEPTED, 0),
+                     ERR_INVALID);
+}
+END_TEST
+
+/* --- settings --- */
+
+static void set_stop(struct told *answer_of)
+{
+    const struct loop_setting setting = { .kind = LOOP_SET_TRADING_STOP,
+                                          .category = CATEGORY_LINEAR,
+                                          .symbol = "BTCUSDT",
+                                          .position_idx = 1,
+                                          .take_profit = amount("99000.5"),
+                                          .stop_loss = amount("0"),
+                                          .trailing_stop = DECIMAL_NONE };
+
+    told_clear(answer_of);
+    ck_assert_int_eq(loop_set(rig.loop, &setting, on_told, answer_of), ERR_NONE);
+    await(atomic_load(&answer_of->done), 8000);
+}
+
+START_TEST(a_positions_stops_are_set_once_and_say_how_it_ended)
+{
+    static const struct {
+        enum manner manner;
+        enum outcome outcome;
+        int code;
+    } cases[] = { { ALL_FINE, OUTCOME_OK, 0 },
+                  { SETTING_UNCHANGED, OUTCOME_OK, 34040 },
+                  { SETTING_REFUSED, OUTCOME_REJECTED, 10001 },
+                  { NO_ANSWER, OUTCOME_UNKNOWN, 0 } };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        atomic_store(&manner, cases[i].manner);
+        set_stop(&told[i]);
+        expect_outcome(i, cases[i].outcome);
+        ck_assert_int_eq(told[i].error.upstream, cases[i].code);
+    }
+    ck_assert_uint_eq(posts_of("/v5/position/trading-stop"), ARRAY_LEN(cases));
+    ck_assert_str_eq(body_of(0),
+                     "{\"category\":\"linear\",\"symbol\":\"BTCUSDT\",\"tpslMode\":\"Full\","
+                     "\"positionIdx\":1,\"takeProfit\":\"99000.5\",\"stopLoss\":\"0\"}");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("loop_batch");
+    TCase *tcase = tcase_create("loop_batch");
+    SRunner *runner;
+    int failures;
+
+    tcase_add_checked_fixture(tcase, start, stop);
+    tcase_add_test(tcase, creates_that_come_together_leave_in_one_request);
+    tcase_add_test(tcase, a_batch_of_one_is_a_create);
+    tcase_add_test(tcase, categories_and_exits_leave_apart);
+    tcase_add_test(tcase, a_batch_is_cut_to_what_fits_in_the_window);
+    tcase_add_test(tcase, options_leave_by_twenties);
+    tcase_add_loop_test(tcase, each_is_told_what_its_own_place_says, 0, (int)ARRAY_LEN(answers));
+    tcase_add_test(tcase, a_refused_item_brings_the_code_and_words_of_its_own);
+    tcase_add_test(tcase, too_many_items_hold_the_next_batch);
+    tcase_add_test(tcase, a_kill_reaches_batches_that_wait_for_their_turn);
+    tcase_add_test(tcase, every_item_is_answered_at_the_stop);
+    tcase_add_test(tcase, a_batch_is_neither_empty_nor_without_bound);
+    tcase_add_test(tcase, a_positions_stops_are_set_once_and_say_how_it_ended);
+    suite_add_tcase(suite, tcase);
+    runner = srunner_create(suite);
+    srunner_set_fork_status(runner, CK_NOFORK);
+    srunner_run_all(runner, CK_NORMAL);
+    failures = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failures ? 1 : 0;
+}
