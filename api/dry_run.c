@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "api/estimate.h"
+#include "api/limits.h"
 #include "api/members.h"
 #include "api/order_job.h"
 #include "base/clock.h"
@@ -174,6 +175,7 @@ static void finish(void *userdata)
     free(dry);
     create_job_deinit(job);
     free(job);
+    limits_reply(call);
     api_reply(call, 200, API_JSON);
 }
 

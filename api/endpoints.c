@@ -40,6 +40,9 @@ static const struct api_endpoint endpoints[] = {
     { "GET",    "/events",                handle_events,        ACCESS_READ,  IS_LIST,    "after limit wait" },
     { "GET",    "/positions",             handle_positions,     ACCESS_READ,  IS_LIST,    "category max_age" },
     { "GET",    "/positions/{symbol}",    handle_position,      ACCESS_READ,  0,          "category position_idx max_age" },
+    { "PUT",    "/positions/{symbol}",    handle_position_put,  ACCESS_TRADE, TAKES_BODY, "category position_idx wait timeout" },
+    { "PATCH",  "/positions/{symbol}",    handle_position_patch, ACCESS_TRADE, TAKES_BODY, "category position_idx" },
+    { "DELETE", "/positions/{symbol}",    handle_position_close, ACCESS_TRADE, 0,         "category position_idx qty percent wait timeout" },
     { "GET",    "/balance",               handle_balance,       ACCESS_READ,  0,          "account max_age" },
     { "GET",    "/balance/{coin}",        handle_balance_coin,  ACCESS_READ,  0,          "account max_age" },
     { "GET",    "/account",               handle_account,       ACCESS_READ,  0,          "" },
@@ -149,10 +152,10 @@ const struct api_endpoint *api_endpoint_at(size_t index)
 
 /* Every query name, as text that lives for ever. */
 static const char *const query_names[] = {
-    "account",  "after",        "all",     "base",     "category", "conflate", "depth",
-    "dry_run",  "from",         "group",   "interval", "limit",    "max_age",  "of",
-    "order_id", "position_idx", "quote",   "reason",   "side",     "state",    "status",
-    "symbol",   "tag",          "timeout", "to",       "topics",   "wait",
+    "account",      "after",   "all",      "base",   "category", "conflate", "depth",    "dry_run",
+    "from",         "group",   "interval", "limit",  "max_age",  "of",       "order_id", "percent",
+    "position_idx", "qty",     "quote",    "reason", "side",     "state",    "status",   "symbol",
+    "tag",          "timeout", "to",       "topics", "wait",
 };
 
 static const char *static_name(const char *name)

@@ -87,6 +87,8 @@ static const struct api_problem problems[] = {
       "Repeat the same request after Retry-After: it joins the first one's outcome." },
     { "amend_in_flight", 409, "Another amend of this order is under way",
       "One at a time: try again after Retry-After, with what the order is then." },
+    { "position_change_in_flight", 409, "Another change of this position is under way",
+      "One PUT of a position at a time: try again after Retry-After." },
     { "order_ended", 409, "The order has ended",
       "It can't be changed any more: GET /orders/{id}." },
 
@@ -116,6 +118,8 @@ static const struct api_problem problems[] = {
       "position_idx=1 is the long one, position_idx=2 the short one." },
     { "position_idx_wrong", 422, "No such position here",
       "One-way mode has one position a symbol; only hedge mode has two." },
+    { "leverage_out_of_range", 422, "Not a leverage that the symbol takes",
+      "GET /symbols/{symbol} shows the least, the most and the step." },
     { "too_many_rows", 422, "More rows than one file holds",
       "Narrow from and to, or give limit and follow the Link header from page to page." },
     { "too_many_fills", 422, "More executions than one answer counts",

@@ -94,10 +94,8 @@ static void add_in_flight(struct buffer *out, const char *cancel, const char *am
         return;
     json_add_key(out, "in_flight");
     json_add_open(out, '{');
-    if (amend)
-        member_text(out, "amend", amend);
-    if (cancel)
-        member_text(out, "cancel", cancel);
+    member_text(out, "amend", amend);
+    member_text(out, "cancel", cancel);
     json_add_close(out, '}');
 }
 

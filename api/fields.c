@@ -78,7 +78,8 @@ static enum err claim_field(struct reading *reading, const char *name, bool *see
 static enum err take_decimal(struct reading *reading, const struct field *field,
                              struct field_value *value)
 {
-    if (value->text[0] == '-' || decimal_parse(&value->decimal, value->text))
+    if ((value->text[0] == '-' && field->type != FIELD_SIGNED) ||
+        decimal_parse(&value->decimal, value->text))
         return api_refuse(reading->refusal, "invalid_number",
                           "%s \"%s\" is not a decimal number such as 0.001", field->name,
                           value->text);
@@ -124,6 +125,7 @@ static enum err take_text(struct reading *reading, const struct field *field,
     value->given = true;
     switch (field->type) {
     case FIELD_DECIMAL:
+    case FIELD_SIGNED:
         return take_decimal(reading, field, value);
     case FIELD_BOOL:
         return take_bool(reading, field, value);
@@ -140,11 +142,14 @@ static enum err take_text(struct reading *reading, const struct field *field,
     return ERR_INVALID;
 }
 
+static const char *bad_code(enum field_type type)
+{
+    return type == FIELD_DECIMAL || type == FIELD_SIGNED ? "invalid_number" : "invalid_value";
+}
+
 static enum err too_long(struct reading *reading, const struct field *field)
 {
-    return api_refuse(reading->refusal,
-                      field->type == FIELD_DECIMAL ? "invalid_number" : "invalid_value",
-                      "%s is too long", field->name);
+    return api_refuse(reading->refusal, bad_code(field->type), "%s is too long", field->name);
 }
 
 /* --- JSON --- */
@@ -153,6 +158,7 @@ static bool json_type_fits(enum field_type type, enum json_type given)
 {
     switch (type) {
     case FIELD_DECIMAL:
+    case FIELD_SIGNED:
     case FIELD_INT:
         return given == JSON_NUMBER || given == JSON_STRING;
     case FIELD_BOOL:
@@ -168,6 +174,7 @@ static const char *wanted_json(enum field_type type)
 {
     switch (type) {
     case FIELD_DECIMAL:
+    case FIELD_SIGNED:
         return "a number, or a string of one";
     case FIELD_BOOL:
         return "true or false, without quotes";
@@ -182,9 +189,8 @@ static const char *wanted_json(enum field_type type)
 
 static enum err wrong_json_type(struct reading *reading, const struct field *field)
 {
-    return api_refuse(reading->refusal,
-                      field->type == FIELD_DECIMAL ? "invalid_number" : "invalid_value",
-                      "%s must be %s", field->name, wanted_json(field->type));
+    return api_refuse(reading->refusal, bad_code(field->type), "%s must be %s", field->name,
+                      wanted_json(field->type));
 }
 
 static enum err take_json(struct reading *reading, const struct field *field,

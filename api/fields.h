@@ -16,6 +16,7 @@
 
 enum field_type {
     FIELD_DECIMAL, /* >= 0: a JSON number or string */
+    FIELD_SIGNED,  /* the same, below 0 too */
     FIELD_BOOL,    /* JSON true, false; in forms also 1, 0, yes, no */
     FIELD_INT,     /* >= 0 */
     FIELD_WORD,    /* one of a set, read by `parse` */
@@ -34,7 +35,7 @@ struct field {
 };
 
 struct field_value {
-    struct decimal decimal;    /* FIELD_DECIMAL; else none */
+    struct decimal decimal;    /* FIELD_DECIMAL, FIELD_SIGNED; else none */
     int64_t number;            /* FIELD_INT, FIELD_WORD; FIELD_BOOL: 0 or 1 */
     char text[FIELD_TEXT_MAX]; /* as given */
     bool given;

@@ -54,6 +54,13 @@ void handle_open_interest(const struct api *api, struct api_call *call);
 void handle_positions(const struct api *api, struct api_call *call);
 void handle_position(const struct api *api, struct api_call *call);
 
+/* position_change.c */
+void handle_position_put(const struct api *api, struct api_call *call);
+void handle_position_close(const struct api *api, struct api_call *call);
+
+/* position_settings.c */
+void handle_position_patch(const struct api *api, struct api_call *call);
+
 /* balance.c */
 void handle_balance(const struct api *api, struct api_call *call);
 void handle_balance_coin(const struct api *api, struct api_call *call);

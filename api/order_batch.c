@@ -18,6 +18,8 @@
 #include "base/text.h"
 
 #define ITEM_BODY_MAX ((size_t)64 * 1024)
+/* Less than OPTION_COINS_MAX: else the coins of one batch would push each other out for ever. */
+#define COINS_MAX 8
 
 struct batch_item {
     struct create_job job;
@@ -34,6 +36,8 @@ struct batch {
     struct lookup_wait wait;
     struct batch_item *items;
     size_t count;
+    char coins[COINS_MAX][COIN_MAX]; /* whose options are in it */
+    size_t coins_count;
     atomic_size_t shares;
     void (*on_all)(struct batch *batch); /* the step after */
 };
@@ -233,6 +237,25 @@ static const char *key_of(const struct api_call *call, size_t n, char out[CLIENT
     return out;
 }
 
+/* Whether the option's coin is one of the batch's few. */
+static enum err take_coin(struct batch *batch, const struct order_request *request,
+                          struct api_refusal *refusal)
+{
+    char coin[COIN_MAX];
+
+    if (request->category != CATEGORY_OPTION ||
+        text_copy_n(coin, sizeof(coin), request->symbol, strcspn(request->symbol, "-")))
+        return ERR_NONE; /* no option's symbol is like that */
+    for (size_t i = 0; i < batch->coins_count; i++) {
+        if (strcmp(batch->coins[i], coin) == 0)
+            return ERR_NONE;
+    }
+    if (batch->coins_count == COINS_MAX)
+        return api_refuse(refusal, "batch_size", "a batch has options of %d coins at most",
+                          COINS_MAX);
+    return text_copy(batch->coins[batch->coins_count++], COIN_MAX, coin);
+}
+
 /* True: the call has been taken over. */
 static bool read_item(struct batch *batch, size_t n, const struct json *json)
 {
@@ -249,6 +272,8 @@ static bool read_item(struct batch *batch, size_t n, const struct json *json)
     struct api_refusal refusal;
     enum err err = create_job_read(&item->job, &input, &refusal);
 
+    if (!err)
+        err = take_coin(batch, &item->job.request, &refusal);
     if (!err && create_job_wait_for_symbols(&item->job))
         return true;
     if (!err)

@@ -1,6 +1,5 @@
 /* api/positions.c - positions, from the account's memory. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "api/account_read.h"
 #include "api/events.h"
@@ -9,6 +8,7 @@
 #include "api/lookup.h"
 #include "api/market.h"
 #include "api/options.h"
+#include "api/position_place.h"
 #include "base/text.h"
 
 static const char *const columns[] = {
@@ -103,75 +103,20 @@ static void answer_position(const struct account_read *read, const struct positi
     api_reply(read->call, 200, API_JSON);
 }
 
-static struct position flat(const struct account_read *read)
-{
-    struct position position = { .category = read->category,
-                                 .position_idx =
-                                     read->position_idx > 0 ? (int)read->position_idx : 0,
-                                 .qty = DECIMAL_ZERO,
-                                 .entry_price = DECIMAL_NONE,
-                                 .mark_price = DECIMAL_NONE,
-                                 .liq_price = DECIMAL_NONE,
-                                 .value = DECIMAL_NONE,
-                                 .leverage = DECIMAL_NONE,
-                                 .margin = DECIMAL_NONE,
-                                 .unrealised_pnl = DECIMAL_NONE,
-                                 .realised_pnl = DECIMAL_NONE,
-                                 .take_profit = DECIMAL_NONE,
-                                 .stop_loss = DECIMAL_NONE,
-                                 .trailing_stop = DECIMAL_NONE };
-
-    memcpy(position.symbol, read->symbol, sizeof(position.symbol));
-    return position;
-}
-
-/* The mode that the known places tell: the open ones, else all. Bits: 1 one-way, 2 hedge. */
-static unsigned modes_of(const struct position *known, size_t count)
-{
-    unsigned open = 0;
-    unsigned all = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        unsigned mode = known[i].position_idx == 0 ? 1U : 2U;
-
-        all |= mode;
-        if (known[i].side != SIDE_NONE)
-            open |= mode;
-    }
-    return open ? open : all;
-}
-
-static bool refuse_idx(const struct account_read *read, unsigned modes)
-{
-    if (modes == 2 && read->position_idx <= 0) {
-        api_fail(read->call, NULL, "position_idx_needed",
-                 "%s:%s has a long and a short position (hedge mode): give position_idx=1 (long) "
-                 "or position_idx=2 (short)",
-                 category_word(read->category), read->symbol);
-        return true;
-    }
-    if (modes == 1 && read->position_idx > 0) {
-        api_fail(read->call, NULL, "position_idx_wrong",
-                 "%s:%s is in one-way mode: leave position_idx out", category_word(read->category),
-                 read->symbol);
-        return true;
-    }
-    return false;
-}
-
 static void answer_known(const struct account_read *read, int64_t as_of_ms, const char *source)
 {
     struct position known[ACCOUNT_PLACES_MAX];
-    struct position found = flat(read);
+    struct position found;
+    struct api_refusal refusal;
     size_t count = account_position(read->api->account, read->category, read->symbol, known);
 
-    if (is_truncated(read) || refuse_idx(read, modes_of(known, count)))
+    if (is_truncated(read))
         return;
-    for (size_t i = 0; i < count; i++) {
-        if (known[i].position_idx == found.position_idx)
-            found = known[i];
-    }
-    answer_position(read, &found, as_of_ms, source);
+    if (position_pick(read->category, read->symbol, read->position_idx, known, count, &found,
+                      &refusal))
+        api_fail_refusal(read->call, &refusal, NULL, NULL);
+    else
+        answer_position(read, &found, as_of_ms, source);
 }
 
 static void answer_one(const struct account_read *read, int64_t as_of_ms, const char *source)

@@ -272,10 +272,10 @@ START_TEST(an_amend_in_flight_is_shown)
 {
     kit.reply.order.amend = AMEND_SENT;
     ck_assert_int_eq(kit_run("PATCH", "/orders/o-1", "price=95"), 200);
-    ck_assert(kit_says("\"in_flight\":{\"amend\":\"sent\"}"));
+    ck_assert(kit_says("\"in_flight\":{\"amend\":\"sent\",\"cancel\":null}"));
     kit.reply.order.amend = AMEND_UNKNOWN;
     ck_assert_int_eq(kit_get("/orders/o-1"), 200);
-    ck_assert(kit_says("\"in_flight\":{\"amend\":\"unknown\"}"));
+    ck_assert(kit_says("\"in_flight\":{\"amend\":\"unknown\",\"cancel\":null}"));
 }
 END_TEST
 

@@ -30,6 +30,8 @@ static const struct {
     { "PATCH", "/orders", NULL, "", true, "POST, GET, HEAD, DELETE" },
     { "POST", "/orders/my-1", NULL, "", true, "GET, HEAD, PATCH, DELETE" },
     { "POST", "/ticker/X", NULL, "", true, "GET, HEAD" },
+    { "PUT", "/positions/BTCUSDT", "/positions/{symbol}", "BTCUSDT", true, "" },
+    { "POST", "/positions/BTCUSDT", NULL, "", true, "GET, HEAD, PUT, PATCH, DELETE" },
     { "get", "/orders", NULL, "", true, "POST, GET, HEAD, DELETE" },
     { "GET", "/orders/", NULL, "", false, "" },
     { "GET", "/orders/a/b", NULL, "", false, "" },
@@ -170,6 +172,7 @@ START_TEST(rows_are_whole)
         ck_assert_int_eq(endpoint->access == ACCESS_READ, reads || login);
         ck_assert_int_eq((endpoint->flags & TAKES_BODY) != 0,
                          strcmp(endpoint->method, "POST") == 0 ||
+                             strcmp(endpoint->method, "PUT") == 0 ||
                              strcmp(endpoint->method, "PATCH") == 0);
         ck_assert(!(endpoint->flags & IS_LIST) || reads);
         streams += stream;

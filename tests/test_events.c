@@ -127,7 +127,8 @@ START_TEST(an_order_is_shown_whole)
     ck_assert_ptr_nonnull(
         strstr(out.data, "\"fees\":[{\"coin\":\"USDT\",\"amount\":\"-0.00000001\"}]"));
     ck_assert_ptr_nonnull(strstr(out.data, "\"seq\":9007199254740993"));
-    ck_assert_ptr_nonnull(strstr(out.data, "\"in_flight\":{\"cancel\":\"unknown\"}"));
+    ck_assert_ptr_nonnull(
+        strstr(out.data, "\"in_flight\":{\"amend\":null,\"cancel\":\"unknown\"}"));
     cJSON_Delete(json);
 }
 END_TEST

@@ -315,11 +315,52 @@ START_TEST(before_the_symbols_are_loaded_options_are_not_either)
 }
 END_TEST
 
-START_TEST(options_are_traded)
+/* The first order of a coin waits for its symbols, with its key; the rules are the option's own. */
+START_TEST(an_order_loads_the_coin_first)
 {
+    kit_set_header("Idempotency-Key", "opt-1");
     ck_assert_int_eq(kit_run("POST", "/orders", "symbol=option:" CALL "&side=buy&qty=1&price=5"),
                      201);
+    ck_assert_int_eq(kit.dones, 1);
+    ck_assert_int_eq(loads, 2);
     ck_assert_uint_eq(kit.creates, 1);
+    ck_assert_int_eq(kit.created.category, CATEGORY_OPTION);
+    ck_assert_str_eq(kit.created.link, "opt-1");
+    ck_assert_int_eq(
+        kit_run("POST", "/orders", "symbol=option:BTC-27MAR26-70000-X-USDT&side=buy&qty=1"), 404);
+    ck_assert(kit_says("unknown_symbol"));
+}
+END_TEST
+
+START_TEST(a_batch_loads_the_coins_first)
+{
+    ck_assert_int_eq(
+        kit_run("POST", "/orders",
+                "[{\"symbol\":\"option:" CALL "\",\"side\":\"buy\",\"qty\":\"1\",\"price\":\"5\"},"
+                "{\"symbol\":\"option:FOO-27MAR26-1-C\",\"side\":\"buy\",\"qty\":\"1\"},"
+                "{\"symbol\":\"option:" CALL
+                "\",\"side\":\"buy\",\"qty\":\"1\",\"price\":\"10\"}]"),
+        207);
+    ck_assert_int_eq(kit.dones, 1);
+    ck_assert_uint_eq(kit.creates, 2);
+    ck_assert(kit_says("unknown_symbol"));
+}
+END_TEST
+
+/* The symbols of 16 coins are kept: a batch that needs more would load them in turn for ever. */
+START_TEST(a_batch_has_options_of_few_coins)
+{
+    static char body[4000];
+    struct text text = text_in(body, sizeof(body));
+
+    for (int coin = 0; coin < 20; coin++)
+        text_addf(&text, "%s{\"symbol\":\"option:C%d-27MAR26-1-C\",\"side\":\"buy\",\"qty\":\"1\"}",
+                  coin ? "," : "[", coin);
+    text_add(&text, "]");
+    ck_assert_int_eq(kit_run("POST", "/orders", body), 207);
+    ck_assert_int_eq(kit.dones, 1);
+    ck_assert_int_eq(loads, 8);
+    ck_assert(kit_says("\"batch_size\"") && kit_says("options of 8 coins"));
 }
 END_TEST
 
@@ -343,7 +384,9 @@ int main(void)
     tcase_add_test(tcase, books_of_options_are_25_or_100_deep);
     tcase_add_test(tcase, trades_of_an_option_are_its_own);
     tcase_add_test(tcase, before_the_symbols_are_loaded_options_are_not_either);
-    tcase_add_test(tcase, options_are_traded);
+    tcase_add_test(tcase, an_order_loads_the_coin_first);
+    tcase_add_test(tcase, a_batch_loads_the_coins_first);
+    tcase_add_test(tcase, a_batch_has_options_of_few_coins);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_set_fork_status(runner, CK_NOFORK);

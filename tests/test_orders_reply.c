@@ -248,7 +248,8 @@ START_TEST(a_cancel_under_way_shows)
 
     reply.cancel_in_flight = "unknown";
     order_answer(&call, ORDER_CALL_CANCEL, &reply, "");
-    ck_assert_ptr_nonnull(strstr(call.reply.data, "\"in_flight\":{\"cancel\":\"unknown\"}"));
+    ck_assert_ptr_nonnull(
+        strstr(call.reply.data, "\"in_flight\":{\"amend\":null,\"cancel\":\"unknown\"}"));
     ck_assert_ptr_nonnull(strstr(call.reply.data, "\"state\":\"open\""));
     buffer_deinit(&call.reply);
 }

@@ -1,0 +1,358 @@
+/* api/position_change.c - PUT and DELETE /positions/{symbol}: market orders that bring a position
+ * to a size.
+ *
+ * read -> the journal, where it matters: was the key used before? then that order is answered; is
+ * the size about to change, or has it changed and the position does not show it? then that is
+ * waited for, a few times -> the position, live -> orders -> engine -> answered.
+ *
+ *     PUT     one order over the difference: at most one such change of a symbol at a time, and
+ *             never from a size that is not sure: it would be bought twice
+ *     DELETE  reduce-only orders, as many as the largest market order needs: the exchange lets
+ *             them take no more than is open */
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/events.h"
+#include "api/handlers.h"
+#include "api/position_change_parts.h"
+#include "api/position_place.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/text.h"
+
+#define AGAIN_MS   1000
+#define ROUNDS_MAX 4 /* of waiting for a sure size */
+#define ROUND_MS   2000
+
+/* --- refused before anything was sent --- */
+
+static void fail(struct change *change, const struct api_refusal *refusal)
+{
+    change_fail_as(change, refusal, "not_sent");
+}
+
+static void fail_later(struct change *change, const char *code, const char *why)
+{
+    struct api_refusal refusal;
+
+    (void)api_refuse(&refusal, code, "%s", why);
+    refusal.retry_after_ms = AGAIN_MS;
+    fail(change, &refusal);
+}
+
+/* The key may stand for an order: what can't be looked up is not denied. */
+static void fail_unread(struct change *change)
+{
+    struct api_refusal refusal;
+
+    (void)api_refuse(&refusal, "journal_unavailable",
+                     "the journal can't be read now: %s; nothing was sent by this call",
+                     change->wish.base.client_key ? "whether this key was used before is not known"
+                                                  : "whether orders are under way is not known");
+    refusal.retry_after_ms = AGAIN_MS;
+    change_fail_as(change, &refusal, change->wish.base.client_key ? "unknown" : "not_sent");
+}
+
+/* --- from the position to orders --- */
+
+static void answer_same(struct change *change, const struct position *position, int64_t as_of_ms)
+{
+    struct api_call *call = change->position.call;
+    struct buffer *out = api_reply_begin(call);
+    bool is_flat = position->side == SIDE_NONE;
+
+    json_add_open(out, '{');
+    json_add_key(out, "unchanged");
+    json_add_bool(out, true);
+    json_add_key(out, "detail");
+    json_add_text(out, is_flat ? "no position is open: nothing was sent"
+                               : "the position has this size: nothing was sent");
+    json_add_key(out, "position");
+    api_add_position_age(out, position, as_of_ms, "stream");
+    json_add_close(out, '}');
+    change_free(change);
+    api_reply_age(call, as_of_ms, "stream");
+    api_reply_keep(call, 200, API_JSON);
+}
+
+static void close_position(struct change *change, const struct position *position, int64_t as_of_ms)
+{
+    struct order_request request = change->wish.base;
+    struct decimal sizes[PIECES_MAX];
+    struct api_refusal refusal;
+    size_t count;
+
+    if (position->side == SIDE_NONE) {
+        answer_same(change, position, as_of_ms);
+        return;
+    }
+    if (position_to_close(&request, position, &change->wish.share, &change->position.instrument,
+                          &refusal)) {
+        fail(change, &refusal);
+        return;
+    }
+    count = position_split(&request.qty, &change->position.instrument, sizes, PIECES_MAX);
+    if (count == 0) {
+        (void)api_refuse(&refusal, "qty_too_large",
+                         "it takes more than %d market orders: close it in parts, by qty",
+                         PIECES_MAX);
+        fail(change, &refusal);
+        return;
+    }
+    change_send_sizes(change, &request, sizes, count);
+}
+
+/* An order of this key that was not sent keeps its size when it is tried again. */
+static bool is_outdated(const struct change *change, const struct order_request *request,
+                        struct api_refusal *refusal)
+{
+    if (!change->again || (request->side == change->again_side &&
+                           decimal_cmp(&request->qty, &change->again_qty) == 0))
+        return false;
+    (void)api_refuse(refusal, "idempotency_key_reused",
+                     "the order of this key was not sent, and the position has changed since: the "
+                     "difference is another one now, and needs a new key");
+    return true;
+}
+
+static void move_position(struct change *change, const struct position *position, int64_t as_of_ms)
+{
+    struct order_request request = change->wish.base;
+    struct api_refusal refusal;
+    bool same = false;
+
+    if (position_to_target(&request, position, &change->wish.target, &change->position.instrument,
+                           &same, &refusal) ||
+        (!same && (is_outdated(change, &request, &refusal) ||
+                   order_check(&request, &change->position.instrument, &refusal)))) {
+        fail(change, &refusal);
+    } else if (same) {
+        answer_same(change, position, as_of_ms);
+    } else {
+        const struct decimal size = request.qty;
+
+        change_send_sizes(change, &request, &size, 1);
+    }
+}
+
+/* --- is the size sure? --- */
+
+static void look(struct change *change);
+
+static void on_loaded(const char *why, void *userdata)
+{
+    struct change *change = userdata;
+    struct api_refusal refusal;
+
+    if (!why) {
+        look(change);
+        return;
+    }
+    (void)api_refuse(&refusal, "not_ready", "the position can't be read: %s", why);
+    refusal.retry_after_ms = AGAIN_MS;
+    fail(change, &refusal);
+}
+
+static void on_ended(const struct loop_reply *reply, void *userdata)
+{
+    (void)reply;
+    look(userdata);
+}
+
+static void fail_unsure(struct change *change)
+{
+    char why[200];
+    struct text text = text_in(why, sizeof(why));
+
+    if (change->unread) {
+        fail_unread(change);
+        return;
+    }
+    if (change->trail.open)
+        text_addf(&text, "the order %s is under way: what the position will be is not known",
+                  change->trail.open_id);
+    else
+        text_add(&text, "the position does not show the newest fills yet");
+    fail_later(change, "not_ready", why);
+}
+
+/* For the order to end, or for a position that knows of the newest fill. */
+static void wait_for_size(struct change *change)
+{
+    change->rounds++;
+    if (!change->trail.open)
+        position_call_load(&change->position, on_loaded, change);
+    else if (loop_watch(change->position.api->loop, change->trail.open_id, WAIT_FINAL,
+                        clock_wall_ms() + ROUND_MS, on_ended, change))
+        fail_later(change, "busy", "too many requests wait for the engine");
+}
+
+/* What closes takes no more than is open, whatever that is by then: an exit does not wait long. */
+static bool is_exit(const struct change *change, const struct position *position)
+{
+    return change->wish.is_close && position->side != SIDE_NONE &&
+           decimal_is_none(&change->wish.share.percent);
+}
+
+static void decide(struct change *change)
+{
+    const struct position_trail *trail = &change->trail;
+    struct api_refusal refusal;
+    struct position position;
+    int64_t as_of_ms;
+    int64_t seq;
+    bool unsure;
+    bool waits;
+
+    if (position_call_now(&change->position, &position, &seq, &as_of_ms, &refusal)) {
+        fail(change, &refusal);
+        return;
+    }
+    unsure = trail->open || trail->unsettled || (trail->fill_seq > 0 && seq < trail->fill_seq);
+    waits = unsure && change->rounds < (is_exit(change, &position) ? 1 : ROUNDS_MAX);
+    if (seq < 0 && change->rounds == 0) /* one-way or hedge mode? */
+        waits = true;
+    if (waits)
+        wait_for_size(change);
+    else if ((unsure || change->unread) && !is_exit(change, &position))
+        fail_unsure(change);
+    else if (change->wish.is_close)
+        close_position(change, &position, as_of_ms);
+    else
+        move_position(change, &position, as_of_ms);
+}
+
+/* --- what the journal knows --- */
+
+/* How many orders of this key there are: one by itself, or those of a close in parts. */
+static enum err find_past(struct change *change, struct history_reader *reader, size_t *count)
+{
+    const struct order_request *base = &change->wish.base;
+    char key[CLIENT_ID_MAX];
+    char link[ORDER_LINK_BYTES];
+    struct order order;
+    enum err err = reader_find_order(reader, base->category, "", base->link, &order);
+
+    *count = 0;
+    if (!err && !change->wish.is_close && order.state == ORDER_NOT_SENT &&
+        memcmp(order.request.body_hash, base->body_hash, sizeof(base->body_hash)) == 0) {
+        change->again = true;
+        change->again_side = order.request.side;
+        change->again_qty = order.request.qty;
+        return ERR_NONE;
+    }
+    if (!err) {
+        if (!change_make_pieces(change, 1))
+            return ERR_NO_MEMORY;
+        change_piece_begin(change, 0, &order.request);
+        *count = 1;
+        return ERR_NONE;
+    }
+    if (err != ERR_NOT_FOUND || !change->wish.is_close)
+        return err == ERR_NOT_FOUND ? ERR_NONE : err;
+    for (size_t i = 0; i < PIECES_MAX; i++) {
+        change_key_of(change, i, key);
+        order_key_to_link(key, link);
+        err = reader_find_order(reader, base->category, "", link, &order);
+        if (err)
+            return err == ERR_NOT_FOUND ? ERR_NONE : err;
+        if (!change->pieces && !change_make_pieces(change, PIECES_MAX))
+            return ERR_NO_MEMORY;
+        change_piece_begin(change, i, &order.request);
+        *count = i + 1;
+    }
+    return ERR_NONE;
+}
+
+/* The engine answers them as they are now; or refuses the key, where it was another request's. */
+static void replay(struct change *change, size_t count)
+{
+    change->count = count;
+    change_send_all(change);
+}
+
+/* Without a key an exit needs no journal. */
+static void go_on_unread(struct change *change)
+{
+    if (change->wish.base.client_key || !change->wish.is_close) {
+        fail_unread(change);
+        return;
+    }
+    change->unread = true;
+    change->trail = (struct position_trail){ .open = false };
+    decide(change);
+}
+
+static void on_journal(struct history_reader *reader, enum err err, void *userdata)
+{
+    struct change *change = userdata;
+    size_t past = 0;
+
+    if (!err && change->wish.base.client_key && !change->rounds)
+        err = find_past(change, reader, &past);
+    if (!err && past == 0)
+        err = position_trail_read(&change->trail, reader, change->position.category,
+                                  change->position.symbol, clock_wall_ms());
+    if (err)
+        go_on_unread(change);
+    else if (past > 0)
+        replay(change, past);
+    else
+        decide(change);
+}
+
+static void look(struct change *change)
+{
+    const struct api *api = change->position.api;
+
+    if (history_submit(api->history, loop_position(api->loop), on_journal, change))
+        go_on_unread(change);
+}
+
+/* --- the call --- */
+
+static enum err read_call(struct change *change, const struct api *api, struct api_call *call,
+                          bool *later, struct api_refusal *refusal)
+{
+    change->position.call = call;
+    if (position_body_read(&change->wish, &change->position, api, call, later, refusal))
+        return ERR_INVALID;
+    return lookup_wait(call, clock_wall_ms(), &change->wait, refusal);
+}
+
+static void handle(const struct api *api, struct api_call *call, bool is_close)
+{
+    const struct api_problem_more more = { .outcome = "not_sent", .retry_after_ms = AGAIN_MS };
+    struct change *change = calloc(1, sizeof(*change));
+    struct api_refusal refusal = { .code = NULL };
+    bool later = false;
+
+    if (!change) {
+        api_fail(call, &more, "busy", "out of memory");
+        return;
+    }
+    change->wish.is_close = is_close;
+    if (read_call(change, api, call, &later, &refusal)) {
+        if (later)
+            change_free(change);
+        else
+            fail(change, &refusal);
+        return;
+    }
+    if (!is_close && !position_call_claim(&change->position)) {
+        fail_later(change, "position_change_in_flight",
+                   "another PUT of this position is under way");
+        return;
+    }
+    look(change);
+}
+
+void handle_position_put(const struct api *api, struct api_call *call)
+{
+    handle(api, call, false);
+}
+
+void handle_position_close(const struct api *api, struct api_call *call)
+{
+    handle(api, call, true);
+}
