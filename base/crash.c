@@ -10,7 +10,8 @@
 
 #ifdef BRIDGE_CRASH_POINTS
 
-#define TIMES_MAX 1000000
+#define TIMES_MAX    1000000
+#define PAUSE_MAX_MS 900
 
 static const char *const names[] = {
 #define CRASH_NAME(point, name) [CRASH_##point] = (name),
@@ -18,10 +19,11 @@ static const char *const names[] = {
 #undef CRASH_NAME
 };
 
-/* The two that are not main.c's stop flag: a place has nothing that they could hang off. Written
+/* Those that are not main.c's stop flag: a place has nothing that they could hang off. Written
  * before any thread is begun. */
 static enum crash_point chosen = CRASH_COUNT;
 static atomic_long left;
+static useconds_t pause_ms;
 
 static enum crash_point find(const char *name, size_t bytes)
 {
@@ -47,6 +49,7 @@ enum err crash_init(char text[CRASH_TEXT_MAX])
     const char *count;
     char *end = NULL;
     long times;
+    long ms = 0;
 
     if (!given)
         return ERR_NONE;
@@ -57,12 +60,14 @@ enum err crash_init(char text[CRASH_TEXT_MAX])
         return ERR_INVALID;
     }
     times = count ? strtol(count + 1, &end, 10) : 0;
-    if (times < 1 || times > TIMES_MAX || *end) {
-        text_addf(&out, "CRASH_AT=%.60s: after the name : and how often it is passed, 1 or more",
-                  given);
+    if (times >= 1 && *end == ':')
+        ms = strtol(end + 1, &end, 10);
+    if (times < 1 || times > TIMES_MAX || ms < 0 || ms > PAUSE_MAX_MS || *end) {
+        text_addf(&out, "CRASH_AT=%.60s: wanted is name:n or name:n:ms, n is 1 or more", given);
         chosen = CRASH_COUNT;
         return ERR_INVALID;
     }
+    pause_ms = (useconds_t)ms;
     atomic_store(&left, times);
     return ERR_NONE;
 }
@@ -71,6 +76,7 @@ void crash_pass(enum crash_point point)
 {
     if (point != chosen || atomic_fetch_sub(&left, 1) != 1)
         return;
+    (void)usleep(pause_ms * 1000);
     (void)kill(getpid(), SIGKILL);
     for (;;) /* other threads may still run for a moment; this one must not */
         (void)pause();

@@ -1,6 +1,8 @@
 /* base/crash.h - places where a test lets the process die as by kill -9.
  *
  * CRASH_AT=name:n in the environment: it dies when it passes the place of that name the n-th time.
+ * CRASH_AT=name:n:ms: only that thread stands still there, the others go on so long before it dies,
+ * so that what they were told too early gets out.
  * Only in builds with BRIDGE_CRASH_POINTS; elsewhere the macros are nothing and CRASH_AT is not
  * read. tests/e2e/test_crash.py asks for the names (CRASH_AT=list) and tries each: a new one goes
  * into this table, and its call into the code.
