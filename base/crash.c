@@ -60,7 +60,7 @@ enum err crash_init(char text[CRASH_TEXT_MAX])
         return ERR_INVALID;
     }
     times = count ? strtol(count + 1, &end, 10) : 0;
-    if (times >= 1 && *end == ':')
+    if (times >= 1 && *end == ':' && end[1])
         ms = strtol(end + 1, &end, 10);
     if (times < 1 || times > TIMES_MAX || ms < 0 || ms > PAUSE_MAX_MS || *end) {
         text_addf(&out, "CRASH_AT=%.60s: wanted is name:n or name:n:ms, n is 1 or more", given);
