@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/text.h"
 #include "bybit/rest_parts.h"
 
@@ -92,6 +93,7 @@ static int on_prereq(void *userdata, char *remote_ip, char *local_ip, int remote
     call->head_left = true;
     slot->sent_us = clock_mono_us();
     call->left_us = slot->sent_us;
+    CRASH_POINT_IF(call->info->is_write, WRITE_SIGNED);
     return CURL_PREREQFUNC_OK;
 }
 
@@ -119,6 +121,7 @@ static size_t on_read(char *to, size_t size, size_t count, void *userdata)
         if (!body_may_leave(slot))
             return CURL_READFUNC_ABORT;
         call->body_left = true;
+        CRASH_POINT(BODY_LEAVES);
         if (call->request.on_sent)
             call->request.on_sent(call->signed_ms, call->request.userdata);
     }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/log.h"
 #include "db/file.h"
 #include "db/guard_rows.h"
@@ -302,10 +303,13 @@ static void show(struct journal *journal)
         if (row->seq)
             journal->callbacks.on_event(row->seq, row->event, row->json, row->json_bytes,
                                         row->at_ms, journal->userdata);
+        CRASH_POINT_IF(row->seq, EVENT_SHOWN);
     }
+    CRASH_POINT_IF(store->batch.tail, COMMIT_TELL);
     if (store->batch.tail)
         journal->callbacks.on_committed(store->batch.tail->position, store->known.list,
                                         store->known.count, journal->userdata);
+    CRASH_POINT_IF(store->batch.tail, COMMIT_TOLD);
 }
 
 /* Commits the batch (or, when there is none, syncs) and tells. The batch stays when that fails. */
@@ -328,6 +332,8 @@ static void write_turn(struct journal *journal, bool reopen)
         go_down(journal, &error);
         return;
     }
+    CRASH_POINT_IF(synced, COMMITTED_SYNCED);
+    CRASH_POINT_IF(!synced, COMMITTED_UNSYNCED);
     took_us = clock_mono_us() - began_us;
     count_commit(journal, took_us, synced);
     note_commit(journal, took_us);
@@ -422,6 +428,7 @@ static enum turn next_turn(struct journal *journal)
             journal->batch_since_us = journal->waiting_since_us;
         journal->waiting_since_us = 0;
         rowlist_append(&journal->store.batch, &journal->waiting);
+        CRASH_POINT(BATCH_TAKEN);
     }
     pthread_mutex_unlock(&journal->lock);
     return turn;

@@ -6,6 +6,7 @@
 #include <sqlite3.h>
 
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/log.h"
 #include "db/meta.h"
 #include "db/migrations.h"
@@ -35,6 +36,7 @@ enum err store_open(struct store *store, char *path, const struct journal_identi
         err = migrations_run(store->writer.db, error);
     if (!err)
         err = meta_begin_run(store->writer.db, identity, last_run, &store->start, error);
+    CRASH_POINT_IF(!err, RUN_BEGUN);
     if (!err)
         err = writer_prepare(&store->writer, error);
     if (err)
@@ -130,10 +132,13 @@ enum err store_commit(struct store *store, bool *synced, struct error *error)
     bool sync = needs_sync(store);
     enum err err = writer_begin(&store->writer, sync, error);
 
+    CRASH_POINT_IF(!err && sync, BEGUN_SYNCED);
+    CRASH_POINT_IF(!err && !sync, BEGUN_UNSYNCED);
     if (!err)
         err = raise_epoch(store, &epoch, error);
     if (!err)
         err = write_rows(store, last, error);
+    CRASH_POINT_IF(!err, ROWS_WRITTEN);
     if (!err)
         err = writer_commit(&store->writer, last, error);
     if (err) {
@@ -281,8 +286,10 @@ static void checkpoint(struct store *store, int mode)
     enum err err;
 
     writer_set_patience(&store->writer, RESTART_PATIENCE_MS);
+    CRASH_POINT(CHECKPOINT_BEGUN);
     err = writer_checkpoint(&store->writer, mode, &complete, &error);
     writer_set_patience(&store->writer, WRITE_PATIENCE_MS);
+    CRASH_POINT_IF(!err, CHECKPOINT_DONE);
     if (err)
         log_warn("%s", error.text);
     store->no_checkpoint_before_ms = complete ? 0 : clock_mono_ms() + CHECKPOINT_APART_MS;
@@ -330,7 +337,9 @@ void store_stop_cleanly(struct store *store)
         log_warn("%s; this stop does not count as clean", error.text);
         return;
     }
+    CRASH_POINT(STOP_NOTED);
     err = writer_checkpoint(&store->writer, SQLITE_CHECKPOINT_TRUNCATE, &complete, &error);
+    CRASH_POINT_IF(!err, STOP_DONE);
     if (err)
         log_warn("%s", error.text);
     else /* The last connection may take the then empty WAL away. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/crash.h"
 #include "base/log.h"
 #include "db/meta.h"
 #include "db/rows.h"
@@ -263,6 +264,7 @@ static enum err add_intent(struct writer *writer, const struct journal_row *row,
 
     rows_bind_order(insert, &row->u.order, fees);
     err = db_run(insert, "intent", error);
+    CRASH_POINT_IF(!err, INTENT_WRITTEN);
     if (!err && sqlite3_changes(writer->db) == 0)
         err = add_known(writer, row, known, error);
     return err;
@@ -430,6 +432,7 @@ static enum err add_fill(struct writer *writer, const struct fill *fill, struct 
 
     rows_bind_fill(insert, fill);
     err = db_run(insert, "fill", error);
+    CRASH_POINT_IF(!err, FILL_WRITTEN);
     if (!err && sqlite3_changes(writer->db) == 0)
         log_warn("journal: a fill came twice: category=%s order=%s exec=%s",
                  category_word(fill->category), log_safe(fill->order_id, order_id),
@@ -481,6 +484,9 @@ enum err writer_add(struct writer *writer, const struct journal_row *row,
 
     if (!err && row->seq)
         err = add_event(writer, row, error);
+    CRASH_POINT_IF(!err && row->seq, EVENT_WRITTEN);
+    CRASH_POINT_IF(!err && row->kind == JOURNAL_RETRY, RETRY_WRITTEN);
+    CRASH_POINT_IF(!err && row->kind == JOURNAL_GUARD, GUARD_WRITTEN);
     return err;
 }
 

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/log.h"
 #include "base/queue.h"
 #include "base/text.h"
@@ -377,6 +378,7 @@ enum err loop_start(struct loop **out, const struct loop_config *config, struct 
         err = journal_restore(config->journal, on_restored, loop, error);
     if (err)
         goto fail;
+    CRASH_POINT(RESTORED);
     loop_feed_simple(loop, EVENT_START);
     publish_status(loop);
     err = journal_start_thread(config->journal, &journal_callbacks, loop, error);

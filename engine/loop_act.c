@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "engine/loop_parts.h"
@@ -222,6 +223,7 @@ void loop_rows_submit(struct loop *loop)
     loop->rows_first = NULL;
     loop->rows_last = NULL;
     atomic_store(&loop->position, position);
+    CRASH_POINT(ROWS_SUBMITTED);
 }
 
 /* --- actions --- */
@@ -247,7 +249,9 @@ static void reply(struct loop *loop, const struct engine_action *action)
     if (out.outcome == OUTCOME_THROTTLED && !out.has_order && loop->config.rest.budget)
         budget_count_throttled(loop->config.rest.budget, BUDGET_CREATE);
     out.timing = loop_trace_timing(loop, &waiter, out.has_order ? out.order.request.link : "");
+    CRASH_POINT(REPLY_GIVE);
     waiter.on_reply(&out, waiter.userdata);
+    CRASH_POINT(REPLY_GIVEN);
 }
 
 static void act(struct loop *loop, const struct engine_action *action)
@@ -307,6 +311,11 @@ static void carry_out(struct loop *loop)
         }
         if (row->kind == JOURNAL_INTENT || row->kind == JOURNAL_RETRY || row->kind == JOURNAL_AMEND)
             loop_trace_row(loop, &row->u.order);
+        CRASH_POINT_IF(row->kind == JOURNAL_INTENT, INTENT_MADE);
+        CRASH_POINT_IF(row->kind == JOURNAL_RETRY, RETRY_MADE);
+        CRASH_POINT_IF(row->kind == JOURNAL_ORDER, ORDER_MADE);
+        CRASH_POINT_IF(row->kind == JOURNAL_FILL, FILL_MADE);
+        CRASH_POINT_IF(row->kind == JOURNAL_GUARD, GUARD_MADE);
         rows_append(loop, row);
     }
     loop_rows_submit(loop);

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/text.h"
 #include "engine/loop_parts.h"
 
@@ -179,6 +180,7 @@ enum err loop_kill(struct loop *loop, const char *reason, const char *by, int64_
     /* First of all: from here on no create leaves. */
     atomic_fetch_add(&loop->kills_waiting, 1);
     atomic_fetch_add(&loop->kills, 1);
+    CRASH_POINT(KILL_ASKED);
     item = command(loop, ITEM_KILL, WAIT_ACCEPTED, wait_until_ms, on_reply, userdata);
     if (item) {
         item->u.kill = words;

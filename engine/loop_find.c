@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/crash.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "engine/loop_parts.h"
@@ -59,6 +60,7 @@ void loop_send_find(struct loop *loop, const struct engine_action *action)
     struct find *find = calloc(1, sizeof(*find));
 
     if (find) {
+        CRASH_POINT(FIND_ASK);
         find->loop = loop;
         find->id = action->u.find.find_id;
         find->category = action->u.find.category;

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/log.h"
 #include "bybit/requests.h"
 #include "engine/loop_parts.h"
@@ -36,6 +37,7 @@ static void feed_committed(struct loop *loop, const struct item *item)
     const struct fill_key **fills = NULL;
     size_t *fills_count = NULL;
 
+    CRASH_POINT(COMMIT_TAKEN);
     loop->committed = item->u.committed.position;
     event.u.committed.position = item->u.committed.position;
     if (count) {
@@ -66,6 +68,7 @@ static void feed_found(struct loop *loop, const struct item *item)
 {
     struct engine_event event = { .kind = EVENT_FOUND };
 
+    CRASH_POINT(FIND_TAKEN);
     event.u.found.find_id = item->u.found.find_id;
     event.u.found.failed = item->u.found.failed;
     event.u.found.order = item->u.found.has_order ? &item->u.found.order : NULL;
@@ -219,6 +222,11 @@ static void feed_command(struct loop *loop, const struct item *item)
             return;
         }
     }
+    CRASH_POINT_IF(item->kind == ITEM_CREATE, CREATE_TAKEN);
+    CRASH_POINT_IF(item->kind == ITEM_CANCEL, CANCEL_TAKEN);
+    CRASH_POINT_IF(item->kind == ITEM_GUARD_PATCH, PATCH_TAKEN);
+    CRASH_POINT_IF(item->kind == ITEM_KILL, KILL_TAKEN);
+    CRASH_POINT_IF(item->kind == ITEM_ARM, ARM_TAKEN);
     fill_command(loop, item, waiter, &event);
     loop->commanding = waiter;
     if (!loop_feed(loop, &event)) {
@@ -226,6 +234,8 @@ static void feed_command(struct loop *loop, const struct item *item)
         fail_command(loop, item);
     }
     loop->commanding = 0;
+    CRASH_POINT_IF(item->kind == ITEM_KILL, KILL_DONE);
+    CRASH_POINT_IF(item->kind == ITEM_ARM, ARM_DONE);
     if (item->kind == ITEM_KILL)
         atomic_fetch_sub(&loop->kills_waiting, 1);
 }
@@ -298,16 +308,20 @@ void loop_take_item(struct loop *loop, struct item *item)
         break;
     case ITEM_ORDER:
         event.u.order = &item->u.report;
+        CRASH_POINT(ORDER_HEARD);
         loop_feed(loop, &event);
         break;
     case ITEM_FILL:
         event.kind = EVENT_FILL;
         event.u.fill = &item->u.fill;
+        CRASH_POINT(FILL_HEARD);
         loop_feed(loop, &event);
         break;
     case ITEM_PRIVATE_UP:
     case ITEM_PRIVATE_DOWN:
         loop->private_up = item->kind == ITEM_PRIVATE_UP;
+        CRASH_POINT_IF(!loop->private_up, PRIVATE_DOWN);
+        CRASH_POINT_IF(loop->private_up, PRIVATE_UP);
         loop_feed_simple(loop, loop->private_up ? EVENT_PRIVATE_UP : EVENT_PRIVATE_DOWN);
         break;
     case ITEM_COMMITTED:
@@ -324,6 +338,7 @@ void loop_take_item(struct loop *loop, struct item *item)
     case ITEM_STOP:
         loop->stopping = true;
         loop->stop_at_ms = clock_mono_ms() + loop->grace_ms;
+        CRASH_POINT(STOP_TAKEN);
         loop_feed_simple(loop, EVENT_STOP);
         break;
     }

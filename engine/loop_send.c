@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "bybit/codes.h"
@@ -152,8 +153,12 @@ static void on_sent_done(const struct rest_answer *answer, void *userdata)
         if (event.u.answer.kind == REPLY_NOT_SENT && !send->is_cancel && !may_send(send))
             event.u.answer.ret_msg = "killed before it was sent";
     }
+    CRASH_POINT_IF(answer->answered && !send->is_cancel, CREATE_ANSWERED);
+    CRASH_POINT_IF(answer->answered && send->is_cancel, CANCEL_ANSWERED);
     send->loop->ends = loop_trace_answer(send->loop, send->link, send->is_cancel, answer);
     loop_feed(send->loop, &event);
+    CRASH_POINT_IF(answer->answered && !send->is_cancel, CREATE_SETTLED);
+    CRASH_POINT_IF(answer->answered && send->is_cancel, CANCEL_SETTLED);
     send->loop->ends = NULL;
     free(send);
 }
@@ -239,7 +244,11 @@ static enum err submit_write(struct loop *loop, const struct engine_action *acti
     if (!err) {
         request.body = body.data;
         loop_trace_send(loop, send->link, send->is_cancel);
+        CRASH_POINT_IF(!send->is_cancel, CREATE_SEND);
+        CRASH_POINT_IF(send->is_cancel, CANCEL_SEND);
         err = loop_submit(loop, &request);
+        CRASH_POINT_IF(!send->is_cancel, CREATE_SUBMITTED);
+        CRASH_POINT_IF(send->is_cancel, CANCEL_SUBMITTED);
     }
     buffer_deinit(&body);
     return err;
@@ -315,7 +324,9 @@ static void on_swept(const struct rest_answer *answer, void *userdata)
         event.u.swept.kind = loop_kind_without(answer);
     }
     tell_ban(send->loop, &event, ret_msg);
+    CRASH_POINT_IF(answer->answered, CANCEL_ALL_ANSWERED);
     loop_feed(send->loop, &event);
+    CRASH_POINT_IF(answer->answered, CANCEL_ALL_SETTLED);
     free(send);
 }
 
@@ -352,6 +363,7 @@ void loop_send_cancel_all(struct loop *loop, const struct engine_action *action)
         request.deadline_ms =
             clock_mono_ms() + (action->u.cancel_all.deadline_ms - loop_now_ms(loop));
         request.userdata = send;
+        CRASH_POINT(CANCEL_ALL_SEND);
         err = loop_submit(loop, &request);
     }
     buffer_deinit(&body);
@@ -468,7 +480,9 @@ static void on_read_done(const struct rest_answer *answer, void *userdata)
                  category_word(send->category), log_safe(error.text, safe));
     }
     event.u.page.next_cursor = page.cursor;
+    CRASH_POINT_IF(event.u.page.ok, PAGE_READ);
     loop_feed(loop, &event);
+    CRASH_POINT_IF(event.u.page.ok, PAGE_TAKEN);
     free(page.fills);
     free(page.reports);
     free(send);

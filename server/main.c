@@ -12,6 +12,7 @@
 #include <openssl/crypto.h>
 
 #include "api/events.h"
+#include "base/crash.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "base/text.h"
@@ -125,9 +126,14 @@ static int run_bridge(const struct config *config, struct secret_page *secrets,
 static int bridge(int argc, char **argv, struct secret_page *secrets, const sigset_t *signals)
 {
     static struct config config; /* large; set once */
+    char places[CRASH_TEXT_MAX] = "";
     struct error error = { .text = "" };
     bool usage = false;
 
+    if (crash_init(places)) {
+        (void)fprintf(stderr, "bybit-bridge: %s\n", places);
+        return EXIT_CONFIG;
+    }
     if (config_read(&config, argc, argv, secrets, &usage, &error))
         return fail(usage ? EXIT_USAGE : EXIT_CONFIG, &error);
     log_set_level(config.log_level);

@@ -58,6 +58,7 @@ class FaultProxy:
         self.choose = choose or (lambda method, path: None)
         self.lock = threading.Lock()
         self.links = []  # order links of all creates that came from the bridge, whole or not
+        self.cancels = {}  # order id -> when its first cancel came, by time.monotonic()
         self.done = {}   # mode -> how often
         self.sockets = set()
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
@@ -100,6 +101,10 @@ class FaultProxy:
         if request.startswith(b"POST /v5/order/create ") and link:
             with self.lock:
                 self.links.append(link.group(1).decode())
+        order_id = re.search(rb'"orderId":"([^"]*)"', request)
+        if request.startswith(b"POST /v5/order/cancel ") and order_id:
+            with self.lock:
+                self.cancels.setdefault(order_id.group(1).decode(), time.monotonic())
 
     def _serve(self, client):
         upstream = None

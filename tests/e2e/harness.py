@@ -69,7 +69,9 @@ class Process:
                 break
         if self.port is None:
             self.child.wait(timeout=10)
-            raise AssertionError("%s did not start: %s" % (args, self.stderr()))
+            failure = AssertionError("%s did not start: %s" % (args, self.stderr()))
+            failure.status = self.child.returncode
+            raise failure
         if args and args[0] == "sim":
             SIM_PORTS.add(self.port)
         else:
