@@ -197,7 +197,7 @@ static void upgraded(void *userdata, struct MHD_Connection *connection, void *re
     (void)connection;
     (void)request;
     prepare_descriptor(descriptor);
-    if (ticket->sockets->count < SOCKETS_MAX)
+    if (ticket->sockets->count < SOCKETS_MAX && !ticket->sockets->closed)
         session = new_session(ticket, descriptor, handle);
     if (!session) {
         (void)MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
@@ -399,6 +399,7 @@ void sockets_close(struct sockets *sockets)
 {
     struct socket_session *session;
 
+    sockets->closed = true;
     while ((session = sockets->first)) {
         end_session(session);
         assert(sockets->first != session);

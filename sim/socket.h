@@ -43,6 +43,7 @@ struct sockets {
     const struct auth_login *login;
     struct socket_session *first;
     int count;
+    bool closed; /* no more: it is stopping */
     uint64_t opened;
     uint64_t cut_slow;
     bool muted[SOCKET_KINDS];                     /* the ones opened later too */

@@ -307,6 +307,26 @@ START_TEST(a_book_stream_starts_with_a_snapshot_and_goes_on_by_one)
 }
 END_TEST
 
+/* Seen by the leak checker. */
+START_TEST(a_handshake_as_it_stops_leaves_nothing_behind)
+{
+    static const char request[] = "GET /v5/private HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+                                  "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+                                  "Sec-WebSocket-Version: 13\r\n"
+                                  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+    for (int i = 0; i < 40; i++) {
+        int descriptor;
+
+        setup();
+        descriptor = dial();
+        ck_assert_int_eq(write(descriptor, request, strlen(request)), (ssize_t)strlen(request));
+        teardown();
+        (void)close(descriptor);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sim");
@@ -319,6 +339,7 @@ int main(void)
                         ARRAY_LEN(vectors));
     tcase_add_loop_test(pure, time_and_key_are_checked, 0, ARRAY_LEN(times));
     tcase_add_test(pure, a_sockets_log_in_is_checked);
+    tcase_add_test(pure, a_handshake_as_it_stops_leaves_nothing_behind);
     tcase_add_checked_fixture(live, setup, teardown);
     tcase_add_test(live, a_taken_port_is_unavailable_and_a_bad_host_invalid);
     tcase_add_test(live, an_order_is_placed_found_and_cancelled);
