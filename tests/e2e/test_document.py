@@ -38,6 +38,8 @@ SAMPLES = {
     "/open_interest/{symbol}": ["/open_interest/BTCUSDT?interval=1h&limit=3"],
     "/orders": ["/orders?limit=1", "/orders?state=final&symbol=BTCUSDT&tag=doc&from=today"],
     "/orders/{id}": ["/orders/doc-1?wait=final", "/orders/doc-2"],
+    "/orders/{id}/timeline": ["/orders/doc-1/timeline", "/orders/doc-2/timeline"],
+    "/pnl": ["/pnl?group=day", "/pnl?group=symbol&from=today", "/pnl?group=tag"],
     "/fills": ["/fills?limit=1", "/fills?order_id=doc-1"],
     "/events": ["/events?after=earliest&limit=3", "/events?wait=1ms", "/events"],
     "/positions": ["/positions", "/positions?category=linear&max_age=1m"],
