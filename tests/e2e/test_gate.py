@@ -236,7 +236,7 @@ class Gate(unittest.TestCase):
             reply = self.refused(get("/livez", method=method), 405, "method_not_allowed")
             self.assertIn("GET", reply.headers["allow"])
         reply = self.refused(get("/orders/a", method="PUT"), 405, "method_not_allowed")
-        self.assertEqual(reply.headers["allow"], "GET, HEAD, DELETE")
+        self.assertEqual(reply.headers["allow"], "GET, HEAD, PATCH, DELETE")
         self.refused(get("/livez", method="POST"), 405, "method_not_allowed")
 
     def test_g06_head_is_get_without_a_body(self):
