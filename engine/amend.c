@@ -11,8 +11,6 @@
 #include "base/text.h"
 #include "engine/internal.h"
 
-#define TURN_RETRY_MS 100 /* as of a create */
-
 static const char WHY_DEADLINE[] = "its deadline passed before it could be sent";
 
 static int64_t deadline_ms(const struct engine *engine, const struct record *record)
@@ -47,61 +45,20 @@ static bool refused_by_state(struct engine *engine, const struct engine_event *e
     return false;
 }
 
-static bool refused_by_guard(struct engine *engine, const struct engine_event *event,
-                             const struct record *record)
-{
-    const struct guard_verdict *verdict = &engine->guard.verdict;
-    struct engine_action *action;
-
-    switch (guard_judge_amend(engine, record, event->u.amend.change, event->u.amend.facts)) {
-    case GUARD_ALLOWED:
-        return false;
-    case GUARD_NEEDS_FACTS:
-        return refuse(engine, event, record, OUTCOME_NEEDS_FACTS, verdict->text);
-    case GUARD_NOT_READY:
-        return refuse(engine, event, record, OUTCOME_NOT_READY, verdict->text);
-    case GUARD_REFUSED:
-        break;
-    }
-    action = reply_add(engine, event->u.amend.waiter, OUTCOME_GUARD, record,
-                       verdict->retry_after_ms, verdict->text, 0);
-    action->u.reply.verdict = verdict;
-    return true;
-}
-
-static bool refused_by_budget(struct engine *engine, const struct engine_event *event,
-                              const struct record *record)
-{
-    int64_t late_ms = event->u.amend.turn_ms - engine->times->order_deadline_ms;
-
-    if (late_ms <= 0)
-        return false;
-    (void)reply_add(engine, event->u.amend.waiter, OUTCOME_THROTTLED, record,
-                    late_ms > TURN_RETRY_MS ? late_ms : TURN_RETRY_MS,
-                    "its turn in the rate limit would come after its deadline", 0);
-    return true;
-}
-
 static bool refused(struct engine *engine, const struct engine_event *event,
                     const struct record *record)
 {
-    const char *not_ready = engine_not_ready(engine);
+    uint64_t waiter = event->u.amend.waiter;
 
     if (!record)
         return refuse(engine, event, NULL, OUTCOME_NOT_FOUND, "no such order in memory");
     if (refused_by_state(engine, event, record))
         return true;
-    if (engine->started && !engine->stopping && engine->config.has_keys &&
-        (kill_is_on(engine) || event->u.amend.killed))
-        return refuse(engine, event, record, OUTCOME_KILLED,
-                      "killed: nothing is sent until the bridge is armed again");
-    if (not_ready)
-        return refuse(engine, event, record, OUTCOME_NOT_READY, not_ready);
-    if (refused_by_guard(engine, event, record) || refused_by_budget(engine, event, record))
-        return true;
-    if (!engine->waiters_free)
-        return refuse(engine, event, record, OUTCOME_BUSY, "too many requests wait");
-    return false;
+    return admit_is_closed(engine, waiter, record, event->u.amend.killed) ||
+           admit_is_refused(
+               engine, waiter, record,
+               guard_judge_amend(engine, record, event->u.amend.change, event->u.amend.facts),
+               event->u.amend.turn_ms);
 }
 
 /* Nothing would change, and what is known of the order is not stale: so a repeated PATCH is no

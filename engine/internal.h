@@ -529,7 +529,14 @@ void engine_note_auth(struct engine *engine, int ret_code, const char *ret_msg);
 
 /* --- admit.c --- */
 
-/* True: it is answered. `record`: of a NOT_SENT link that is tried again; else NULL. */
+/* Of creates and amends. True: it is refused, and `waiter` answered. `record` NULL: there is none
+ * yet. `killed`: a kill was asked for after it. */
+bool admit_is_closed(struct engine *engine, uint64_t waiter, const struct record *record,
+                     bool killed);
+/* `answer`: what the guard has just said, its verdict is the engine's. */
+bool admit_is_refused(struct engine *engine, uint64_t waiter, const struct record *record,
+                      enum guard_answer answer, int64_t turn_ms);
+/* Both, of a create. `record`: of a NOT_SENT link that is tried again; else NULL. */
 bool create_refused(struct engine *engine, const struct engine_event *event,
                     const struct record *record);
 
