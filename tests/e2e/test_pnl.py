@@ -120,6 +120,8 @@ def make_fills(seed, count, start_ms):
         fee = Fraction(rng.randint(-3000, 30000), 10 ** 7)
         base, coin = COINS[category, symbol]
         fee_coin = base if category == "spot" and side == "buy" else coin
+        if fee_coin == base:
+            fee = min(fee, qty / 2)  # never more than what is bought
         if kind == "trade" and category != "spot":
             true[place] += sign * qty
         fills.append({"category": category, "symbol": symbol, "position_idx": idx, "side": side, "qty": qty,
