@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/queue.h"
+#include "base/thread.h"
 #include "bybit/reads_parts.h"
 
 #define WAITING_MAX     256 /* of users; our own have places of their own */
@@ -73,6 +74,7 @@ static void *run(void *userdata)
     struct reads *reads = userdata;
     struct epoll_event events[2];
 
+    thread_begin("reads", THREAD_BACKGROUND);
     while (!atomic_load(&reads->stopping)) {
         int64_t tick_ms = run_tick(reads);
         int64_t loads_ms;

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "base/thread.h"
 #include "bybit/stream_parts.h"
 
 #define NO_PLACE_RETRY_MS 200
@@ -198,6 +199,7 @@ static void *run(void *userdata)
 {
     struct stream *stream = userdata;
 
+    thread_begin("stream", THREAD_PLAIN);
     while (!atomic_load(&stream->stopping)) {
         turn(stream);
         if (lws_service(stream->context, 0) < 0)

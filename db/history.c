@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "db/reader.h"
 
 #define JOBS_MAX      1024
@@ -87,7 +88,7 @@ static void *work(void *userdata)
     struct history_reader *reader = reader_create(journal_path(history->journal));
     struct job job;
 
-    pthread_setname_np(pthread_self(), "history");
+    thread_begin("history", THREAD_BACKGROUND);
     while (take(history, &job)) {
         enum err err = reader ? wait_for(history, &job) : ERR_UNAVAILABLE;
 

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/crash.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "db/file.h"
 #include "db/guard_rows.h"
 #include "db/rowlist.h"
@@ -438,7 +439,7 @@ static void *run(void *userdata)
 {
     struct journal *journal = userdata;
 
-    pthread_setname_np(pthread_self(), "journal");
+    thread_begin("journal", THREAD_PLAIN);
     for (;;) {
         switch (next_turn(journal)) {
         case TURN_WRITE:

@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "base/queue.h"
 #include "base/text.h"
+#include "base/thread.h"
 #include "engine/loop_parts.h"
 
 #define COMMANDS_MAX      1024
@@ -186,6 +187,7 @@ static void *run(void *userdata)
     struct epoll_event ready[8];
     struct item *item;
 
+    thread_begin("engine", THREAD_QUICK);
     while (!is_finished(loop)) {
         (void)epoll_wait(loop->epoll, ready, ARRAY_LEN(ready), sleep_ms(loop));
         loop_guard_take(loop);

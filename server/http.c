@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "server/conn.h"
 #include "server/feed_wait.h"
 #include "server/sse.h"
@@ -257,6 +258,7 @@ static void *run_thread(void *userdata)
     int64_t due_ms = 0;
     int64_t waits_ms;
 
+    thread_begin("http", THREAD_QUICK);
     http->now_ms = clock_mono_ms();
     do {
         if (wait_for_events(http, wait_ms(http, due_ms))) {

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "sim/cancel_all.h"
 #include "sim/feeds.h"
 #include "sim/http.h"
@@ -138,6 +139,7 @@ static void *run(void *userdata)
     struct sim *sim = userdata;
     struct epoll_event events[EVENTS_A_TURN];
 
+    thread_begin("sim", THREAD_PLAIN);
     while (!sim->stop) {
         int count = epoll_wait(sim->epoll, events, EVENTS_A_TURN, http_timeout_ms(sim->http));
 
