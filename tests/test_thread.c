@@ -1,5 +1,4 @@
 /* base/thread: what the system says of a thread that has begun. */
-#define _GNU_SOURCE
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/resource.h>
