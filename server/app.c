@@ -215,7 +215,7 @@ static enum err start_stream(struct app *app, struct error *error)
     return err;
 }
 
-static void fill_api(struct app *app, uint64_t epoch)
+static void fill_api(struct app *app)
 {
     app->api = (struct api){
         .version = BRIDGE_VERSION,
@@ -224,7 +224,6 @@ static void fill_api(struct app *app, uint64_t epoch)
         .site = app->config->env == ENV_SIM ? NULL : site_word(app->config->site),
         .has_keys = app->has_keys,
         .default_category = app->config->default_category,
-        .epoch = epoch,
         .started_ms = clock_wall_ms(),
         .loop = app->loop,
         .journal = app->journal,
@@ -241,6 +240,7 @@ static void fill_api(struct app *app, uint64_t epoch)
         .order_deadline_ms = scaled(engine_times_default.order_deadline_ms, app->config->speed),
         .feed_last = app_feed_last,
         .feed_wait = app_feed_wait,
+        .feed_has = app_feed_has,
         .add_server_status = app_add_server_status,
         .userdata = app,
     };
@@ -377,6 +377,7 @@ static enum err start_parts(struct app *app, struct secret_page *secrets, struct
     app->hub = hub_create(HUB_RING_BYTES, start.last_seq);
     if (!app->hub)
         return error_set(error, ERR_NO_MEMORY, "out of memory");
+    hub_set_epoch(app->hub, start.epoch);
     hub_writer_init(&app->stream_writer, app->hub);
     hub_writer_init(&app->account_writer, app->hub);
     if (app->has_keys)
@@ -391,7 +392,7 @@ static enum err start_parts(struct app *app, struct secret_page *secrets, struct
         err = start_stream(app, error);
     if (err)
         return err;
-    fill_api(app, start.epoch);
+    fill_api(app);
     return start_http(app, error);
 }
 

@@ -115,9 +115,10 @@ static struct sse_reader *reader_create(struct sse *sse, struct conn *conn,
     reader->own = buffer_of(OWN_MAX);
     reader->shown_seq = SSE_NO_ID;
     reader->events = wish->events;
+    reader->filter = wish->filter;
     reader->conflate_ms = wish->conflate_ms;
     reader->release_ms = INT64_MAX;
-    reader->format.epoch = sse->api->epoch;
+    reader->format.epoch = hub_epoch(sse->hub);
     reader->format.ndjson = call->accept && strstr(call->accept, "application/x-ndjson");
     (void)snprintf(reader->client, sizeof(reader->client), "%s", call->client ? call->client : "");
     reader->hub = hub_reader_open(sse->hub, on_hub_ready, reader);
@@ -180,7 +181,7 @@ static enum sse_place find_place(const struct sse *sse, const struct conn *conn,
     if (!id || !*id)
         id = api_query(&conn->request->call, "after");
     place = sse_parse_id(id, &epoch, seq);
-    if (place == SSE_AFTER && (epoch != sse->api->epoch || *seq > hub_last_seq(sse->hub)))
+    if (place == SSE_AFTER && (epoch != hub_epoch(sse->hub) || *seq > hub_last_seq(sse->hub)))
         return SSE_UNREADABLE;
     if (place == SSE_LIVE)
         *seq = hub_last_seq(sse->hub);
@@ -201,10 +202,9 @@ static void begin(struct sse_reader *reader, bool status)
               status);
     if (reader->events)
         hub_reader_want_events(reader->hub, reader->events, seq);
+    hub_reader_filter(reader->hub, &reader->filter);
     if (status)
         hub_reader_want_status(reader->hub);
-    for (size_t i = 0; i < reader->watched_count; i++)
-        sse_say_snapshot(reader, i);
     if (place == SSE_UNREADABLE) {
         sse_reset(reader, "the id is unknown here"); /* asks for the guard itself */
         return;
@@ -214,6 +214,7 @@ static void begin(struct sse_reader *reader, bool status)
         reader->replay_order = (struct replay_order){ .kind = REPLAY_EARLIEST,
                                                       .position = hub_last_seq(sse->hub),
                                                       .events = reader->events,
+                                                      .filter = reader->filter,
                                                       .format = reader->format };
         sse_load(reader);
     }
@@ -232,6 +233,7 @@ static void link_reader(struct sse *sse, struct sse_reader *reader)
     sse->readers = reader;
     atomic_store_explicit(&sse->count_now, ++sse->count, memory_order_relaxed);
     reader->conn->reader = reader;
+    sse_note_bytes(reader);
     (void)setsockopt(reader->conn->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
 }
 
@@ -293,6 +295,7 @@ void sse_close(struct conn *conn)
     else
         sse->readers = reader->next;
     atomic_store_explicit(&sse->count_now, --sse->count, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&sse->held_bytes, reader->held_bytes, memory_order_relaxed);
     reader_free(reader);
 }
 
@@ -384,4 +387,6 @@ void sse_add_status(struct buffer *out, struct sse *sse)
     add_count(out, "max", sse->http->config.max_streams);
     add_count(out, "closed_slow", atomic_load_explicit(&sse->closed_slow, memory_order_relaxed));
     add_count(out, "dropped", atomic_load_explicit(&sse->dropped, memory_order_relaxed));
+    add_count(out, "bytes", atomic_load_explicit(&sse->held_bytes, memory_order_relaxed));
+    add_count(out, "bytes_max", atomic_load_explicit(&sse->held_bytes_max, memory_order_relaxed));
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "api/api.h"
+#include "api/event_filter.h"
 #include "base/buffer.h"
 #include "server/bell.h"
 #include "server/sse_format.h"
@@ -22,7 +23,7 @@ enum replay_kind {
 
 enum replay_end {
     REPLAY_CHUNK,  /* `text` holds events up to `position`; there may be more */
-    REPLAY_PRUNED, /* the next event is not there any more */
+    REPLAY_PRUNED, /* the next event is not there (any more) */
     REPLAY_FAILED, /* try again later */
 };
 
@@ -39,6 +40,7 @@ struct replay_order {
     enum replay_kind kind;
     uint64_t position;
     unsigned events;
+    struct event_filter filter;
     struct sse_format format;
 };
 

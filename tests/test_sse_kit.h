@@ -78,7 +78,8 @@ static inline void start_with(const struct http_times *times, size_t ring_bytes,
     struct error error = { .code = ERR_NONE };
 
     hub = hub_create(ring_bytes, 0);
-    api = (struct api){ .env = "sim", .has_keys = true, .epoch = EPOCH };
+    hub_set_epoch(hub, EPOCH);
+    api = (struct api){ .env = "sim", .has_keys = true };
     api.default_category = CATEGORY_LINEAR;
     if (with_journal)
         open_journal();
