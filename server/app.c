@@ -29,6 +29,7 @@
 #define OTHER_CONNECTIONS 2096 /* local ones that are no streams */
 #define HISTORY_WORKERS   2
 #define KEY_WAIT_MS       5000 /* for what the key may do, at the start */
+#define STALLED_MIN_MS    3000
 
 /* --- start --- */
 
@@ -279,6 +280,17 @@ static void list_texts(const char *to[CONFIG_LIST_MAX],
         to[i] = from[i];
 }
 
+/* A reader of a stream that stalls is waited for no less than some seconds. */
+static struct http_times http_times(int speed)
+{
+    struct http_times times = http_times_default;
+
+    times.stalled_ms = scaled(times.stalled_ms, speed);
+    if (times.stalled_ms < STALLED_MIN_MS)
+        times.stalled_ms = STALLED_MIN_MS;
+    return times;
+}
+
 static enum err start_http(struct app *app, struct error *error)
 {
     const struct config *config = app->config;
@@ -309,7 +321,7 @@ static enum err start_http(struct app *app, struct error *error)
         .max_connections = local_connections((size_t)config->max_streams + OTHER_CONNECTIONS,
                                              both ? listeners + 1 : listeners),
         .max_in_flight = 1024,
-        .times = http_times_default,
+        .times = http_times(config->speed),
         .api = &app->api,
         .hub = app->hub,
     };

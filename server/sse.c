@@ -237,21 +237,38 @@ static void link_reader(struct sse *sse, struct sse_reader *reader)
     (void)setsockopt(reader->conn->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
 }
 
-static enum MHD_Result answer(struct conn *conn, struct sse_reader *reader, const char *type)
+/* Takes `response` over; NULL: out of memory. */
+static enum MHD_Result answer(struct conn *conn, struct MHD_Response *response, const char *type)
 {
-    struct MHD_Response *response =
-        reader ? MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, sse_read, reader,
-                                                   NULL)
-               : MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
     enum MHD_Result result = MHD_NO;
 
     conn->request->phase = PHASE_ANSWERED;
-    conn_set_state(conn, reader ? CONN_STREAM : CONN_REPLYING);
+    conn_set_state(conn, conn->reader ? CONN_STREAM : CONN_REPLYING);
     if (response && reply_add_common(conn, response, type))
         result = MHD_queue_response(conn->mhd, MHD_HTTP_OK, response);
     if (response)
         MHD_destroy_response(response);
     return result;
+}
+
+/* A browser's EventSource gives up for good at any answer that is no stream: while the bridge gets
+ * ready it is told to come again, by a stream that ends at once. */
+static enum MHD_Result put_off(struct conn *conn)
+{
+    static const char event[] = RETRY_LINE "event: bye\ndata: ";
+    char text[256];
+    struct buffer json = buffer_of(sizeof(text));
+
+    json_add_open(&json, '{');
+    json_add_key(&json, "reason");
+    json_add_text(&json, "not_ready");
+    json_add_key(&json, "recv_at");
+    json_add_int(&json, clock_wall_ms());
+    json_add_close(&json, '}');
+    (void)snprintf(text, sizeof(text), "%s%s\n\n", event, json.data ? json.data : "{}");
+    buffer_deinit(&json);
+    return answer(conn, MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_COPY),
+                  "text/event-stream");
 }
 
 static enum MHD_Result open_reader(struct sse *sse, struct conn *conn, const struct sse_wish *wish)
@@ -264,21 +281,29 @@ static enum MHD_Result open_reader(struct sse *sse, struct conn *conn, const str
                       err == ERR_BUSY ? "too many topics are streamed already" : "out of memory");
     link_reader(sse, reader);
     begin(reader, wish->status);
-    return answer(conn, reader,
-                  reader->format.ndjson ? "application/x-ndjson" : "text/event-stream");
+    return answer(
+        conn,
+        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, sse_read, reader, NULL),
+        reader->format.ndjson ? "application/x-ndjson" : "text/event-stream");
 }
 
 enum MHD_Result sse_open(struct sse *sse, struct conn *conn)
 {
+    const struct api_call *call = &conn->request->call;
     struct sse_wish wish;
     struct sse_refusal refusal;
 
     if (!sse->hub)
         return refuse(conn, "not_ready", "there is no feed");
-    if (!sse_check_wish(sse, &conn->request->call, &wish, &refusal))
+    if (!sse_check_wish(sse, call, &wish, &refusal)) {
+        if (strcmp(refusal.code, "not_ready") == 0 && !conn->request->verdict.is_head &&
+            call->accept && strstr(call->accept, "text/event-stream"))
+            return put_off(conn);
         return refuse(conn, refusal.code, refusal.detail);
+    }
     if (conn->request->verdict.is_head)
-        return answer(conn, NULL, "text/event-stream");
+        return answer(conn, MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT),
+                      "text/event-stream");
     return open_reader(sse, conn, &wish);
 }
 

@@ -202,6 +202,11 @@ START_TEST(wishes_that_cannot_be_met_are_problems)
     api.instruments = instruments_slot_create();
     ck_assert_int_eq(refusal("/stream?topics=ticker:BTCUSDT", reply, sizeof(reply)), 503);
     ck_assert_ptr_nonnull(strstr(reply, "\"code\":\"not_ready\""));
+    stream_open("/stream?topics=ticker:BTCUSDT", "Accept: text/event-stream\r\n");
+    ck_assert_int_eq(client_reply(client.fd, reply, sizeof(reply)), 200);
+    ck_assert_ptr_nonnull(
+        strstr(reply, "retry: 1000\n\nevent: bye\ndata: {\"reason\":\"not_ready\""));
+    stream_close();
     instruments_publish(api.instruments, instruments_create(&instrument, 1, 1));
     ck_assert_int_eq(refusal("/stream?topics=ticker:NOPE", reply, sizeof(reply)), 404);
     ck_assert_ptr_nonnull(strstr(reply, "\"code\":\"unknown_symbol\""));
