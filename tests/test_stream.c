@@ -637,7 +637,7 @@ int main(void)
 
     log_set_level(getenv("STREAM_LOG") ? LOG_DEBUG : LOG_ERROR);
     tcase_set_timeout(tcase, 60);
-    tcase_add_checked_fixture(tcase, reset, NULL);
+    tcase_add_checked_fixture(tcase, reset, clean_up);
     tcase_add_test(tcase, it_logs_in_and_subscribes);
     tcase_add_test(tcase, data_before_the_ack_is_taken_but_is_not_up);
     tcase_add_test(tcase, it_comes_back_after_a_cut);
