@@ -273,13 +273,10 @@ static const char *const stalled[] = {
 
 START_TEST(a_reader_that_stalls_holds_no_more_with_time)
 {
-    static struct http_times patient;
     static char json[4096];
     int64_t then = 0;
 
-    patient = calm;
-    patient.stalled_ms = 60000;
-    start_with(&patient, 30000, true, 4);
+    start_with(&calm, 30000, true, 4);
     journal_events(5000);
     stream_open_on(client_connect_small(port), stalled[_i], "");
     await_wanted("status:private");

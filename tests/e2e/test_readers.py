@@ -81,12 +81,12 @@ class Readers(Case):
         self.bridge = self.start()
         self.line = Line(self.bridge.port)
         self.addCleanup(self.line.close)
-        self.orders(0.5)
+        self.flood(1)  # what all readers share is there before they come
         before = self.rss()
         self.program = Program(self.bridge.port, "/stream?topics=orders,fills", READERS)
         self.addCleanup(self.program.close)
         until(lambda: self.metrics()["readers"] == READERS)
-        self.flood(1)  # each has had something
+        self.orders(0.5)  # each has had something
         until(self.caught_up)
         each = (self.rss() - before) / READERS
         free = self.timed()
