@@ -145,8 +145,11 @@ static bool on_event(const struct stored_event *event, void *userdata)
     struct event_job *job = userdata;
 
     bool is_first = job->looked == 0;
-    bool taken = is_taken(job, event);
+    bool taken;
 
+    if (event->seq > job->newest)
+        return false; /* committed and not shown yet: its id would not be known */
+    taken = is_taken(job, event);
     if (event->seq != job->last + 1 && (!is_first || job->place == PLACE_AFTER)) {
         job->lost = is_first; /* else the next call begins with that */
         job->more = true;

@@ -100,6 +100,7 @@ void sse_load(struct sse_reader *reader)
     struct sse *sse = reader->sse;
 
     reader->state = SSE_LOADING;
+    reader->replay_order.until = hub_last_seq(sse->hub);
     reader->replay =
         replay_start(sse->api, sse->http->bell, &reader->replay_order, on_replayed, reader);
     if (!reader->replay)

@@ -52,6 +52,8 @@ static bool on_event(const struct stored_event *event, void *userdata)
     const struct replay_order *order = &replay->order;
     struct sse_piece piece;
 
+    if (event->seq > order->until)
+        return false;
     if (event->seq != replay->result.position + 1)
         return false; /* events were lost: the next read begins with that, and says so */
     if (hub_event_wanted(order->events, event->event) &&

@@ -39,6 +39,7 @@ struct replay_result {
 struct replay_order {
     enum replay_kind kind;
     uint64_t position;
+    uint64_t until; /* the newest event that was shown: a later one's id is not known yet */
     unsigned events;
     struct event_filter filter;
     struct sse_format format;

@@ -93,6 +93,7 @@ struct kit {
     uint64_t last_event;  /* to this one */
     uint64_t lost_event;  /* but for this one; 0: none */
     bool tagged_events;
+    int unshown_events;   /* of the newest ones */
     uint64_t waits_after; /* of the waiter */
     int64_t waits_until_ms;
     void (*on_ready)(void *waiter);
@@ -328,7 +329,7 @@ static inline bool kit_feed_has(uint64_t after, const struct event_filter *filte
 static inline uint64_t kit_feed_last(void *userdata)
 {
     (void)userdata;
-    return kit.last_event;
+    return kit.last_event - (uint64_t)kit.unshown_events;
 }
 
 static inline enum err kit_feed_wait(uint64_t after, int64_t until_ms, const atomic_bool *gone,

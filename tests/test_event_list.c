@@ -229,6 +229,19 @@ START_TEST(a_long_poll_of_a_tag_ends)
 }
 END_TEST
 
+/* What is committed and not shown yet can't be gone on from: its id is not known before. */
+START_TEST(what_is_not_shown_yet_is_not_listed)
+{
+    kit.unshown_events = 2;
+    ck_assert_int_eq(kit_get("/events?after=3-245"), 200);
+    ids_are((const char *const[]){ "3-246", "3-247", "3-248" }, 3);
+    ck_assert_str_eq(next_page(), "");
+    ck_assert_int_eq(kit_get("/events?limit=1&wait=1s"), 0);
+    kit.on_ready(kit.waiter);
+    ck_assert_str_eq(next_page(), "/events?after=3-248&limit=1&wait=1s");
+}
+END_TEST
+
 /* Never over it in silence. */
 START_TEST(a_hole_in_the_journal_is_an_unknown_id)
 {
@@ -294,6 +307,7 @@ int main(void)
     tcase_add_test(tcase, one_call_looks_through_so_many_events_at_most);
     tcase_add_test(tcase, a_long_poll_of_a_tag_waits_on_while_others_come);
     tcase_add_loop_test(tcase, a_long_poll_of_a_tag_ends, 0, 2);
+    tcase_add_test(tcase, what_is_not_shown_yet_is_not_listed);
     tcase_add_test(tcase, a_hole_in_the_journal_is_an_unknown_id);
     tcase_add_test(tcase, a_journal_that_cannot_be_read_is_said);
     tcase_add_test(tcase, rows_alone_as_csv_and_ndjson);
