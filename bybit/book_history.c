@@ -44,6 +44,7 @@ bool book_history_begin(struct book_history *history, const struct book *book)
     }
     book_copy(segment->base, book);
     segment->last_seq = book_seq(book);
+    segment->last_u = book_u(book);
     if (history->last)
         history->last->next = segment;
     else
@@ -70,11 +71,33 @@ bool book_history_add(struct book_history *history, const struct book *book,
         return false;
     }
     last->last_seq = frame.seq;
+    last->last_u = book_u(book);
+    return true;
+}
+
+/* Makes `next` a part of `segment`, where it goes on from there and there is room. */
+static bool join(struct book_segment *segment, struct book_segment *next)
+{
+    if (segment->last_u != book_u(next->base) || segment->last_seq != book_seq(next->base) ||
+        segment->frames.bytes + next->frames.bytes > BOOK_SEGMENT_BYTES)
+        return false;
+    if (next->frames.bytes > 0)
+        buffer_add(&segment->frames, next->frames.data, next->frames.bytes);
+    if (buffer_check(&segment->frames)) {
+        buffer_clear(&segment->frames); /* no memory: only its first state is left */
+        segment->last_u = book_u(segment->base);
+        segment->last_seq = book_seq(segment->base);
+        return false;
+    }
+    segment->last_u = next->last_u;
+    segment->last_seq = next->last_seq;
     return true;
 }
 
 void book_history_move(struct book_history *to, struct book_history *from)
 {
+    if (to->last && from->first && join(to->last, from->first))
+        drop_first(from);
     if (!from->first)
         return;
     if (to->last)

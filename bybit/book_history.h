@@ -20,6 +20,7 @@ struct book_segment {
     struct book *base;
     struct buffer frames; /* for each: struct book_frame, then its text and a NUL */
     int64_t last_seq;     /* of the newest state in it */
+    int64_t last_u;
 };
 
 struct book_frame {
@@ -45,7 +46,7 @@ bool book_history_begin(struct book_history *history, const struct book *book);
  * called for an empty one. */
 bool book_history_add(struct book_history *history, const struct book *book,
                       const struct json *data);
-/* Moves what `from` has behind what `to` has. */
+/* Moves what `from` has behind what `to` has; what goes on in small steps becomes one segment. */
 void book_history_move(struct book_history *to, struct book_history *from);
 /* Lets go of what is older than the newest state that is not later than `seq`, as far as that is
  * easily done. */
