@@ -1,3 +1,6 @@
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "tests/test_book_check_kit.h"
 
 /* --- the same seq --- */
@@ -93,10 +96,11 @@ END_TEST
 
 START_TEST(a_newer_snapshot_waits_for_the_stream)
 {
+    stop_kit();
+    make_check(2, 300); /* the stream has so long */
     feed_snapshot(10, 1000);
     wait_asked(1);
-    answer(1005, BIDS,
-           "[\"101\",\"7\"]," ASKS); /* broken order is none: 101 twice, the last counts */
+    answer(1005, BIDS, ASKS);
     ck_counts(0, 0, 0);
     feed(11, 1003, "[\"100\",\"2\"]", "");
     tick();
@@ -353,7 +357,7 @@ START_TEST(a_book_that_differs_again_and_again_is_checked_less_often)
     int64_t took_ms[4];
 
     stop_kit();
-    make_check(100);
+    make_check(100, AGAIN_MS);
     for (int i = 0; i < 4; i++) {
         int64_t from_ms = clock_mono_ms();
 
@@ -459,6 +463,91 @@ START_TEST(what_a_flood_has_pushed_out_is_no_mismatch)
 }
 END_TEST
 
+/* --- threads --- */
+
+#define PRICES 10
+
+/* Frame i sets one price to quantity i + 1. Its seq is even: odd ones are in between two. */
+static int64_t qty_at(int price, int64_t frame)
+{
+    int64_t last = frame - ((frame - price) % PRICES + PRICES) % PRICES;
+
+    return last < 1 ? 1 : last + 1;
+}
+
+static struct {
+    atomic_int frame;
+    atomic_bool stop;
+    atomic_bool altered; /* from now on, all quantities of price 0 */
+} feeder;
+
+static void *feed_run(void *userdata)
+{
+    char bids[64];
+
+    (void)userdata;
+    for (int i = 1; !atomic_load(&feeder.stop); i++) {
+        int price = i % PRICES;
+
+        (void)snprintf(bids, sizeof(bids), "[\"%d\",\"%d%s\"]", 100 - price, i + 1,
+                       price == 0 && atomic_load(&feeder.altered) ? ".5" : "");
+        if (feed_to("BTCUSDT", 50, false, 10 + i, 1000 + 2 * i, bids, "") == BOOK_WAITING)
+            break;
+        atomic_store(&feeder.frame, i);
+        usleep(50);
+    }
+    return NULL;
+}
+
+/* As the exchange would: its book of a moment that the stream may have reached or not. */
+static void answer_moment(int64_t frame, int64_t seq)
+{
+    char bids[512] = "";
+    size_t at = 0;
+
+    for (int price = 0; price < PRICES; price++)
+        at += (size_t)snprintf(bids + at, sizeof(bids) - at, "%s[\"%d\",\"%" PRId64 "\"]",
+                               price ? "," : "", 100 - price, qty_at(price, frame));
+    answer((int)seq, bids, ASKS);
+}
+
+static void serve_checks(int until)
+{
+    int64_t end_ms = clock_mono_ms() + 20000;
+    unsigned turn = 0;
+
+    while (counted(METRICS_CHECK_AGREED) < until && counted(METRICS_CHECK_MISMATCH) == 0 &&
+           clock_mono_ms() < end_ms) {
+        int64_t frame = atomic_load(&feeder.frame) + (int)(turn++ % 7) - 3;
+
+        tick();
+        if (kit.asks_count > 0)
+            answer_moment(frame < 0 ? 0 : frame, 1000 + 2 * (frame < 0 ? 0 : frame) + turn % 2);
+        usleep(100);
+    }
+}
+
+START_TEST(races_are_no_mismatches_and_an_alteration_is_found)
+{
+    pthread_t thread;
+
+    stop_kit();
+    make_check(1, 1);
+    feed_snapshot(10, 1000);
+    memset(&feeder, 0, sizeof(feeder));
+    pthread_create(&thread, NULL, feed_run, NULL);
+    serve_checks(200);
+    ck_assert_int_ge(counted(METRICS_CHECK_AGREED), 200);
+    ck_assert_int_eq(counted(METRICS_CHECK_MISMATCH), 0);
+    atomic_store(&feeder.altered, true);
+    serve_checks(1000000);
+    ck_assert_int_eq(counted(METRICS_CHECK_MISMATCH), 1);
+    atomic_store(&feeder.stop, true);
+    pthread_join(thread, NULL);
+    ck_assert_int_eq(state_of(), BOOK_SYNCING);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("bybit/book_check");
@@ -494,6 +583,7 @@ int main(void)
     tcase_add_test(tcase, a_full_reads_thread_is_tried_again);
     tcase_add_test(tcase, a_snapshot_is_found_among_many_frames);
     tcase_add_test(tcase, what_a_flood_has_pushed_out_is_no_mismatch);
+    tcase_add_test(tcase, races_are_no_mismatches_and_an_alteration_is_found);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

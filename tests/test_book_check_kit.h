@@ -18,7 +18,7 @@
 #include "bybit/market_watch.h"
 
 #define KIT_ASKS_MAX 16
-#define AGAIN_MS     30
+#define AGAIN_MS     15
 
 struct kit_ask {
     char query[128];
@@ -173,10 +173,10 @@ static inline size_t distrusted(void)
     return market_take_distrusted(kit.market, kit.distrusted, 4);
 }
 
-static inline void make_check(int every_ms)
+static inline void make_check(int every_ms, int again_ms)
 {
     struct book_check_config config = {
-        .times = { .every_ms = every_ms, .again_ms = AGAIN_MS, .timeout_ms = 5000 }
+        .times = { .every_ms = every_ms, .again_ms = again_ms, .timeout_ms = 5000 }
     };
 
     memset(&kit, 0, sizeof(kit));
@@ -193,7 +193,7 @@ static inline void make_check(int every_ms)
 static inline void start_kit(void)
 {
     log_set_level(LOG_ERROR);
-    make_check(2);
+    make_check(2, AGAIN_MS);
 }
 
 static inline void stop_kit(void)
