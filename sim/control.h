@@ -6,6 +6,7 @@
 #pragma once
 
 #include "sim/feeds.h"
+#include "sim/feeds_flood.h"
 #include "sim/rest.h"
 #include "sim/seen.h"
 

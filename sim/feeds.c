@@ -34,6 +34,7 @@ void feeds_destroy(struct feeds *feeds)
         cJSON_Delete(feeds->trades[i]);
         cJSON_Delete(feeds->liquidations[i]);
     }
+    feeds_flood_stop(feeds);
     feed_books_free(feeds);
     buffer_deinit(&feeds->frame);
     free(feeds);
@@ -63,7 +64,8 @@ void feeds_send_frame(struct feeds *feeds, enum feed feed, int instrument,
 {
     if (!buffer_check(&feeds->frame)) {
         if (session)
-            socket_send(session, feeds->frame.data, feeds->frame.bytes);
+            socket_send_topic(session, topic_public(feed, instrument), feeds->frame.data,
+                              feeds->frame.bytes);
         else
             feeds_broadcast(feeds, feed, instrument, feeds->frame.data, feeds->frame.bytes);
     }

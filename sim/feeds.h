@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "sim/levels.h"
 #include "sim/socket.h"
 
 #define FEED_TICK_MS 10
@@ -28,11 +29,6 @@ void feeds_trade(struct feeds *feeds, const struct instrument *instrument,
 void feeds_flush(struct feeds *feeds);
 /* Every FEED_TICK_MS: sends what is due and has changed. */
 void feeds_tick(struct feeds *feeds);
-
-struct feed_level {
-    int64_t ticks;
-    int64_t lots;
-};
 
 /* A book as it was last published. */
 struct feed_picture {

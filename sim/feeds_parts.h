@@ -10,13 +10,9 @@
 
 #include "base/buffer.h"
 #include "sim/feeds.h"
+#include "sim/feeds_flood.h"
 
-#define FEED_DEPTH_MAX 1000
-
-struct feed_side {
-    struct feed_level levels[FEED_DEPTH_MAX];
-    size_t count;
-};
+#define FEED_U_START 1000000 /* so that u = 1 marks a restart and nothing else */
 
 struct book_feed {
     struct feed_side bids;
@@ -48,6 +44,8 @@ struct feeds {
     uint64_t ticks;
     uint64_t random;
     struct feed_side scratch;
+    struct level_changes changes[2]; /* bids, asks */
+    struct feed_flood *flood;        /* NULL: none */
     struct buffer frame;
 };
 
@@ -67,6 +65,23 @@ void feed_book_join(struct feeds *feeds, enum feed feed, int index, struct socke
                     bool heard);
 void feed_book_publish(struct feeds *feeds, enum feed feed, int index);
 void feed_books_free(struct feeds *feeds);
+/* Replaces what was last published, all but `u`, `seq` and times; the difference is in
+ * feeds->changes afterwards. */
+void feed_book_replace(struct feeds *feeds, struct book_feed *book, enum side side,
+                       const struct feed_side *new);
+/* Sends feeds->changes as the next delta, or does with it what the book's fault says. */
+void feed_book_send(struct feeds *feeds, enum feed feed, int index);
+/* To one session, or (NULL) to all. */
+void feed_book_snapshot(struct feeds *feeds, enum feed feed, int index,
+                        struct socket_session *session);
+/* One more `u`, published now. */
+void feed_book_advance(struct feeds *feeds, enum feed feed, int index);
+void feed_book_forget_fault(struct book_feed *book);
+
+/* feeds_flood.c */
+bool feed_is_flooded(const struct feeds *feeds, enum feed feed, int index);
+/* Somebody joined the flooded book. */
+void feed_flood_joined(struct feeds *feeds);
 
 /* feeds_candle.c: the first push comes with the next second. */
 void feed_candle_start(struct feeds *feeds, enum feed feed, int index);

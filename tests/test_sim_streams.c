@@ -1,32 +1,10 @@
 /* The streams of the started exchange: topics of all categories, faults of books, muting. */
 #include "sim/instruments.h"
-#include "test_sim_client.h"
-
-#define FRAMES_MAX 4000 /* that a test waits through */
+#include "test_sim_frames.h"
 
 static const char *option(void)
 {
     return instrument_at(INSTRUMENT_FIRST_OPTION)->symbol;
-}
-
-static void subscribe(int descriptor, const char *topic)
-{
-    char frame[256];
-
-    (void)snprintf(frame, sizeof(frame), "{\"op\":\"subscribe\",\"args\":[\"%s\"]}", topic);
-    send_frame(descriptor, frame);
-}
-
-/* Reads until a frame has the text; it is in `answer`. */
-static bool wait_for(int descriptor, const char *text)
-{
-    for (int i = 0; i < FRAMES_MAX; i++) {
-        if (!read_frame(descriptor))
-            return false;
-        if (strstr(answer, text))
-            return true;
-    }
-    return false;
 }
 
 static const struct {
@@ -129,20 +107,6 @@ START_TEST(options_have_books_and_trades)
 END_TEST
 
 /* --- broken books --- */
-
-static int64_t number_of(const char *name)
-{
-    const char *at = strstr(answer, name);
-
-    return at ? strtoll(at + strlen(name), NULL, 10) : -1;
-}
-
-/* `u` of the next book frame. */
-static int64_t next_u(int descriptor)
-{
-    ck_assert(wait_for(descriptor, "\"topic\":\"orderbook."));
-    return number_of("\"u\":");
-}
 
 /* The first step of `u` that is not one, and the one after it. */
 static const struct {
