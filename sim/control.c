@@ -256,6 +256,8 @@ static const struct {
     { "POST", "/sim/funding", settle_funding },
     { "POST", "/sim/book", control_break_book },
     { "POST", "/sim/liquidate", control_liquidate },
+    { "POST", "/sim/pool", control_set_pool },
+    { "POST", "/sim/greeks", control_push_greeks },
     { "POST", "/sim/flood", control_flood },
     { "GET", "/sim/flood", control_show_flood },
     { "GET", "/sim/books", control_show_books },

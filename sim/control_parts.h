@@ -16,6 +16,8 @@ bool control_is_true(const cJSON *body, const char *name);
 const char *control_set_stream(struct control *control, const cJSON *body, cJSON *out);
 const char *control_break_book(struct control *control, const cJSON *body, cJSON *out);
 const char *control_liquidate(struct control *control, const cJSON *body, cJSON *out);
+const char *control_set_pool(struct control *control, const cJSON *body, cJSON *out);
+const char *control_push_greeks(struct control *control, const cJSON *body, cJSON *out);
 
 const char *control_flood(struct control *control, const cJSON *body, cJSON *out);
 const char *control_show_flood(struct control *control, const cJSON *query, cJSON *out);

@@ -124,3 +124,49 @@ const char *control_liquidate(struct control *control, const cJSON *body, cJSON 
     feeds_liquidate(control->feeds, instrument, side, ticks, lots);
     return NULL;
 }
+
+/* True: it is there, and good. */
+static bool read_decimal(const cJSON *body, const char *name, struct decimal *out, bool *wrong)
+{
+    const char *text = control_text(body, name);
+
+    if (!*text)
+        return false;
+    *wrong = *wrong || decimal_parse(out, text) != ERR_NONE;
+    return !*wrong;
+}
+
+const char *control_set_pool(struct control *control, const cJSON *body, cJSON *out)
+{
+    struct pools *pools = &control->exchange->pools;
+    const struct instrument *instrument = NULL;
+    struct refusal refusal =
+        check_symbol(control_text(body, "category"), control_text(body, "symbol"), &instrument);
+    int pool = refusal.code ? -1 : pool_of(instrument);
+    struct decimal balance;
+    struct decimal drawdown;
+    bool wrong = false;
+    bool has_balance = read_decimal(body, "balance", &balance, &wrong);
+    bool has_drawdown = read_decimal(body, "drawdown", &drawdown, &wrong);
+
+    (void)out;
+    if (pool < 0)
+        return "category is linear or inverse, symbol one of its symbols";
+    if (wrong || (!has_balance && !has_drawdown))
+        return "balance and drawdown are decimals, and at least one is there";
+    if (has_balance) {
+        pools->balances[pool] = balance;
+        pools->updated_ms[pool] = control->exchange->now_ms;
+    }
+    if (has_drawdown)
+        pools->drawdowns[instrument->index] = drawdown;
+    return NULL;
+}
+
+const char *control_push_greeks(struct control *control, const cJSON *body, cJSON *out)
+{
+    (void)body;
+    (void)out;
+    private_greeks(control->private);
+    return NULL;
+}

@@ -1,5 +1,5 @@
-/* sim/feeds.h - the public streams: books, trades, tickers, candles, liquidations (PROTOCOL section
- * 15).
+/* sim/feeds.h - the public streams: books, trades, tickers, candles, liquidations, price limits,
+ * pools (PROTOCOL section 15).
  *
  * A feed is shared by all that listen: who joins a book or a ticker gets the last published state
  * as a snapshot, then all get the same deltas with `u` rising by one. A feed that nobody hears is

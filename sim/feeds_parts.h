@@ -41,6 +41,7 @@ struct feeds {
     cJSON *tickers[INSTRUMENT_COUNT];      /* last published */
     cJSON *trades[INSTRUMENT_COUNT];       /* of this turn */
     cJSON *liquidations[INSTRUMENT_COUNT]; /* since the last push */
+    int64_t pools_told_ms[POOL_COUNT];     /* as they were updated when last sent */
     uint64_t ticks;
     uint64_t random;
     struct feed_side scratch;
@@ -50,6 +51,7 @@ struct feeds {
 };
 
 bool feeds_heard(const struct feeds *feeds, enum feed feed, int instrument);
+/* `type` NULL: without one. */
 void feeds_open_frame(struct feeds *feeds, enum feed feed, int instrument, const char *type);
 /* To one session, or (NULL) to all that listen; empties the frame. */
 void feeds_send_frame(struct feeds *feeds, enum feed feed, int instrument,
@@ -87,6 +89,13 @@ void feed_flood_joined(struct feeds *feeds);
 void feed_candle_start(struct feeds *feeds, enum feed feed, int index);
 /* Ends the candle when it is over; `push`: sends the running one. */
 void feed_candle_publish(struct feeds *feeds, enum feed feed, int index, bool push);
+
+/* feeds_pool.c; `session` NULL: to all that listen. */
+void feed_price_limit_publish(struct feeds *feeds, int index, struct socket_session *session);
+void feed_adl_publish(struct feeds *feeds, int index);
+void feed_insurance_join(struct feeds *feeds, int index, struct socket_session *session,
+                         bool heard);
+void feed_insurance_publish(struct feeds *feeds, int index);
 
 /* feeds_liquidation.c */
 void feed_liquidations_publish(struct feeds *feeds, int index);

@@ -110,6 +110,7 @@ static void tick(struct sim *sim)
         market_step(&sim->exchange);
     cancel_all_due(&sim->exchange);
     later_run(&sim->exchange);
+    private_tick(&sim->private);
     feeds_flush(sim->feeds);
     feeds_tick(sim->feeds);
     http_tick(sim->http);
@@ -213,6 +214,7 @@ static void connect_parts(struct sim *sim)
     sim->control.sockets = &sim->sockets;
     sim->control.exchange = &sim->exchange;
     sim->control.feeds = sim->feeds;
+    sim->control.private = &sim->private;
     sim->step_due_ms = clock_mono_ms();
 }
 

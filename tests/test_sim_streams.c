@@ -19,6 +19,12 @@ static const struct {
     { "/v5/public/inverse", "orderbook.200.BTCUSD", "\"u\":" },
     { "/v5/public/inverse", "publicTrade.BTCUSD", "\"L\":" },
     { "/v5/public/spot", "orderbook.1000.ETHUSDT", "\"type\":\"snapshot\"" },
+    { "/v5/public/spot", "priceLimit.BTCUSDT", "\"buyLmt\"" },
+    { "/v5/public/inverse", "priceLimit.BTCUSD", "\"sellLmt\"" },
+    { "/v5/public/linear", "adlAlert.USDT", "\"adl_tt\":10000" },
+    { "/v5/public/inverse", "adlAlert.inverse", "\"c\":\"BTC\",\"s\":\"BTCUSD\"" },
+    { "/v5/public/linear", "insurance.USDT", "\"symbols\":\"SOLUSDT\"" },
+    { "/v5/public/inverse", "insurance.inverse", "\"coin\":\"BTC\"" },
 };
 
 START_TEST(a_topic_is_heard)
@@ -47,6 +53,11 @@ static const struct {
     { "/v5/public/linear", "orderbook.25.BTCUSDT" },
     { "/v5/public/linear", "publicTrade.BTC" },
     { "/v5/public/linear", "" },
+    { "/v5/public/spot", "adlAlert.USDT" },
+    { "/v5/public/linear", "adlAlert.BTC" },
+    { "/v5/public/linear", "insurance.inverse" },
+    { "/v5/public/inverse", "insurance.USDT" },
+    { "/v5/public/linear", "priceLimit." },
     { "/v5/public/inverse", "." },
 };
 
