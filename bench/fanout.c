@@ -220,9 +220,7 @@ static struct hub *hub;
 
 static int bridge_start(void)
 {
-    static struct api api = {
-        .env = "sim", .has_keys = true, .epoch = 3, .default_category = CATEGORY_LINEAR
-    };
+    static struct api api = { .env = "sim", .has_keys = true, .default_category = CATEGORY_LINEAR };
     struct http_config config = { .host = "127.0.0.1",
                                   .max_streams = READERS_MAX,
                                   .max_connections = READERS_MAX,
