@@ -79,6 +79,7 @@ struct kit {
 
     /* journal */
     enum err submit_err;
+    void (*take_job)(void (*run)(struct history_reader *, enum err, void *), void *);
     enum err job_err; /* of jobs that wait for a position */
     enum err reader_err;
     uint64_t position; /* of the last job */
@@ -136,6 +137,10 @@ enum err history_submit(struct history *history, uint64_t position,
     kit.position = position;
     kit.jobs++;
     kit.lists = 0;
+    if (kit.take_job) {
+        kit.take_job(run, userdata);
+        return ERR_NONE;
+    }
     run(NULL, position ? kit.job_err : ERR_NONE, userdata);
     return ERR_NONE;
 }
