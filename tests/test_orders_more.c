@@ -78,7 +78,7 @@ static const struct {
     { OPTION "price=5&take_profit=9", "\"takeProfit\":\"9\"" },
     { SPOT "price=100&isLeverage=0", "\"price\":\"100\"" },
     { SPOT "price=100&isLeverage=1", "\"isLeverage\":1" },
-    { SPOT "is_leverage=1&quote_qty=5", "\"marketUnit\":\"quoteCoin\",\"isLeverage\":1" },
+    { SPOT "is_leverage=1&market_unit=quoteCoin", "\"timeInForce\":\"IOC\",\"isLeverage\":1" },
     { CLOSE "reduce_only=1&close_on_trigger=1", "\"qty\":\"0\"" },
     { CLOSE "reduceOnly=true&closeOnTrigger=true&trigger_price=90", "\"qty\":\"0\"" },
 };
