@@ -19,6 +19,7 @@ void app_on_journaled(uint64_t seq, const char *event, const char *json, size_t 
     struct app *app = userdata;
 
     (void)at_ms;
+    hub_set_epoch(app->hub, journal_epoch(app->journal));
     hub_publish_event(app->hub, seq, event, json, json_bytes);
 }
 
@@ -310,6 +311,13 @@ uint64_t app_feed_last(void *userdata)
     const struct app *app = userdata;
 
     return http_feed_last(app->http);
+}
+
+bool app_feed_has(uint64_t after, const struct event_filter *filter, void *userdata)
+{
+    const struct app *app = userdata;
+
+    return http_feed_has(app->http, after, filter);
 }
 
 enum err app_feed_wait(uint64_t after, int64_t until_ms, const atomic_bool *gone,

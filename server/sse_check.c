@@ -82,6 +82,25 @@ static bool parse_conflate(const char *text, int64_t *out, struct sse_refusal *r
     return false;
 }
 
+/* A filter that filters nothing would be a mistake about what comes. */
+static bool parse_filter(const struct sse *sse, const struct api_call *call, struct sse_wish *wish,
+                         struct sse_refusal *refusal)
+{
+    struct api_refusal why;
+
+    if (event_filter_read(sse->api, call, &wish->filter, &why)) {
+        refusal->code = why.code;
+        (void)snprintf(refusal->detail, sizeof(refusal->detail), "%s", why.detail);
+        return false;
+    }
+    if (!event_filter_is_set(&wish->filter) || (wish->events & (HUB_ORDERS | HUB_FILLS)))
+        return true;
+    refusal->code = "invalid_value";
+    (void)snprintf(refusal->detail, sizeof(refusal->detail),
+                   "tag and symbol choose among orders and fills: topics has neither");
+    return false;
+}
+
 static bool check_limits(const struct sse *sse, const char *client, struct sse_refusal *refusal)
 {
     size_t same = 0;
@@ -104,6 +123,6 @@ bool sse_check_wish(const struct sse *sse, const struct api_call *call, struct s
 {
     return parse_conflate(api_query(call, "conflate"), &wish->conflate_ms, refusal) &&
            sse_parse_topics(wish, api_query(call, "topics"), sse->api->default_category, refusal) &&
-           check_keys(sse, wish, refusal) && is_symbol_known(sse, wish, refusal) &&
-           check_limits(sse, call->client, refusal);
+           parse_filter(sse, call, wish, refusal) && check_keys(sse, wish, refusal) &&
+           is_symbol_known(sse, wish, refusal) && check_limits(sse, call->client, refusal);
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "api/api.h"
+#include "api/event_filter.h"
 #include "base/error.h"
 #include "bybit/stream.h"
 #include "server/hub.h"
@@ -38,7 +39,9 @@ bool sse_is_state(enum sse_kind kind);
 struct sse_wish {
     unsigned events; /* of enum hub_events */
     bool status;
-    int64_t conflate_ms; /* not of the topics: set by sse.c */
+    /* Not of the topics: set by sse_check.c. */
+    int64_t conflate_ms;
+    struct event_filter filter;
     size_t topics_count;
     struct sse_topic topics[HUB_TOPICS_MAX];
 };

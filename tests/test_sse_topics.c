@@ -367,10 +367,12 @@ static void *change_positions(void *userdata)
     return userdata;
 }
 
-/* While they change: no reader sees one go back, and each ends at the last. */
+/* While they change: no reader sees one go back, and each ends at the last. One that was overtaken,
+ * as on a busy machine, is told so. */
 START_TEST(the_snapshot_of_positions_joins_what_is_live)
 {
     pthread_t thread;
+    const char *from = client.text;
     int64_t last = 0;
 
     start_topics(&calm);
@@ -384,9 +386,12 @@ START_TEST(the_snapshot_of_positions_joins_what_is_live)
     for (const char *at = client.text; (at = strstr(at, "\"qty\":\"")); at++) {
         int64_t qty = member_after(at, "\"qty\":\"");
 
+        const char *gap = strstr(from, "event: gap\ndata: {\"topic\":\"positions\"");
+
         ck_assert_int_ge(qty, last);
-        ck_assert(last == 0 || qty <= last + 1); /* nothing is missed */
+        ck_assert(last == 0 || qty <= last + 1 || (gap && gap < at)); /* nothing is missed */
         last = qty;
+        from = at;
     }
     stream_close();
     stop_topics();

@@ -197,7 +197,7 @@ int main(void)
 
     log_set_level(getenv("STREAM_LOG") ? LOG_DEBUG : LOG_ERROR);
     tcase_set_timeout(tcase, 60);
-    tcase_add_checked_fixture(tcase, reset, NULL);
+    tcase_add_checked_fixture(tcase, reset, clean_up);
     tcase_add_test(tcase, a_ticker_that_is_wanted_again_has_what_came_meanwhile);
     tcase_add_test(tcase, what_comes_while_a_topic_is_left_is_not_told);
     tcase_add_test(tcase, a_spot_ticker_is_not_told_anew_by_its_book_alone);
