@@ -38,9 +38,12 @@ void market_destroy(struct market *market)
             market->buckets[i] = place->next;
             free_books(place);
             market_free_candles(place);
+            free(place->limit);
             free(place);
         }
     }
+    for (size_t i = 0; i < market->pools_count; i++)
+        pool_deinit(&market->pools[i]);
     pthread_mutex_destroy(&market->lock);
     free(market);
 }
@@ -85,7 +88,7 @@ void market_tidy(struct market *market, enum category category, const char *symb
     struct place **link = market_find(market, category, symbol);
     struct place *place = *link;
 
-    if (!place || place->has_ticker || place->books || place->candles)
+    if (!place || place->has_ticker || place->books || place->candles || place->limit)
         return;
     *link = place->next;
     free(place);
@@ -230,25 +233,27 @@ void market_let_jumps_pass(struct market *market, enum category category, const 
     pthread_mutex_unlock(&market->lock);
 }
 
-static void set_stale(struct place *place)
+void market_stale_ticker(struct market *market, enum category category, const char *symbol)
 {
-    place->ticker.stale = true;
-    for (struct kept_book *kept = place->books; kept; kept = kept->next) {
-        if (book_state(kept->book) == BOOK_SYNCED)
-            book_set_state(kept->book, BOOK_STALE);
-    }
-    market_stale_candles(place);
+    struct place *place;
+
+    pthread_mutex_lock(&market->lock);
+    place = *market_find(market, category, symbol);
+    if (place)
+        place->ticker.stale = true;
+    pthread_mutex_unlock(&market->lock);
 }
 
-void market_set_stale(struct market *market, enum category category)
+void market_stale_book(struct market *market, enum category category, const char *symbol, int depth)
 {
+    struct place *place;
+    struct kept_book *kept;
+
     pthread_mutex_lock(&market->lock);
-    for (size_t i = 0; i < BUCKETS; i++) {
-        for (struct place *place = market->buckets[i]; place; place = place->next) {
-            if (place->category == category)
-                set_stale(place);
-        }
-    }
+    place = *market_find(market, category, symbol);
+    kept = place ? find_book(place, depth) : NULL;
+    if (kept && book_state(kept->book) == BOOK_SYNCED)
+        book_set_state(kept->book, BOOK_STALE);
     pthread_mutex_unlock(&market->lock);
 }
 

@@ -1,4 +1,4 @@
-/* bybit/market_parts.h - the market's insides: shared by market.c and market_candles.c.
+/* bybit/market_parts.h - the market's insides: shared by market.c, market_candles.c and market_pools.c.
  *
  * Threads: any, under the market's lock.
  */
@@ -8,7 +8,8 @@
 
 #include "bybit/market.h"
 
-#define BUCKETS 1024 /* a power of two */
+#define BUCKETS          4096 /* a power of two */
+#define MARKET_POOLS_MAX 8    /* two kinds by three pools, and the greeks */
 
 struct kept_book {
     struct kept_book *next; /* deeper */
@@ -27,6 +28,12 @@ struct kept_candle {
     bool stale;
 };
 
+struct kept_limit {
+    struct price_limit limit;
+    int64_t recv_ms;
+    bool stale;
+};
+
 struct place {
     struct place *next;
     enum category category;
@@ -35,12 +42,15 @@ struct place {
     struct market_ticker ticker;
     struct kept_book *books; /* shallow first */
     struct kept_candle *candles;
+    struct kept_limit *limit; /* NULL: none */
 };
 
 struct market {
     pthread_mutex_t lock;
     size_t count;
     struct place *buckets[BUCKETS];
+    size_t pools_count;
+    struct pool pools[MARKET_POOLS_MAX];
 };
 
 /* All under the lock. */
@@ -55,4 +65,3 @@ void market_tidy(struct market *market, enum category category, const char *symb
 /* --- market_candles.c --- */
 
 void market_free_candles(struct place *place);
-void market_stale_candles(struct place *place);

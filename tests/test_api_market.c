@@ -248,7 +248,7 @@ START_TEST(a_streamed_book_is_served_from_memory)
     ck_assert(kit_says("\"state\":\"synced\"") && kit_says("\"seq\":7"));
     ck_assert_int_eq(kit_get("/book/BTCUSDT?depth=1"), 200);
     ck_assert(kit_says("\"bids\":[[\"9\",\"1\"]]"));
-    market_set_stale(kit.api.market, CATEGORY_LINEAR);
+    market_stale_book(kit.api.market, CATEGORY_LINEAR, "BTCUSDT", 50);
     ck_assert_int_eq(kit_get("/book/BTCUSDT"), 200);
     ck_assert(kit_says("\"state\":\"stale\""));
     ck_assert_uint_eq(kit.reads, 0);

@@ -586,7 +586,7 @@ START_TEST(conflated_books_come_whole)
     ck_assert_int_eq(count("\"type\":\"snapshot\""), events);
     ck_assert_int_eq(count("\"type\":\"delta\""), 0);
     ck_assert_int_eq(count("event: gap"), 0);
-    market_set_stale(api.market, CATEGORY_LINEAR);
+    market_stale_book(api.market, CATEGORY_LINEAR, "BTCUSDT", 50);
     hub_publish_stream_gap(&writer, &gap);
     stream_until("event: gap\n");
     apply_book(2);

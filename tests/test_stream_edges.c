@@ -99,27 +99,6 @@ START_TEST(a_spot_ticker_is_not_told_anew_by_its_book_alone)
 }
 END_TEST
 
-/* All topics of a connection have 21,000 characters: with long names fewer than MARKET_SYMBOLS_MAX
- * fit, and what only lingers makes room for a reader there too. */
-START_TEST(a_reader_takes_the_characters_of_what_only_lingers)
-{
-    char symbol[SYMBOL_MAX];
-    int count = 0;
-
-    times.linger_ms = 60000;
-    begin_plain(false);
-    for (;; count++) {
-        (void)snprintf(symbol, sizeof(symbol), "S%037d", count);
-        if (stream_touch(stream, STREAM_BOOK, CATEGORY_LINEAR, symbol, 1000))
-            break;
-    }
-    ck_assert_int_lt(count, MARKET_SYMBOLS_MAX);
-    ck_assert_int_eq(stream_want(stream, STREAM_BOOK, CATEGORY_LINEAR, symbol, 1000), ERR_NONE);
-    ck_assert_int_eq(stream_want(stream, STREAM_TRADES, CATEGORY_SPOT, "BTCUSDT", 0), ERR_NONE);
-    end();
-}
-END_TEST
-
 START_TEST(a_candle_from_the_future_is_not_kept)
 {
     struct link_status status;
@@ -157,7 +136,6 @@ int main(void)
     tcase_add_test(tcase, a_ticker_that_is_wanted_again_has_what_came_meanwhile);
     tcase_add_test(tcase, what_comes_while_a_topic_is_left_is_not_told);
     tcase_add_test(tcase, a_spot_ticker_is_not_told_anew_by_its_book_alone);
-    tcase_add_test(tcase, a_reader_takes_the_characters_of_what_only_lingers);
     tcase_add_test(tcase, a_candle_from_the_future_is_not_kept);
     suite_add_tcase(suite, tcase);
     srunner_set_fork_status(runner, CK_NOFORK);
