@@ -92,6 +92,9 @@ void api_event_pool(struct buffer *out, const struct pool *pool);
  * recv_at}: what is so after the change; the signature is loop_config's. It happens here, so both
  * times are one. */
 void api_event_guard(struct buffer *out, const struct guard_state *state, const char *change);
+#define API_TOPIC_MAX 96
+/* {topic, link, socket, state, age_ms, as_of} */
+void api_add_topic(struct buffer *out, const struct stream_topic *topic, int64_t now_ms);
 /* What a topic is called in `topics`, whole: "book:linear:BTCUSDT:50"; `symbol` beside it. */
 void api_topic_name(char *out, size_t out_bytes, const struct stream_topic *topic,
                     const char *symbol);

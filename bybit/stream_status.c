@@ -9,7 +9,7 @@
 
 const char *stream_topic_state_word(enum stream_topic_state state)
 {
-    static const char *const words[] = { "waiting", "on", "refused" };
+    static const char *const words[] = { "waiting", "subscribed", "refused" };
 
     return words[state];
 }

@@ -112,6 +112,8 @@ START_TEST(members_of_books_and_tickers)
     const struct instrument instrument = { 0 };
     const struct ticker ticker = { 0 };
     const struct market_book book = { 0 };
+    const struct stream_topic topic = { .symbol = "X" };
+    const struct price_limit limit = { 0 };
 
     api_add_symbol(&out, &instrument);
     same_members("Symbol", &out);
@@ -127,6 +129,10 @@ START_TEST(members_of_books_and_tickers)
     same_members("EventBook", &out);
     api_event_status(&out, LINK_PRIVATE, LINK_CONNECTED, 1);
     same_members("EventStatus", &out);
+    api_add_topic(&out, &topic, 1);
+    same_members("Topic", &out);
+    api_event_price_limit(&out, &limit, 1);
+    same_members("EventPriceLimit", &out);
 }
 END_TEST
 
@@ -334,6 +340,11 @@ static const char *link_of(int i)
     return i == 0 ? "rest" : stream_link_word((enum stream_link)(i - 1));
 }
 
+static const char *topic_state_of(int i)
+{
+    return stream_topic_state_word((enum stream_topic_state)i);
+}
+
 static const char *link_state_of(int i)
 {
     return link_state_word((enum link_state)i);
@@ -373,6 +384,7 @@ START_TEST(words_are_the_same)
     same_words("OpenInterest", "interval", oi_interval_of, OI_INTERVAL_COUNT, false);
     same_words("link", NULL, link_of, STREAM_LINK_COUNT + 1, false);
     same_words("link_state", NULL, link_state_of, LINK_DOWN + 1, false);
+    same_words("Topic", "state", topic_state_of, STREAM_TOPIC_REFUSED + 1, false);
 }
 END_TEST
 

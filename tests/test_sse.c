@@ -211,7 +211,7 @@ START_TEST(wishes_that_cannot_be_met_are_problems)
     ck_assert_int_eq(refusal("/stream?topics=positions", reply, sizeof(reply)), 401);
     ck_assert_int_eq(refusal("/stream?topics=guard", reply, sizeof(reply)), 401);
     ck_assert_int_eq(refusal("/stream?topics=ticker:BTCUSDT,balance", reply, sizeof(reply)), 401);
-    ck_assert_ptr_nonnull(strstr(reply, "positions and balance need an API key"));
+    ck_assert_ptr_nonnull(strstr(reply, "positions, balance and greeks need an API key"));
     stream_open("/stream?topics=ticker:BTCUSDT,status", "");
     stream_until("event: hello");
     stream_close();

@@ -50,6 +50,7 @@ SAMPLES = {
     "/fees/{symbol}": ["/fees/BTCUSDT", "/fees/spot:BTCUSDT", "/fees/" + OPTION],
     "/guard": ["/guard"],
     "/stream": [],  # by feeds, below
+    "/topics": ["/topics"],
     "/errors": ["/errors"],
     "/errors/{code}": ["/errors/qty_step", "/errors/filter_required"],
 }
