@@ -1,8 +1,7 @@
 /* Names of topics, and events of the smaller states of the market and the account. */
-#include "api/events.h"
-
 #include <stdio.h>
 
+#include "api/events.h"
 #include "api/members.h"
 #include "base/json.h"
 

@@ -48,17 +48,16 @@ void api_add_topic(struct buffer *out, const struct stream_topic *topic, int64_t
 void handle_topics(const struct api *api, struct api_call *call)
 {
     const struct api_problem_more more = { .retry_after_ms = 1000 };
-    size_t max = (api->stream ? stream_topics(api->stream, NULL, 0) : 0) + SPARE;
+    size_t max = stream_topics(api->stream, NULL, 0) + SPARE;
     struct stream_topic *topics = malloc(max * sizeof(*topics));
-    size_t count = 0;
+    size_t count;
     struct form_list list;
 
     if (!topics) {
         api_fail(call, &more, "busy", "no memory for the list of topics");
         return;
     }
-    if (api->stream)
-        count = stream_topics(api->stream, topics, max);
+    count = stream_topics(api->stream, topics, max);
     if (count > max)
         count = max;
     qsort(topics, count, sizeof(*topics), by_place);

@@ -104,25 +104,28 @@ static struct kept_book *find_book(const struct place *place, int depth)
     return NULL;
 }
 
-/* Spot streams have no bid and ask: they come from the depth-1 book, also when it came first. */
+/* Spot streams have no bid and ask: they come from the depth-1 book, also when it came first, and
+ * only while it can be trusted. */
 static void fill_ticker(struct place *place)
 {
     const struct kept_book *kept = find_book(place, 1);
     struct ticker *ticker = &place->ticker.ticker;
+    bool synced = kept && book_state(kept->book) == BOOK_SYNCED;
     struct book_level level;
 
-    if (place->category != CATEGORY_SPOT || !place->has_ticker || !kept ||
-        book_state(kept->book) != BOOK_SYNCED)
+    if (place->category != CATEGORY_SPOT || !place->has_ticker)
         return;
     level = (struct book_level){ DECIMAL_NONE, DECIMAL_NONE };
-    (void)book_bids(kept->book, &level, 1);
+    if (synced)
+        (void)book_bids(kept->book, &level, 1);
     ticker->bid = level.price;
     ticker->bid_qty = level.qty;
     level = (struct book_level){ DECIMAL_NONE, DECIMAL_NONE };
-    (void)book_asks(kept->book, &level, 1);
+    if (synced)
+        (void)book_asks(kept->book, &level, 1);
     ticker->ask = level.price;
     ticker->ask_qty = level.qty;
-    if (kept->ts_ms > ticker->ts_ms)
+    if (synced && kept->ts_ms > ticker->ts_ms)
         ticker->ts_ms = kept->ts_ms;
 }
 
@@ -198,7 +201,7 @@ static enum book_result apply(struct place *place, int depth, const struct json 
         kept->recv_ms = recv_ms;
         kept->recv_mono_ms = clock_mono_ms();
     }
-    if (result == BOOK_APPLIED && depth == 1)
+    if ((result == BOOK_APPLIED || result == BOOK_REPEATED) && depth == 1)
         fill_ticker(place);
     return result;
 }

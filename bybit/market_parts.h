@@ -1,4 +1,5 @@
-/* bybit/market_parts.h - the market's insides: shared by market.c, market_candles.c and market_pools.c.
+/* bybit/market_parts.h - the market's insides: shared by market.c, market_candles.c and
+ * market_pools.c.
  *
  * Threads: any, under the market's lock.
  */

@@ -35,14 +35,16 @@ struct pool_words {
 };
 
 static const struct pool_words words[] = {
-    [POOL_ADL] = { "s", "c",
+    [POOL_ADL] = { "s",
+                   "c",
                    { [ADL_BALANCE] = "b",
                      [ADL_DRAWDOWN] = "pr",
                      [ADL_START_RATIO] = "i_pr",
                      [ADL_STOP_RATIO] = "adl_sr",
                      [ADL_TRIGGER_BALANCE] = "adl_tt" } },
     [POOL_INSURANCE] = { "symbols", "coin", { [INSURANCE_BALANCE] = "balance" } },
-    [POOL_GREEKS] = { "baseCoin", "baseCoin",
+    [POOL_GREEKS] = { "baseCoin",
+                      "baseCoin",
                       { [GREEKS_DELTA] = "totalDelta",
                         [GREEKS_GAMMA] = "totalGamma",
                         [GREEKS_VEGA] = "totalVega",

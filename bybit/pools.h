@@ -45,7 +45,8 @@ enum insurance_value { INSURANCE_BALANCE };
 enum greeks_value { GREEKS_DELTA, GREEKS_GAMMA, GREEKS_VEGA, GREEKS_THETA };
 
 struct pool_row {
-    char key[POOL_KEY_MAX]; /* ADL: the symbol; insurance: its symbol or symbols; greeks: the coin */
+    char
+        key[POOL_KEY_MAX]; /* ADL: the symbol; insurance: its symbol or symbols; greeks: the coin */
     char coin[COIN_MAX];
     struct decimal values[POOL_VALUES];
     int64_t updated_ms; /* insurance; 0: not said */

@@ -116,6 +116,7 @@ static int64_t turn_link(struct upstream *upstream, int64_t now_ms)
     socket_watch_resolve(upstream);
     ticked = tick(upstream, now_ms);
     settle(upstream);
+    watch_repeats(upstream, now_ms);
     obey_pause(upstream, now_ms);
     if (upstream->wsi && link_wants_to_say(&upstream->link, now_ms))
         lws_callback_on_writable(upstream->wsi);
@@ -138,7 +139,7 @@ static void turn(struct stream *stream)
     if (stream->wants_next_ms < next_ms)
         next_ms = stream->wants_next_ms;
     if (atomic_load(&stream->pause_private) != private->paused)
-        private->due_ms = 0;
+    private->due_ms = 0;
     for (size_t i = 0; i < UPSTREAMS; i++) {
         struct upstream *upstream = &stream->upstreams[i];
 

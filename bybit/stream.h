@@ -66,7 +66,7 @@ enum stream_kind {
     STREAM_TICKER,
     STREAM_BOOK,
     STREAM_TRADES,
-    STREAM_CANDLES,     /* not of options */
+    STREAM_CANDLES,      /* not of options */
     STREAM_LIQUIDATIONS, /* linear and inverse */
     STREAM_PRICE_LIMIT,  /* not of options */
     STREAM_ADL,          /* `symbol`: a pool, USDT or USDC (linear), "inverse" (inverse) */

@@ -54,6 +54,7 @@ struct link_topic {
                            others lose by it */
     int64_t not_before_ms;
     int64_t picture_due_ms; /* 0: none is awaited */
+    int64_t data_ms;        /* of its last data frame */
     int jumps;              /* in the minute that began then */
     int64_t jumps_since_ms;
     bool jumps_pass; /* the exchange does not keep u without gaps here */
@@ -118,7 +119,7 @@ struct link_topic *link_find(const struct link *link, const char *name);
 bool link_reap(struct link *link, struct link_topic *out);
 /* Its book lost a frame or is broken: leave and join again, at once the first time, then slower. */
 void link_rejoin(struct link_topic *topic, bool jumped, int64_t now_ms);
-/* Its snapshot came. */
+/* Its snapshot came: one that it was to be joined again for needs that no more. */
 void link_has_picture(struct link_topic *topic);
 
 /* --- events --- */

@@ -151,6 +151,8 @@ void link_has_picture(struct link_topic *topic)
     topic->needs_picture = false;
     topic->picture_due_ms = 0;
     topic->rejoins = 0;
+    if (topic->state == TOPIC_ON)
+        topic->rejoin = false;
     topic->rebuilt = false;
 }
 

@@ -1,8 +1,8 @@
 /* bybit/stream_parts.h - the insides of the stream, shared by its files:
  * stream.c (start, stop, the thread and its turns), stream_places.c (which socket has which topic),
  * stream_socket.c (libwebsockets), stream_take.c (what each frame is, telling what changed),
- * stream_public.c, stream_pools.c and stream_private.c (what is in it), stream_status.c (what others
- * see of it).
+ * stream_public.c, stream_pools.c and stream_private.c (what is in it), stream_status.c (what
+ * others see of it).
  *
  * Threads: the stream's own, but for what stream.h allows to all.
  */
@@ -137,6 +137,8 @@ void take_public(struct upstream *upstream, struct link_topic *topic, const stru
                  int64_t recv_ms);
 /* The link ended: topics that were whole are not. */
 void tell_lost(struct upstream *upstream);
+/* Joins books of depth 1 again whose repetitions have ended. */
+void watch_repeats(struct upstream *upstream, int64_t now_ms);
 /* Something was subscribed: topics that have no snapshot are whole from now on. */
 void tell_joined(struct upstream *upstream);
 

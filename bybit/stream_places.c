@@ -1,7 +1,7 @@
-/* Which socket has which topic. A topic stays where it is; a new one goes to the first socket in use
- * that has a place for it, else to the first one that is idle, which is opened by that. A socket
- * whose last topic has left is closed (stream_link.c). What stream_wants.c lets in has a place, as
- * soon as what nobody wants any more has been unsubscribed. */
+/* Which socket has which topic. A topic stays where it is; a new one goes to the first socket in
+ * use that has a place for it, else to the first one that is idle, which is opened by that. A
+ * socket whose last topic has left is closed (stream_link.c). What stream_wants.c lets in has a
+ * place, as soon as what nobody wants any more has been unsubscribed. */
 #include <string.h>
 
 #include "bybit/stream_parts.h"
@@ -51,8 +51,8 @@ struct link_topic *find_on_link(struct stream *stream, enum stream_link link, co
     return NULL;
 }
 
-static struct link_topic *place_topic(struct upstream *first, size_t count,
-                                      const struct want *want, const char *name)
+static struct link_topic *place_topic(struct upstream *first, size_t count, const struct want *want,
+                                      const char *name)
 {
     for (int in_use = 1; in_use >= 0; in_use--) {
         for (size_t i = 0; i < count; i++) {
@@ -75,8 +75,7 @@ static bool want_on_link(struct stream *stream, const struct want *want)
     char name[LINK_TOPIC_BYTES];
     struct link_topic *topic;
 
-    if (!want_topic(want, name, sizeof(name)) ||
-        (link == LINK_PRIVATE && !stream->config.signer))
+    if (!want_topic(want, name, sizeof(name)) || (link == LINK_PRIVATE && !stream->config.signer))
         return true;
     topic = find_on_link(stream, link, name);
     if (!topic)

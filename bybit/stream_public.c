@@ -1,4 +1,5 @@
 /* Frames of the public links, and what of them was lost (PROTOCOL section 15). */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -124,7 +125,8 @@ static void take_best(struct upstream *upstream, const struct link_topic *topic,
 }
 
 /* Its frames cannot be applied any more: subscribe again. */
-static void lose_book(struct upstream *upstream, struct link_topic *topic, enum book_result result)
+static void lose_book(struct upstream *upstream, struct link_topic *topic, enum book_result result,
+                      int64_t whole_until_ms)
 {
     const struct stream_config *config = &upstream->stream->config;
     bool passed = topic->jumps_pass;
@@ -141,7 +143,7 @@ static void lose_book(struct upstream *upstream, struct link_topic *topic, enum 
     }
     topic->needs_picture = true;
     if (had_picture)
-        tell_gap(upstream, topic, upstream->status.last_data_ms, 0);
+        tell_gap(upstream, topic, whole_until_ms, 0);
 }
 
 static bool is_restart(const struct json *data)
@@ -184,8 +186,37 @@ static void take_book(struct upstream *upstream, struct link_topic *topic,
         break;
     case BOOK_JUMPED:
     case BOOK_BROKEN:
-        lose_book(upstream, topic, result);
+        lose_book(upstream, topic, result, recv_ms);
         break;
+    }
+}
+
+/* A book of depth 1 comes again each 3 s, changed or not: where other topics are heard and it is
+ * not, the exchange has forgotten it. */
+static bool is_forgotten(const struct link *link, const struct link_topic *topic, int64_t now_ms)
+{
+    return topic->kind == STREAM_BOOK && topic->depth == 1 && !topic->own &&
+           topic->state == TOPIC_ON && !topic->needs_picture && !topic->rejoin &&
+           now_ms - topic->data_ms >= link->times.stale_after_ms;
+}
+
+void watch_repeats(struct upstream *upstream, int64_t now_ms)
+{
+    const struct link *link = &upstream->link;
+    struct market *market = upstream->stream->config.market;
+
+    if (link->phase != PHASE_OPEN || !link->settled || link->stale)
+        return;
+    for (size_t i = 0; i < link->topics_count; i++) {
+        struct link_topic *topic = &link->topics[i];
+        int64_t quiet_ms = now_ms - topic->data_ms;
+
+        if (!is_forgotten(link, topic, now_ms))
+            continue;
+        log_warn("stream: topic=%s: silent for %" PRId64 " ms, subscribing again", topic->name,
+                 quiet_ms);
+        market_stale_book(market, upstream_category(upstream), topic->symbol, topic->depth);
+        lose_book(upstream, topic, BOOK_BROKEN, clock_wall_ms() - quiet_ms);
     }
 }
 

@@ -1,5 +1,5 @@
-/* What others see of the sockets: a link has several, and shows the worst state of them; a topic has
- * its state and the time of its newest data. */
+/* What others see of the sockets: a link has several, and shows the worst state of them; a topic
+ * has its state and the time of its newest data. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -163,7 +163,8 @@ void status_publish(struct upstream *upstream)
     struct stream *stream = upstream->stream;
     enum stream_link link = upstream->link.which;
     const struct upstream *first = upstream_first(stream, link);
-    struct link_status sum = { .state = stream->told[link], .since_ms = stream->told_since_ms[link] };
+    struct link_status sum = { .state = stream->told[link],
+                               .since_ms = stream->told_since_ms[link] };
 
     count_topics(upstream);
     for (size_t i = 0; i < sockets_of(link); i++) {

@@ -134,6 +134,8 @@ void take_message(struct upstream *upstream, const char *text, size_t bytes)
         struct link_topic *topic = link_find(&upstream->link, frame.topic);
 
         status_data(upstream, topic, recv_ms);
+        if (topic)
+            topic->data_ms = now_ms;
         link_data(&upstream->link, now_ms);
         if (upstream->link.is_private)
             take_private(upstream, topic, &frame, recv_ms);

@@ -103,8 +103,7 @@ static bool is_pool(enum category category, const char *pool)
 {
     if (category == CATEGORY_INVERSE)
         return strcmp(pool, "inverse") == 0;
-    return category == CATEGORY_LINEAR &&
-           (strcmp(pool, "USDT") == 0 || strcmp(pool, "USDC") == 0);
+    return category == CATEGORY_LINEAR && (strcmp(pool, "USDT") == 0 || strcmp(pool, "USDC") == 0);
 }
 
 /* PROTOCOL section 15: which topics a category has. */

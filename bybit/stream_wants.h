@@ -1,10 +1,10 @@
 /* bybit/stream_wants.h - which topics are wanted: readers are counted, and a want lingers after its
  * last reader.
  *
- * The sockets of a category are bounded (STREAM_SOCKETS_MAX), and so is what fits them: a want costs
- * its characters, or its share of LINK_TOPICS_MAX where that is more. While the sum stays below what
- * the sockets have, one of them has a place for it, however the topics are spread. The levels of
- * books are bounded too (STREAM_LEVELS_MAX), since they are the memory.
+ * The sockets of a category are bounded (STREAM_SOCKETS_MAX), and so is what fits them: a want
+ * costs its characters, or its share of LINK_TOPICS_MAX where that is more. While the sum stays
+ * below what the sockets have, one of them has a place for it, however the topics are spread. The
+ * levels of books are bounded too (STREAM_LEVELS_MAX), since they are the memory.
  *
  * Threads: any; a short lock inside. Times are monotonic ms.
  */

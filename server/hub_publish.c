@@ -8,7 +8,6 @@
 
 #define TEXT_MAX ((size_t)512 * 1024)
 
-
 void hub_topic_name(char out[HUB_TOPIC_MAX], enum stream_kind kind, enum category category,
                     const char *symbol, int depth)
 {

@@ -14,7 +14,7 @@
 #define TOPIC_LIST                                                                                 \
     "orders, fills, guard, positions, balance, status, ticker:SYMBOL, book:SYMBOL[:DEPTH], "       \
     "trades:SYMBOL, candles:SYMBOL[:INTERVAL], liquidations:SYMBOL, "                              \
-    "price_limit:SYMBOL, adl:POOL, insurance:POOL, greeks (as in topics="                           \
+    "price_limit:SYMBOL, adl:POOL, insurance:POOL, greeks (as in topics="                          \
     "orders,fills,ticker:BTCUSDT,book:spot:BTCUSDT:50,candles:BTCUSDT:5m)"
 #define DEPTHS               "1, 50, 200, 1000; of options 25, 100"
 #define INTERVALS            "1m, 3m, 5m, 15m, 30m, 1h, 2h, 4h, 6h, 12h, 1d, 1w, 1M (a month)"

@@ -40,8 +40,8 @@ bool sse_is_market(enum sse_kind kind);
 bool sse_is_upstream(enum sse_kind kind);
 /* Its `symbol` is one that the exchange lists. */
 bool sse_has_symbol(enum sse_kind kind);
-/* Whether only the latest value counts: tickers, price limits, pools, greeks, balance. All else is a
- * sequence. */
+/* Whether only the latest value counts: tickers, price limits, pools, greeks, balance. All else is
+ * a sequence. */
 bool sse_is_state(enum sse_kind kind);
 
 struct sse_wish {

@@ -136,6 +136,53 @@ START_TEST(members_of_books_and_tickers)
 }
 END_TEST
 
+/* The object that stands in an example's place, or in a member's. */
+static void same_inner(const char *schema, const cJSON *object)
+{
+    struct buffer out = buffer_of(API_BODY_MAX);
+    char *text = cJSON_PrintUnformatted(object);
+
+    ck_assert_ptr_nonnull(text);
+    buffer_add_text(&out, text);
+    cJSON_free(text);
+    same_members(schema, &out);
+}
+
+static const cJSON *inner(const cJSON *object, const char *name)
+{
+    const cJSON *member = cJSON_GetObjectItemCaseSensitive(object, name);
+
+    ck_assert_msg(member, "%s", name);
+    return member;
+}
+
+START_TEST(members_of_pools)
+{
+    static const struct {
+        enum pool_kind kind;
+        const char *event;
+        const char *row;
+    } kinds[] = { { POOL_ADL, "EventAdl", "AdlAlert" },
+                  { POOL_INSURANCE, "EventInsurance", "InsurancePool" },
+                  { POOL_GREEKS, "EventGreeks", "Greeks" } };
+    struct pool_row row = { .key = "X", .coin = "Y" };
+
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        const struct pool pool = {
+            .kind = kinds[i].kind, .name = "USDT", .count = 1, .rows = &row
+        };
+        struct buffer out = buffer_of(API_BODY_MAX);
+        cJSON *event;
+
+        api_event_pool(&out, &pool);
+        event = cJSON_Parse(out.data);
+        same_members(kinds[i].event, &out);
+        same_inner(kinds[i].row, inner(event, "items")->child);
+        cJSON_Delete(event);
+    }
+}
+END_TEST
+
 START_TEST(members_of_series)
 {
     struct buffer out = buffer_of(API_BODY_MAX);
@@ -184,26 +231,6 @@ START_TEST(members_of_accounts)
     same_members("EventBalance", &out);
 }
 END_TEST
-
-/* The object that stands in an example's place, or in a member's. */
-static void same_inner(const char *schema, const cJSON *object)
-{
-    struct buffer out = buffer_of(API_BODY_MAX);
-    char *text = cJSON_PrintUnformatted(object);
-
-    ck_assert_ptr_nonnull(text);
-    buffer_add_text(&out, text);
-    cJSON_free(text);
-    same_members(schema, &out);
-}
-
-static const cJSON *inner(const cJSON *object, const char *name)
-{
-    const cJSON *member = cJSON_GetObjectItemCaseSensitive(object, name);
-
-    ck_assert_msg(member, "%s", name);
-    return member;
-}
 
 START_TEST(members_of_the_guard)
 {
@@ -433,6 +460,7 @@ int main(void)
     tcase_add_test(tcase, aliases_are_documented);
     tcase_add_test(tcase, members_of_orders);
     tcase_add_test(tcase, members_of_books_and_tickers);
+    tcase_add_test(tcase, members_of_pools);
     tcase_add_test(tcase, members_of_series);
     tcase_add_test(tcase, members_of_accounts);
     tcase_add_test(tcase, members_of_the_guard);

@@ -187,7 +187,8 @@ START_TEST(a_spot_ticker_and_its_book_may_be_on_two_sockets)
     }
     WAIT_MS(status_of(LINK_PUBLIC_SPOT).topics == FIRST - 1, 10000);
     ck_assert_int_eq(stream_want(stream, STREAM_TICKER, CATEGORY_SPOT, "BTCUSDT", 0), ERR_NONE);
-    WAIT_MS(status_of(LINK_PUBLIC_SPOT).sockets == 2 && state_of(LINK_PUBLIC_SPOT) == LINK_CONNECTED &&
+    WAIT_MS(status_of(LINK_PUBLIC_SPOT).sockets == 2 &&
+                state_of(LINK_PUBLIC_SPOT) == LINK_CONNECTED &&
                 ws_server_count(&server, "spot", "\"tickers.BTCUSDT\"") == 1 &&
                 ws_server_count(&server, "spot", "\"orderbook.1.BTCUSDT\"") == 1,
             10000);

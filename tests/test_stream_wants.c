@@ -81,8 +81,8 @@ START_TEST(the_topics_of_a_category_are_bounded)
     ck_assert_int_ge(count, 3800);
     ck_assert_int_le(count, STREAM_SOCKETS_MAX * LINK_TOPICS_MAX);
     ck_assert_int_eq(add(WANT_TOUCH, STREAM_TRADES, "S7", 0, 1), ERR_NONE);
-    ck_assert_int_eq(wants_add(wants, WANT_TOUCH, STREAM_TRADES, CATEGORY_SPOT, "S7", 0, 1, &is_new),
-                     ERR_NONE);
+    ck_assert_int_eq(
+        wants_add(wants, WANT_TOUCH, STREAM_TRADES, CATEGORY_SPOT, "S7", 0, 1, &is_new), ERR_NONE);
     /* A reader takes the place of what lingers and would end first. */
     ck_assert_int_eq(add(WANT_READER, STREAM_TRADES, "MORE", 0, 1), ERR_NONE);
     ck_assert(!wants_have(wants, STREAM_TRADES, CATEGORY_LINEAR, "S0", 0));
@@ -128,8 +128,8 @@ START_TEST(the_levels_of_books_are_bounded)
     }
     ck_assert_int_eq(count, STREAM_LEVELS_MAX / 1000);
     ck_assert_int_eq(add(WANT_TOUCH, STREAM_TICKER, "S0", 0, 0), ERR_NONE);
-    ck_assert_int_eq(
-        wants_add(wants, WANT_TOUCH, STREAM_BOOK, CATEGORY_SPOT, "S0", 50, 0, &is_new), ERR_BUSY);
+    ck_assert_int_eq(wants_add(wants, WANT_TOUCH, STREAM_BOOK, CATEGORY_SPOT, "S0", 50, 0, &is_new),
+                     ERR_BUSY);
     ck_assert_int_eq(
         wants_add(wants, WANT_READER, STREAM_BOOK, CATEGORY_SPOT, "S0", 50, 0, &is_new), ERR_NONE);
     ck_assert(!wants_have(wants, STREAM_BOOK, CATEGORY_LINEAR, "S0", 1000));
