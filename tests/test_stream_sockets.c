@@ -14,15 +14,15 @@ static struct link_status status_of(enum stream_link link)
     return status;
 }
 
-static void name_of(char symbol[16], int number)
+static void name_of(char symbol[24], int number)
 {
-    (void)snprintf(symbol, 16, "S%dUSDT", number);
+    (void)snprintf(symbol, 24, "S%dUSDT", number);
 }
 
 static void want(int from, int count)
 {
     for (int i = from; i < from + count; i++) {
-        char symbol[16];
+        char symbol[24];
 
         name_of(symbol, i);
         ck_assert_int_eq(stream_want(stream, STREAM_TICKER, CATEGORY_LINEAR, symbol, 0), ERR_NONE);
@@ -32,7 +32,7 @@ static void want(int from, int count)
 static void drop(int from, int count)
 {
     for (int i = from; i < from + count; i++) {
-        char symbol[16];
+        char symbol[24];
 
         name_of(symbol, i);
         stream_drop(stream, STREAM_TICKER, CATEGORY_LINEAR, symbol, 0);
@@ -70,7 +70,7 @@ static void send_ticker(int number)
 static bool is_stale(int number)
 {
     struct market_ticker ticker;
-    char symbol[16];
+    char symbol[24];
 
     name_of(symbol, number);
     ck_assert(market_ticker(market, CATEGORY_LINEAR, symbol, &ticker));
@@ -180,7 +180,7 @@ START_TEST(a_spot_ticker_and_its_book_may_be_on_two_sockets)
     times.login_timeout_ms = 5000;
     begin_plain(false);
     for (int i = 0; i < FIRST - 1; i++) {
-        char symbol[16];
+        char symbol[24];
 
         name_of(symbol, i);
         ck_assert_int_eq(stream_want(stream, STREAM_TRADES, CATEGORY_SPOT, symbol, 0), ERR_NONE);
