@@ -136,6 +136,7 @@ static void turn(struct stream *stream)
     int64_t next_ms = now_ms + 1000;
 
     take_wants(stream, now_ms);
+    take_distrusted(stream);
     if (stream->wants_next_ms < next_ms)
         next_ms = stream->wants_next_ms;
     if (atomic_load(&stream->pause_private) != private->paused)

@@ -139,6 +139,8 @@ void take_public(struct upstream *upstream, struct link_topic *topic, const stru
 void tell_lost(struct upstream *upstream);
 /* Joins books of depth 1 again whose repetitions have ended. */
 void watch_repeats(struct upstream *upstream, int64_t now_ms);
+/* Books that a check has found wrong: subscribe again. */
+void take_distrusted(struct stream *stream);
 /* Something was subscribed: topics that have no snapshot are whole from now on. */
 void tell_joined(struct upstream *upstream);
 

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "bybit/market_watch.h"
 #include "bybit/stream_parts.h"
 
 #define CANDLE_AHEAD_MS 60000 /* a candle does not begin after its own time */
@@ -124,9 +125,9 @@ static void take_best(struct upstream *upstream, const struct link_topic *topic,
         config->callbacks->on_ticker(&ticker.ticker, recv_ms, config->userdata);
 }
 
-/* Its frames cannot be applied any more: subscribe again. */
+/* Its frames cannot be applied any more: subscribe again. `whole_ms`: until then it was whole. */
 static void lose_book(struct upstream *upstream, struct link_topic *topic, enum book_result result,
-                      int64_t whole_until_ms)
+                      int64_t whole_ms)
 {
     const struct stream_config *config = &upstream->stream->config;
     bool passed = topic->jumps_pass;
@@ -143,7 +144,33 @@ static void lose_book(struct upstream *upstream, struct link_topic *topic, enum 
     }
     topic->needs_picture = true;
     if (had_picture)
-        tell_gap(upstream, topic, whole_until_ms, 0);
+        tell_gap(upstream, topic, whole_ms, 0);
+}
+
+static void lose_distrusted(struct stream *stream, const struct market_distrusted *book)
+{
+    struct upstream *first = upstream_first(stream, (enum stream_link)book->category);
+    struct want named = { .kind = STREAM_BOOK, .depth = book->depth };
+    char name[LINK_TOPIC_BYTES];
+
+    memcpy(named.symbol, book->symbol, sizeof(named.symbol));
+    if (!want_topic(&named, name, sizeof(name)))
+        return;
+    for (size_t i = 0; i < STREAM_SOCKETS_MAX; i++) {
+        struct link_topic *topic = link_find(&first[i].link, name);
+
+        if (topic)
+            lose_book(&first[i], topic, BOOK_BROKEN, book->whole_ms);
+    }
+}
+
+void take_distrusted(struct stream *stream)
+{
+    struct market_distrusted books[8]; /* of the others: in the next turn */
+    size_t count = market_take_distrusted(stream->config.market, books, ARRAY_LEN(books));
+
+    for (size_t i = 0; i < count; i++)
+        lose_distrusted(stream, &books[i]);
 }
 
 static bool is_restart(const struct json *data)
