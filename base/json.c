@@ -436,13 +436,21 @@ static const char *blanks(const char *at, const char *end)
     return at;
 }
 
+#define SHORT_STRING 24 /* nearly all are shorter, and a call costs more than looking at them */
+
 /* At an opening quote; returns the byte behind the closing one, which is the first quote with an
  * even number of backslashes before it. */
 static const char *string_end(const char *at, const char *end)
 {
     const char *first = at + 1;
     const char *quote = first;
+    const char *near = end - first > SHORT_STRING ? first + SHORT_STRING : end;
 
+    while (quote < near && *quote != '"' && *quote != '\\')
+        quote++;
+    if (quote < near && *quote == '"')
+        return quote + 1;
+    quote = first;
     while (quote < end && (quote = memchr(quote, '"', (size_t)(end - quote)))) {
         const char *before = quote;
 
@@ -760,10 +768,18 @@ void json_add_text_n(struct buffer *buffer, const char *text, size_t bytes)
 void json_add_int(struct buffer *buffer, int64_t value)
 {
     char text[24];
-    int bytes = snprintf(text, sizeof(text), "%lld", (long long)value);
+    char *end = text + sizeof(text);
+    char *at = end;
+    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
 
+    do {
+        *--at = (char)('0' + (int)(rest % 10));
+        rest /= 10;
+    } while (rest > 0);
+    if (value < 0)
+        *--at = '-';
     separate(buffer);
-    buffer_add(buffer, text, (size_t)bytes);
+    buffer_add(buffer, at, (size_t)(end - at));
 }
 
 void json_add_bool(struct buffer *buffer, bool value)
