@@ -330,13 +330,13 @@ def main():
         bench_orders(options.build, options.rounds, options.orders * 4, 16)
     if options.only in (None, "feed"):
         bench_feed(options.build, options.rounds)
+    if options.only in (None, "guard") and bench_guard(options.build, options.rounds, options.orders):
+        raise SystemExit("guard and budget cost an order more than they may")
     if options.only in (None, "decode"):
         print("a public frame inside the process: ns, and to cJSON's parse of the same text")
         sys.stdout.flush()
         if subprocess.run([options.build + "/bench/bench_decode", "21"], check=False).returncode:
             raise SystemExit("decoding costs more than it may")
-    if options.only in (None, "guard") and bench_guard(options.build, options.rounds, options.orders):
-        raise SystemExit("guard and budget cost an order more than they may")
 
 
 if __name__ == "__main__":
