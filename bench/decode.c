@@ -261,6 +261,10 @@ static void take(struct way *way, const struct text *text)
         take_candles(way, topic, &frame);
         break;
     case STREAM_LIQUIDATIONS:
+    case STREAM_PRICE_LIMIT:
+    case STREAM_ADL:
+    case STREAM_INSURANCE:
+    case STREAM_GREEKS:
         break;
     }
 }
