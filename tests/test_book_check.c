@@ -320,7 +320,7 @@ END_TEST
 
 START_TEST(few_are_under_way_at_once_and_all_get_their_turn)
 {
-    char symbol[16];
+    char symbol[24];
 
     for (int i = 0; i < 10; i++) {
         (void)snprintf(symbol, sizeof(symbol), "S%dUSDT", i);
