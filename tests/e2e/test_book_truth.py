@@ -113,7 +113,7 @@ class Rebuilt(BookTruth):
         of_reads, different_reads = truth.compare(shown)
         self.assertEqual(different[:1] + different_reads[:1], [])
         self.assertGreaterEqual(reader.gaps, 1)
-        self.assertGreater(compared, deltas / every / 4)
+        self.assertGreater(compared, deltas / every / 8)
         print("%s: %d deltas, %s; the reader took %d (%d left out, %d snapshots): %d of %d books compared, %d of GET /book"
               % (":".join(map(str, book)), deltas,
                  ", ".join("%d %s" % (flood[fault], fault) for fault in ("gap", "reorder", "duplicate", "restart")),
