@@ -610,7 +610,7 @@ START_TEST(an_open_positions_ticker_is_wanted_until_it_is_flat)
     ck_assert_uint_eq(account_position(kit.account, CATEGORY_LINEAR, "BTCUSDT", places), 1);
     ck_assert_int_eq(decimal_cmp(&places[0].mark_price, &expected), 0);
     ck_assert_int_eq((int)places[0].unrealised_pnl.mantissa, 10);
-    market_set_stale(kit.market, CATEGORY_LINEAR);
+    market_stale_ticker(kit.market, CATEGORY_LINEAR, "BTCUSDT");
     ck_assert_uint_eq(account_positions(kit.account, places, 1), 1);
     ck_assert(decimal_is_none(&places[0].mark_price));
     kit_message("BTCUSDT", SIDE_NONE, "0", 1001, 11);
