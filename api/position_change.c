@@ -103,15 +103,15 @@ static enum err find_part_size(struct change *change, const struct order_request
 static void look(struct change *change);
 
 /* Orders of one key are made once: who comes meanwhile is told so, and whoever came before is seen
- * in the journal. True: go on. */
-static bool claim_parts(struct change *change, const struct order_request *request,
-                        const struct decimal *part)
+ * in the journal now. (What is open may be less since, by the very orders of this key: it would be
+ * closed once more.) True: go on. */
+static bool claim_key(struct change *change)
 {
     struct api_refusal refusal;
 
-    if (!change->wish.base.client_key || change->checked || decimal_cmp(&request->qty, part) <= 0)
+    if (!change->wish.base.client_key || change->checked)
         return true;
-    if (!change->position.claimed && !position_call_claim_key(&change->position, request->link)) {
+    if (!position_call_claim_key(&change->position, change->wish.base.link)) {
         (void)api_refuse(&refusal, "position_change_in_flight",
                          "another request with this key is under way");
         refusal.retry_after_ms = AGAIN_MS;
@@ -135,7 +135,7 @@ static void close_position(struct change *change, const struct position *positio
                                &change->position.instrument, &refusal) ||
              find_part_size(change, &request, &part, &refusal))
         fail(change, &refusal);
-    else if (claim_parts(change, &request, &part))
+    else if (claim_key(change))
         change_send_parts(change, &request, &part);
 }
 

@@ -576,6 +576,20 @@ START_TEST(the_parts_of_a_close_leave_together)
 }
 END_TEST
 
+/* Of two that say the same at once, the second may have seen nothing of the key at first, and sees
+ * the smaller position then. */
+START_TEST(a_close_looks_for_its_key_once_more_before_it_is_sent)
+{
+    be(LARGE);
+    note_all();
+    kit_set_header("Idempotency-Key", "out");
+    kit.jobs = 0;
+    ck_assert_int_eq(kit_run("DELETE", "/positions/BTCUSDT?qty=0.5", NULL), 201);
+    ck_assert_uint_eq(kit.jobs, 2);
+    ck_assert_uint_eq(made_count, 1);
+}
+END_TEST
+
 START_TEST(a_large_close_is_repeated_as_it_was)
 {
     be(LARGE);
@@ -1028,6 +1042,7 @@ int main(void)
     tcase_add_test(tcase, a_close_that_is_wrong_is_refused);
     tcase_add_test(tcase, a_large_close_is_cut_and_answered_as_a_list);
     tcase_add_test(tcase, the_parts_of_a_close_leave_together);
+    tcase_add_test(tcase, a_close_looks_for_its_key_once_more_before_it_is_sent);
     tcase_add_test(tcase, a_large_close_is_repeated_as_it_was);
     tcase_add_test(tcase, only_what_is_missing_of_a_large_close_is_sent_when_it_is_repeated);
     tcase_add_test(tcase, parts_of_another_request_are_not_taken_for_those_of_this_one);
