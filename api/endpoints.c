@@ -52,6 +52,7 @@ static const struct api_endpoint endpoints[] = {
     { "POST",   "/guard/kill",            handle_guard_kill,    ACCESS_TRADE, TAKES_BODY, "timeout reason" },
     { "POST",   "/guard/arm",             handle_guard_arm,     ACCESS_ADMIN, TAKES_BODY, "" },
     { "GET",    "/stream",                NULL,                 ACCESS_READ,  IS_STREAM,  "topics conflate after tag symbol" },
+    { "GET",    "/topics",                handle_topics,        ACCESS_READ,  IS_LIST,    "" },
     { "POST",   "/login",                 NULL,                 ACCESS_READ,  TAKES_BODY | NO_TOKEN | IS_LOGIN, "" },
     { "POST",   "/logout",                NULL,                 ACCESS_READ,  TAKES_BODY | NO_TOKEN | IS_LOGIN, "" },
     { "GET",    "/errors",                handle_errors,        ACCESS_READ,  IS_LIST,    "" },

@@ -232,6 +232,8 @@ static int bridge_start(void)
 
     hub = hub_create(RING_BYTES, 0);
     config.hub = hub;
+    if (hub)
+        hub_set_epoch(hub, 3);
     if (!hub || http_start(&http, &config, &error)) {
         (void)fprintf(stderr, "fanout: %s\n", error.text);
         exit(1);

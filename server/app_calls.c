@@ -128,6 +128,20 @@ static void on_liquidation(const struct liquidation *liquidation, int64_t recv_m
     hub_publish_liquidation(&app->stream_writer, liquidation, recv_ms);
 }
 
+static void on_price_limit(const struct price_limit *limit, int64_t recv_ms, void *userdata)
+{
+    struct app *app = userdata;
+
+    hub_publish_price_limit(&app->stream_writer, limit, recv_ms);
+}
+
+static void on_pool(const struct pool *pool, void *userdata)
+{
+    struct app *app = userdata;
+
+    hub_publish_pool(&app->stream_writer, pool);
+}
+
 static void on_gap(const struct stream_gap *gap, void *userdata)
 {
     struct app *app = userdata;
@@ -162,6 +176,8 @@ const struct stream_callbacks app_stream_callbacks = {
     .on_trade = on_trade,
     .on_candle = on_candle,
     .on_liquidation = on_liquidation,
+    .on_price_limit = on_price_limit,
+    .on_pool = on_pool,
     .on_gap = on_gap,
     .on_position = on_position,
     .on_wallet = on_wallet,

@@ -92,7 +92,7 @@ static enum err watch_topic(struct sse_reader *reader, const struct sse_topic *t
         return err;
     watched->topic = *topic;
     reader->watched_count++;
-    if (!stream || !sse_is_market(topic->kind))
+    if (!stream || !sse_is_upstream(topic->kind))
         return ERR_NONE;
     err = stream_want(stream, (enum stream_kind)topic->kind, topic->category, topic->symbol,
                       topic->depth);

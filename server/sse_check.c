@@ -15,7 +15,8 @@ static const struct sse_topic *find_unknown(const struct instruments *newest,
     for (size_t i = 0; i < wish->topics_count; i++) {
         const struct sse_topic *topic = &wish->topics[i];
 
-        if (sse_is_market(topic->kind) && !instruments_find(newest, topic->category, topic->symbol))
+        if (sse_has_symbol(topic->kind) &&
+            !instruments_find(newest, topic->category, topic->symbol))
             return topic;
     }
     return NULL;
@@ -26,11 +27,11 @@ static bool is_symbol_known(const struct sse *sse, const struct sse_wish *wish,
 {
     const struct instruments *newest;
     const struct sse_topic *missing = NULL;
-    bool wants_market = false;
+    bool has_symbols = false;
 
     for (size_t i = 0; i < wish->topics_count; i++)
-        wants_market = wants_market || sse_is_market(wish->topics[i].kind);
-    if (!sse->api->instruments || !wants_market)
+        has_symbols = has_symbols || sse_has_symbol(wish->topics[i].kind);
+    if (!sse->api->instruments || !has_symbols)
         return true;
     newest = instruments_newest(sse->api->instruments);
     if (newest)
@@ -59,7 +60,7 @@ static bool check_keys(const struct sse *sse, const struct sse_wish *wish,
         return true;
     refusal->code = "no_api_key";
     (void)snprintf(refusal->detail, sizeof(refusal->detail),
-                   "topics orders, fills, guard, positions and balance need an API key");
+                   "topics orders, fills, guard, positions, balance and greeks need an API key");
     return false;
 }
 
@@ -77,7 +78,7 @@ static bool parse_conflate(const char *text, int64_t *out, struct sse_refusal *r
     refusal->code = "invalid_value";
     (void)snprintf(refusal->detail, sizeof(refusal->detail),
                    "conflate is a time from %d ms to %d s, as in conflate=250ms: the least time "
-                   "between two events of a ticker, a book or the balance; 0 for all of them",
+                   "between two events of a book or of a topic that is a state; 0 for all of them",
                    CONFLATE_MIN_MS, CONFLATE_MAX_MS / 1000);
     return false;
 }

@@ -80,6 +80,7 @@ struct kit {
 
     /* journal */
     enum err submit_err;
+    void (*take_job)(void (*run)(struct history_reader *, enum err, void *), void *);
     enum err job_err; /* of jobs that wait for a position */
     enum err reader_err;
     uint64_t position; /* of the last job */
@@ -119,6 +120,8 @@ struct kit {
     int chains_max;
     size_t touches;
     enum stream_kind touched;
+    struct stream_topic topics[4];
+    size_t topics_count;
     int touched_depth;
     enum err touch_err;
     struct link_status link;
@@ -140,6 +143,10 @@ enum err history_submit(struct history *history, uint64_t position,
     kit.position = position;
     kit.jobs++;
     kit.lists = 0;
+    if (kit.take_job) {
+        kit.take_job(run, userdata);
+        return ERR_NONE;
+    }
     run(NULL, position ? kit.job_err : ERR_NONE, userdata);
     return ERR_NONE;
 }
@@ -455,6 +462,21 @@ void stream_link_status(struct stream *stream, enum stream_link link, struct lin
     (void)stream;
     (void)link;
     *out = kit.link;
+}
+
+size_t stream_topics(struct stream *stream, struct stream_topic *out, size_t max)
+{
+    (void)stream;
+    for (size_t i = 0; i < kit.topics_count && i < max; i++)
+        out[i] = kit.topics[i];
+    return kit.topics_count;
+}
+
+const char *stream_topic_state_word(enum stream_topic_state state)
+{
+    static const char *const words[] = { "waiting", "subscribed", "refused" };
+
+    return words[state];
 }
 
 const char *stream_link_word(enum stream_link link)

@@ -512,27 +512,6 @@ START_TEST(what_cannot_be_wanted_is_refused)
 }
 END_TEST
 
-START_TEST(the_number_of_topics_is_bounded)
-{
-    char symbol[16];
-
-    times.connect_timeout_ms = 5000;
-    begin_plain(false);
-    for (int i = 0; i < MARKET_SYMBOLS_MAX - 1; i++) {
-        (void)snprintf(symbol, sizeof(symbol), "S%d", i);
-        ck_assert_int_eq(stream_want(stream, STREAM_TICKER, CATEGORY_LINEAR, symbol, 0), ERR_NONE);
-    }
-    /* A spot ticker takes two places: neither remains. */
-    ck_assert_int_eq(stream_want(stream, STREAM_TICKER, CATEGORY_SPOT, "BTCUSDT", 0), ERR_BUSY);
-    ck_assert_int_eq(stream_want(stream, STREAM_TICKER, CATEGORY_LINEAR, "S1", 0), ERR_NONE);
-    WAIT_MS(state_of(LINK_PUBLIC_LINEAR) == LINK_CONNECTED, 10000);
-    usleep(200000);
-    ck_assert_int_eq(stream_want(stream, STREAM_TICKER, CATEGORY_LINEAR, "MORE", 0), ERR_NONE);
-    ck_assert_int_eq(stream_want(stream, STREAM_TICKER, CATEGORY_LINEAR, "EVENMORE", 0), ERR_BUSY);
-    end();
-}
-END_TEST
-
 /* --- TLS --- */
 
 static void temporary(char path[32])
@@ -665,7 +644,6 @@ int main(void)
     tcase_add_test(tcase, a_bad_topic_is_found_and_the_others_go_on);
     tcase_add_test(tcase, option_acks_name_their_topics);
     tcase_add_test(tcase, what_cannot_be_wanted_is_refused);
-    tcase_add_test(tcase, the_number_of_topics_is_bounded);
     tcase_add_test(tcase, tls_is_verified);
     tcase_add_test(tcase, a_tls_server_that_never_upgrades_is_given_up);
     tcase_add_test(tcase, what_cannot_start_says_why);
