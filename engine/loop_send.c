@@ -55,6 +55,11 @@ bool loop_is_no_such_order(int ret_code)
            ret_code == 110010 || ret_code == 170139 || ret_code == 170142;
 }
 
+static bool is_create(const struct send *send)
+{
+    return !send->is_cancel && !send->is_amend;
+}
+
 /* Whether it names another order than was asked for: an answer that came twice, or late. */
 static bool is_of_another(const struct send *send, const char *order_id, const char *link)
 {
@@ -102,7 +107,7 @@ static void read_answer(const struct rest_answer *answer, const struct send *sen
     if (send->is_amend && event->u.answer.kind == REPLY_DUPLICATE)
         event->u.answer.kind = REPLY_AMBIGUOUS;
     /* Accepted, but without an order id it cannot be told which: look it up. */
-    if (!send->is_cancel && !send->is_amend && event->u.answer.kind == REPLY_OK && !order_id[0])
+    if (is_create(send) && event->u.answer.kind == REPLY_OK && !order_id[0])
         event->u.answer.kind = REPLY_AMBIGUOUS;
     if (has_envelope && is_of_another(send, order_id, link)) {
         distrust(send, event);
@@ -153,11 +158,13 @@ static void on_sent_done(const struct rest_answer *answer, void *userdata)
         if (event.u.answer.kind == REPLY_NOT_SENT && !send->is_cancel && !may_send(send))
             event.u.answer.ret_msg = "killed before it was sent";
     }
-    CRASH_POINT_IF(answer->answered && !send->is_cancel, CREATE_ANSWERED);
+    CRASH_POINT_IF(answer->answered && is_create(send), CREATE_ANSWERED);
+    CRASH_POINT_IF(answer->answered && send->is_amend, AMEND_ANSWERED);
     CRASH_POINT_IF(answer->answered && send->is_cancel, CANCEL_ANSWERED);
     send->loop->ends = loop_trace_answer(send->loop, send->link, send->is_cancel, answer);
     loop_feed(send->loop, &event);
-    CRASH_POINT_IF(answer->answered && !send->is_cancel, CREATE_SETTLED);
+    CRASH_POINT_IF(answer->answered && is_create(send), CREATE_SETTLED);
+    CRASH_POINT_IF(answer->answered && send->is_amend, AMEND_SETTLED);
     CRASH_POINT_IF(answer->answered && send->is_cancel, CANCEL_SETTLED);
     send->loop->ends = NULL;
     free(send);
@@ -244,10 +251,12 @@ static enum err submit_write(struct loop *loop, const struct engine_action *acti
     if (!err) {
         request.body = body.data;
         loop_trace_send(loop, send->link, send->is_cancel);
-        CRASH_POINT_IF(!send->is_cancel, CREATE_SEND);
+        CRASH_POINT_IF(is_create(send), CREATE_SEND);
+        CRASH_POINT_IF(send->is_amend, AMEND_SEND);
         CRASH_POINT_IF(send->is_cancel, CANCEL_SEND);
         err = loop_submit(loop, &request);
-        CRASH_POINT_IF(!send->is_cancel, CREATE_SUBMITTED);
+        CRASH_POINT_IF(is_create(send), CREATE_SUBMITTED);
+        CRASH_POINT_IF(send->is_amend, AMEND_SUBMITTED);
         CRASH_POINT_IF(send->is_cancel, CANCEL_SUBMITTED);
     }
     buffer_deinit(&body);
