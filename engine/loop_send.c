@@ -425,6 +425,17 @@ static enum err read_items(const struct send *send, const struct json *list, str
     return ERR_NONE;
 }
 
+/* Lists say what they are of; a second answer to the read before, when it comes late, is of
+ * something else. */
+static bool is_of_category(const struct send *send, const struct json *result)
+{
+    char word[16] = "";
+
+    if (json_member_text(result, "category", word, sizeof(word)) != ERR_NONE)
+        return false;
+    return !word[0] || strcmp(word, category_word(send->category)) == 0;
+}
+
 static enum err read_page(const struct send *send, const struct rest_answer *answer,
                           struct page *page, struct error *error)
 {
@@ -440,6 +451,10 @@ static enum err read_page(const struct send *send, const struct rest_answer *ans
     if (answer->http_status != 200 || envelope.ret_code != 0)
         return error_set(error, ERR_UPSTREAM, "HTTP %ld retCode %d %s", answer->http_status,
                          envelope.ret_code, envelope.ret_msg);
+    if (!is_of_category(send, &envelope.result)) {
+        rest_distrust(send->loop->rest);
+        return error_set(error, ERR_INVALID, "the answer is about another category");
+    }
     if (!json_member(&envelope.result, "list", &list) || list.type != JSON_ARRAY)
         return error_set(error, ERR_INVALID, "answer without a list");
     if (json_member_text(&envelope.result, "nextPageCursor", page->cursor, sizeof(page->cursor)))
