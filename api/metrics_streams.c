@@ -128,6 +128,22 @@ static void add_delays(struct buffer *out, const struct metrics *metrics)
     }
 }
 
+static void add_book_checks(struct buffer *out, const struct metrics *metrics)
+{
+    static const char name[] = METRICS_PREFIX "book_checks_total";
+    char labels[96];
+
+    metrics_write_head(out, name, METRICS_COUNTER,
+                       "Streamed books compared with a REST snapshot, by how it ended; a mismatch "
+                       "is rebuilt.");
+    for (int i = 0; i < METRICS_CHECKS; i++) {
+        (void)snprintf(labels, sizeof(labels), "result=\"%s\"",
+                       metrics_check_word((enum metrics_check)i));
+        metrics_write_int(out, name, labels,
+                          (int64_t)metrics_value(&metrics->stream.book_checks[i]));
+    }
+}
+
 void metrics_add_streams(struct buffer *out, const struct api *api)
 {
     struct link_status links[STREAM_LINK_COUNT];
@@ -137,6 +153,8 @@ void metrics_add_streams(struct buffer *out, const struct api *api)
     add_states(out, api, links);
     add_ages(out, api, links);
     add_numbers(out, api, links);
-    if (api->metrics)
+    if (api->metrics) {
         add_delays(out, api->metrics);
+        add_book_checks(out, api->metrics);
+    }
 }

@@ -92,6 +92,16 @@ static void add_links(struct buffer *out, const struct api *api)
     json_add_close(out, ']');
 }
 
+static void add_book_checks(struct buffer *out, const struct api *api)
+{
+    json_add_key(out, "book_checks");
+    json_add_open(out, '{');
+    for (int i = 0; i < METRICS_CHECKS; i++)
+        member_int(out, metrics_check_word((enum metrics_check)i),
+                   api->metrics ? (int64_t)metrics_value(&api->metrics->stream.book_checks[i]) : 0);
+    json_add_close(out, '}');
+}
+
 /* --- clock and budget --- */
 
 static void add_clock(struct buffer *out, const struct api *api)
@@ -277,6 +287,7 @@ void handle_status(const struct api *api, struct api_call *call)
     member_bool(out, "ready", ready);
     status_add_reasons(out, checks);
     add_links(out, api);
+    add_book_checks(out, api);
     add_clock(out, api);
     add_budget(out, api);
     add_journal(out, api);

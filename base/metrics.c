@@ -38,6 +38,18 @@ const char *metrics_outcome_word(enum metrics_outcome outcome)
     return words[outcome];
 }
 
+const char *metrics_check_word(enum metrics_check check)
+{
+    static const char *const words[METRICS_CHECKS] = {
+        [METRICS_CHECK_AGREED] = "agreed",
+        [METRICS_CHECK_MISMATCH] = "mismatch",
+        [METRICS_CHECK_INCONCLUSIVE] = "inconclusive",
+    };
+
+    assert((unsigned)check < METRICS_CHECKS);
+    return words[check];
+}
+
 /* --- histograms --- */
 
 void metrics_observe(struct metrics_histogram *histogram, int64_t us)

@@ -69,6 +69,15 @@ enum metrics_outcome {
 };
 const char *metrics_outcome_word(enum metrics_outcome outcome);
 
+/* How a check of a book ended. */
+enum metrics_check {
+    METRICS_CHECK_AGREED,
+    METRICS_CHECK_MISMATCH,     /* the book is rebuilt */
+    METRICS_CHECK_INCONCLUSIVE, /* no snapshot could be compared with it */
+    METRICS_CHECKS
+};
+const char *metrics_check_word(enum metrics_check check);
+
 enum { METRICS_STATUS_CLASSES = 6 }; /* a status divided by 100 */
 
 struct metrics {
@@ -90,6 +99,7 @@ struct metrics {
     } journal;
     struct {
         struct metrics_histogram delays[METRICS_LINKS_MAX]; /* exchange's time stamp to here */
+        struct metrics_counter book_checks[METRICS_CHECKS]; /* books against REST snapshots */
     } stream;
     struct {
         struct metrics_counter refused[METRICS_GUARD_MAX]; /* creates, by the limit */

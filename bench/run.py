@@ -193,13 +193,134 @@ def bench_guard(build, rounds, count):
     return missed
 
 
+# --- the feed: readers of one stream ---
+
+FANOUT_EVENTS = {1: 3000, 10: 3000, 100: 2000, 1000: 300}  # of a run at a pace
+FANOUT_PACE_US = {1: 2000, 10: 2000, 100: 2000, 1000: 20000}
+FANOUT_FLAT = {1: 12000, 10: 12000, 100: 12000, 1000: 2000}  # at once; what the ring holds
+
+
+class FeedServer:
+    """One that publishes by itself (the bridge's feed, or a bare writer)."""
+
+    def __init__(self, tool, what):
+        self.path = "/stream?topics=orders" if what == "bridge" else "/"
+        self.child = subprocess.Popen([tool, "serve", what], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.port = int(re.search(r":(\d+)$", self.child.stdout.readline()).group(1))
+
+    def say(self, line):
+        self.child.stdin.write(line + "\n")
+        self.child.stdin.flush()
+
+    def cpu_us(self):
+        self.say("cpu")
+        return int(self.child.stdout.readline())
+
+    def publish(self, events, pace_us):
+        self.say("publish %d %d" % (events, pace_us))
+        self.child.stdout.readline()
+
+    def stop(self):
+        self.child.stdin.close()
+        self.child.wait(timeout=10)
+
+
+class Nchan:
+    """nginx with nchan: what one would use instead. Each post to it is a request of its own."""
+
+    def __init__(self, tool, folder):
+        self.tool, self.port, self.path = tool, 28788, "/feed"
+        config = os.path.join(folder, "nchan.conf")
+        module = "/usr/lib/nginx/modules/ngx_nchan_module.so"
+        with open(config, "w") as file:
+            file.write("""daemon off; worker_processes 1; pid %s/nchan.pid; error_log /dev/null crit; load_module %s;
+events { worker_connections 4096; }
+http { access_log off; keepalive_requests 100000000; client_body_temp_path %s; proxy_temp_path %s; fastcgi_temp_path %s;
+uwsgi_temp_path %s; scgi_temp_path %s; nchan_max_reserved_memory 512M;
+server { listen 127.0.0.1:%d;
+location /feed { nchan_subscriber eventsource; nchan_channel_id f; nchan_subscriber_first_message newest; }
+location /pub { nchan_publisher; nchan_channel_id f; nchan_message_buffer_length 100000; nchan_message_timeout 5m; } } }
+""" % ((folder, module) + (folder,) * 5 + (self.port,)))
+        self.child = subprocess.Popen(["nginx", "-p", folder, "-c", config], stderr=subprocess.DEVNULL)
+        subprocess.run(["curl", "-s", "--retry", "50", "--retry-delay", "0", "--retry-all-errors", "-o", "/dev/null", "-d", "x",
+                        "http://127.0.0.1:%d/pub" % self.port], check=True)
+
+    def cpu_us(self):
+        workers = subprocess.run(["pgrep", "-P", str(self.child.pid)], capture_output=True, text=True, check=True).stdout.split()
+        total = cpu_s(self.child)
+        for pid in workers:
+            with open("/proc/%s/stat" % pid) as file:
+                fields = file.read().rsplit(")", 1)[1].split()
+            total += (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
+        return int(total * 1e6)
+
+    def publish(self, events, pace_us):
+        subprocess.run([self.tool, "publish", str(self.port), "/pub", str(events), str(pace_us)], check=True)
+
+    def stop(self):
+        stop(self.child)
+
+
+def feed_round(tool, server, readers, events, pace_us):
+    client = subprocess.Popen([tool, "read", str(server.port), server.path, str(readers), str(events)],
+                              stdout=subprocess.PIPE, text=True)
+    if client.stdout.readline().strip() != "ready":
+        raise SystemExit("the readers were not let in")
+    before = server.cpu_us()
+    server.publish(events, pace_us)
+    row = json.loads(client.stdout.readline())
+    client.wait(timeout=10)
+    row["cpu_us"] = (server.cpu_us() - before) / row["deliveries"]
+    row["rate"] = row["deliveries"] / row["seconds"]
+    return row
+
+
+def bench_feed(build, rounds):
+    tool, folder = build + "/bench/bench_fanout", tempfile.mkdtemp(prefix="bench-")
+    os.chmod(folder, 0o755)
+    servers = {"bridge": FeedServer(tool, "bridge"), "bare epoll": FeedServer(tool, "bare"), "nchan": Nchan(tool, folder)}
+    for paced in (True, False):
+        for readers in FANOUT_EVENTS:
+            pace_us = FANOUT_PACE_US[readers] if paced else 0
+            print("feed, %d reader%s, events of 200 bytes, %s, %d rounds" % (
+                readers, "" if readers == 1 else "s", "%d/s" % (1000000 // pace_us) if paced else "flat out", rounds))
+            results = []
+            for number in range(rounds + 1):
+                row = {}
+                for name, server in servers.items():
+                    events = (FANOUT_EVENTS if paced else FANOUT_FLAT)[readers]
+                    if not paced and name == "nchan":
+                        events = max(100, events // 10)
+                    row[name] = feed_round(tool, server, readers, events, pace_us)
+                    if row[name]["lost"] and name != "nchan":
+                        raise SystemExit("%s: %d deliveries were lost" % (name, row[name]["lost"]))
+                if number:
+                    results.append(row)
+            table = median_rows(results)
+            for name, row in table.items():
+                print("  %-10s p50 %6.0f us  p99 %7.0f us  CPU %5.2f us a delivery  %9.0f deliveries/s%s" % (
+                    name, row["p50_us"], row["p99_us"], row["cpu_us"], row["rate"],
+                    "  lost %d" % row["lost"] if row["lost"] else ""))
+            ours, bare, nchan = (table[name] for name in servers)
+            if paced:
+                print("  CPU to bare %.2f (goal <= 1.25 at 100 readers); p99 to nchan %.2f (goal <= 1), to bare %.2f" % (
+                    ours["cpu_us"] / bare["cpu_us"], ours["p99_us"] / nchan["p99_us"], ours["p99_us"] / bare["p99_us"]))
+            else:
+                print("  rate to bare %.2f (goal >= 0.8 at 100 readers); to nchan %.1f" % (ours["rate"] / bare["rate"],
+                                                                                         ours["rate"] / nchan["rate"]))
+            sys.stdout.flush()
+    for server in servers.values():
+        server.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", required=True, help="folder of the release build")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--orders", type=int, default=2000)
-    parser.add_argument("only", nargs="?", choices=("price", "order", "orders", "guard"), help="default: all of them")
+    parser.add_argument("only", nargs="?", choices=("price", "order", "orders", "guard", "feed"), help="default: all of them")
     options = parser.parse_args()
     if options.only in (None, "price"):
         bench_price(options.build, options.rounds, options.seconds)
@@ -207,6 +328,8 @@ def main():
         bench_orders(options.build, options.rounds, options.orders, 1)
     if options.only in (None, "orders"):
         bench_orders(options.build, options.rounds, options.orders * 4, 16)
+    if options.only in (None, "feed"):
+        bench_feed(options.build, options.rounds)
     if options.only in (None, "guard") and bench_guard(options.build, options.rounds, options.orders):
         raise SystemExit("guard and budget cost an order more than they may")
 

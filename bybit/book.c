@@ -7,6 +7,7 @@
  */
 #include "bybit/book.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,6 +75,24 @@ void book_destroy(struct book *book)
     free(book->bids.levels);
     free(book->asks.levels);
     free(book);
+}
+
+static void side_copy(struct side_levels *to, const struct side_levels *from)
+{
+    memcpy(to->levels, from->levels + from->first, from->count * sizeof(*to->levels));
+    to->first = 0;
+    to->count = from->count;
+}
+
+void book_copy(struct book *to, const struct book *from)
+{
+    assert(to->depth == from->depth);
+    to->state = from->state;
+    to->jumps_pass = from->jumps_pass;
+    to->u = from->u;
+    to->seq = from->seq;
+    side_copy(&to->bids, &from->bids);
+    side_copy(&to->asks, &from->asks);
 }
 
 /* --- a side --- */

@@ -22,6 +22,8 @@ struct book;
 /* `depth`: Bybit's own (1, 50, 200, 1000). NULL: out of memory. */
 struct book *book_create(int depth);
 void book_destroy(struct book *book);
+/* Makes `to` the same as `from`; both are of one depth. */
+void book_copy(struct book *to, const struct book *from);
 
 enum book_result {
     BOOK_APPLIED,

@@ -22,6 +22,7 @@ static void free_books(struct place *place)
         struct kept_book *kept = place->books;
 
         place->books = kept->next;
+        market_unwatch(kept);
         book_destroy(kept->book);
         free(kept);
     }
@@ -195,6 +196,8 @@ static enum book_result apply(struct place *place, int depth, const struct json 
         kept->recv_ms = recv_ms;
         kept->recv_mono_ms = clock_mono_ms();
     }
+    if (is_snapshot || kept->watch)
+        market_note_book(kept, data, is_snapshot, result, recv_ms);
     if (result == BOOK_APPLIED && depth == 1)
         fill_ticker(place);
     return result;
@@ -279,6 +282,7 @@ void market_forget_book(struct market *market, enum category category, const cha
         if (kept->depth != depth)
             continue;
         *link = kept->next;
+        market_unwatch(kept);
         book_destroy(kept->book);
         free(kept);
         break;

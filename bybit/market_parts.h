@@ -1,14 +1,18 @@
-/* bybit/market_parts.h - the market's insides: shared by market.c and market_candles.c.
+/* bybit/market_parts.h - the market's insides: shared by market.c, market_candles.c and
+ * market_watch.c.
  *
  * Threads: any, under the market's lock.
  */
 #pragma once
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "bybit/market.h"
 
 #define BUCKETS 1024 /* a power of two */
+
+struct book_watch;
 
 struct kept_book {
     struct kept_book *next; /* deeper */
@@ -18,6 +22,12 @@ struct kept_book {
     int64_t cts_ms;
     int64_t recv_ms;
     int64_t recv_mono_ms;
+    /* market_watch.c's */
+    struct book_watch *watch; /* NULL: nobody checks it now */
+    int64_t check_due_ms;     /* 0: not seen yet */
+    int failures;             /* checks, in a row */
+    bool distrusted;          /* the stream is to subscribe again */
+    int64_t whole_ms;         /* wall clock: its last snapshot or agreeing check */
 };
 
 struct kept_candle {
@@ -40,6 +50,8 @@ struct place {
 struct market {
     pthread_mutex_t lock;
     size_t count;
+    uint64_t watches;      /* begun so far */
+    atomic_bool distrusts; /* a book is distrusted */
     struct place *buckets[BUCKETS];
 };
 
@@ -56,3 +68,10 @@ void market_tidy(struct market *market, enum category category, const char *symb
 
 void market_free_candles(struct place *place);
 void market_stale_candles(struct place *place);
+
+/* --- market_watch.c --- */
+
+/* After each snapshot, and each frame of a book that is watched. */
+void market_note_book(struct kept_book *kept, const struct json *data, bool is_snapshot,
+                      enum book_result result, int64_t recv_ms);
+void market_unwatch(struct kept_book *kept);

@@ -181,6 +181,7 @@ static void turn(struct stream *stream)
     int64_t next_ms = now_ms + 1000;
 
     take_wants(stream, now_ms);
+    take_distrusted(stream);
     if (stream->wants_next_ms < next_ms)
         next_ms = stream->wants_next_ms;
     for (size_t i = 0; i < STREAM_LINK_COUNT; i++) {

@@ -91,6 +91,8 @@ void count_unreadable(struct upstream *upstream, const char *why);
 void take_public(struct upstream *upstream, const struct frame *frame, int64_t recv_ms);
 /* The link ended: topics that were whole are not. */
 void tell_lost(struct upstream *upstream);
+/* Books that a check has found wrong: subscribe again. */
+void take_distrusted(struct stream *stream);
 /* Something was subscribed: topics that have no snapshot are whole from now on. */
 void tell_joined(struct upstream *upstream);
 

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "bybit/market_watch.h"
 #include "bybit/stream_parts.h"
 
 #define CANDLE_AHEAD_MS 60000 /* a candle does not begin after its own time */
@@ -121,8 +122,9 @@ static void take_best(struct upstream *upstream, const struct link_topic *topic,
         config->callbacks->on_ticker(&ticker.ticker, recv_ms, config->userdata);
 }
 
-/* Its frames cannot be applied any more: subscribe again. */
-static void lose_book(struct upstream *upstream, struct link_topic *topic, enum book_result result)
+/* Its frames cannot be applied any more: subscribe again. `whole_ms`: until then it was whole. */
+static void lose_book(struct upstream *upstream, struct link_topic *topic, enum book_result result,
+                      int64_t whole_ms)
 {
     const struct stream_config *config = &upstream->stream->config;
     bool passed = topic->jumps_pass;
@@ -138,7 +140,34 @@ static void lose_book(struct upstream *upstream, struct link_topic *topic, enum 
     }
     topic->needs_picture = true;
     if (had_picture)
-        tell_gap(upstream, topic, upstream->status.last_data_ms, 0);
+        tell_gap(upstream, topic, whole_ms, 0);
+}
+
+static void lose_distrusted(struct stream *stream, const struct market_distrusted *book)
+{
+    struct want named = { .kind = STREAM_BOOK, .depth = book->depth };
+    char name[LINK_TOPIC_BYTES];
+
+    memcpy(named.symbol, book->symbol, sizeof(named.symbol));
+    if (!want_topic(&named, name, sizeof(name)))
+        return;
+    for (size_t i = 0; i < LINK_PRIVATE; i++) {
+        struct upstream *upstream = &stream->links[i];
+        struct link_topic *topic =
+            upstream_category(upstream) == book->category ? link_find(&upstream->link, name) : NULL;
+
+        if (topic)
+            lose_book(upstream, topic, BOOK_BROKEN, book->whole_ms);
+    }
+}
+
+void take_distrusted(struct stream *stream)
+{
+    struct market_distrusted books[8]; /* of the others: in the next turn */
+    size_t count = market_take_distrusted(stream->config.market, books, ARRAY_LEN(books));
+
+    for (size_t i = 0; i < count; i++)
+        lose_distrusted(stream, &books[i]);
 }
 
 static bool is_restart(const struct json *data)
@@ -179,7 +208,7 @@ static void take_book(struct upstream *upstream, struct link_topic *topic,
         break;
     case BOOK_JUMPED:
     case BOOK_BROKEN:
-        lose_book(upstream, topic, result);
+        lose_book(upstream, topic, result, upstream->status.last_data_ms);
         break;
     }
 }

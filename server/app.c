@@ -28,6 +28,8 @@
 #define LOCAL_MIN         16
 #define OTHER_CONNECTIONS 2096 /* local ones that are no streams */
 #define HISTORY_WORKERS   2
+#define READS_TICK_MS     1000
+#define READS_TICK_MIN_MS 20
 #define KEY_WAIT_MS       5000 /* for what the key may do, at the start */
 
 /* --- start --- */
@@ -163,25 +165,30 @@ static enum err start_engine(struct app *app, const struct journal_start *start,
     return err;
 }
 
+/* By how much faster a test wants it. */
+static int scaled(int value, int speed)
+{
+    return value / speed > 0 ? value / speed : 1;
+}
+
 static enum err start_reads(struct app *app, struct error *error)
 {
+    const int tick_ms = scaled(READS_TICK_MS, app->config->speed);
     const struct reads_config config = {
         .rest = rest_config(app, READ_CONNECTIONS),
         .instruments = app->instruments,
         .instruments_every_ms = 3600000,
         .on_tick = app_on_reads_tick,
         .userdata = app,
+        .tick_ms = tick_ms > READS_TICK_MIN_MS ? tick_ms : READS_TICK_MIN_MS,
     };
     enum err err = reads_start(&app->reads, &config, error);
+
+    atomic_store(&app->reads_run, err == ERR_NONE);
 
     if (!err && app->account)
         account_attach(app->account, app->reads, app->market);
     return err;
-}
-
-static int scaled(int value, int speed)
-{
-    return value / speed > 0 ? value / speed : 1;
 }
 
 static enum err start_stream(struct app *app, struct error *error)
@@ -323,6 +330,13 @@ static enum err start_http(struct app *app, struct error *error)
 
 static enum err make_shared(struct app *app, struct error *error)
 {
+    const int speed = app->config->speed;
+    struct book_check_config check = {
+        .times = { .every_ms = scaled(book_check_times_default.every_ms, speed),
+                   .again_ms = scaled(book_check_times_default.again_ms, speed),
+                   .timeout_ms = book_check_times_default.timeout_ms },
+    };
+
     app->metrics = metrics_create();
     app->clock = clock_sync_create();
     app->budget = budget_create(app->config->ip_limit);
@@ -330,7 +344,11 @@ static enum err make_shared(struct app *app, struct error *error)
     app->instruments = instruments_slot_create();
     if (!app->metrics || !app->clock || !app->budget || !app->market || !app->instruments)
         return error_set(error, ERR_NO_MEMORY, "out of memory");
-    return ERR_NONE;
+    check.market = app->market;
+    check.budget = app->budget;
+    check.metrics = app->metrics;
+    app->book_check = book_check_create(&check);
+    return app->book_check ? ERR_NONE : error_set(error, ERR_NO_MEMORY, "out of memory");
 }
 
 static enum err make_account(struct app *app, struct error *error)
@@ -477,6 +495,7 @@ void app_stop(struct app *app)
     http_stop(app->http, HTTP_GRACE_MS);
     loop_destroy(app->loop);
     account_destroy(app->account);
+    book_check_destroy(app->book_check);
     key_check_destroy(app->key);
     hub_writer_deinit(&app->stream_writer);
     hub_writer_deinit(&app->account_writer);

@@ -282,6 +282,8 @@ void app_on_reads_tick(void *userdata)
         check_truncated(app);
     if (app->key)
         key_check_tick(app->key);
+    if (atomic_load(&app->reads_run))
+        book_check_tick(app->book_check, app->reads);
 }
 
 void app_on_key_refused(const char *reason, void *userdata)

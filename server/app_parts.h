@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/metrics.h"
 #include "bybit/account.h"
+#include "bybit/book_check.h"
 #include "bybit/key_info.h"
 #include "bybit/stream.h"
 #include "server/app.h"
@@ -45,6 +46,8 @@ struct app {
     struct history *history;
     struct loop *loop;
     struct reads *reads;
+    struct book_check *book_check; /* ticks on the reads' thread, once `reads_run` */
+    atomic_bool reads_run;
     struct stream *stream;
     struct stream_times stream_times;
     struct account *account; /* NULL without keys */

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "sim/check.h"
 #include "sim/control_parts.h"
 #include "sim/funding.h"
 #include "sim/market.h"
@@ -34,18 +33,23 @@ bool control_owns(const char *path)
     return strncmp(path, "/sim/", 5) == 0;
 }
 
-static const char *text_of(const cJSON *body, const char *name)
+const char *control_text(const cJSON *body, const char *name)
 {
     const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(body, name));
 
     return text ? text : "";
 }
 
-static int64_t int_of(const cJSON *body, const char *name, int64_t otherwise)
+int64_t control_int(const cJSON *body, const char *name, int64_t otherwise)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(body, name);
 
     return cJSON_IsNumber(item) ? (int64_t)item->valuedouble : otherwise;
+}
+
+bool control_is_true(const cJSON *body, const char *name)
+{
+    return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(body, name));
 }
 
 /* Each handler answers NULL, or what is wrong. */
@@ -55,9 +59,9 @@ static const char *set_price(struct control *control, const cJSON *body, cJSON *
     struct decimal price;
 
     (void)out;
-    if (decimal_parse(&price, text_of(body, "price")))
+    if (decimal_parse(&price, control_text(body, "price")))
         return "price is not a decimal";
-    if (market_jump(control->exchange, text_of(body, "symbol"), price))
+    if (market_jump(control->exchange, control_text(body, "symbol"), price))
         return "no such symbol, or a price that it cannot have";
     return NULL;
 }
@@ -65,7 +69,7 @@ static const char *set_price(struct control *control, const cJSON *body, cJSON *
 static const char *set_pause(struct control *control, const cJSON *body, cJSON *out)
 {
     (void)out;
-    market_pause(control->exchange, cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(body, "paused")));
+    market_pause(control->exchange, control_is_true(body, "paused"));
     return NULL;
 }
 
@@ -112,13 +116,13 @@ static char *body_of(const cJSON *request)
 /* A count of 0 (or the mode "none") takes the fault away. */
 static const char *set_fault(struct control *control, const cJSON *body, cJSON *out)
 {
-    const char *path = text_of(body, "path");
-    enum fault_mode mode = find_mode(text_of(body, "mode"));
-    int64_t count = int_of(body, "count", 1);
+    const char *path = control_text(body, "path");
+    enum fault_mode mode = find_mode(control_text(body, "mode"));
+    int64_t count = control_int(body, "count", 1);
     struct control_fault *fault = fault_place(control, path);
 
     (void)out;
-    if (mode == FAULT_NONE && strcmp(text_of(body, "mode"), "none") != 0)
+    if (mode == FAULT_NONE && strcmp(control_text(body, "mode"), "none") != 0)
         return "no such mode";
     if (!fault)
         return "too many faults";
@@ -129,112 +133,15 @@ static const char *set_fault(struct control *control, const cJSON *body, cJSON *
         return "path is missing or too long";
     fault->mode = mode;
     fault->count = count;
-    fault->delay_ms = int_of(body, "ms", 0);
-    fault->status = (int)int_of(body, "status", 200);
+    fault->delay_ms = control_int(body, "ms", 0);
+    fault->status = (int)control_int(body, "status", 200);
     fault->body = body_of(body);
-    return NULL;
-}
-
-static bool is_true(const cJSON *body, const char *name)
-{
-    return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(body, name));
-}
-
-/* The kinds of sockets that are meant, as bits; 0: the body is wrong. */
-static unsigned kinds_of(const cJSON *body)
-{
-    const char *kind = text_of(body, "kind");
-    const char *name = text_of(body, "category");
-    enum category category;
-
-    if (strcmp(kind, "private") == 0)
-        return 1U << SOCKET_PRIVATE;
-    if (strcmp(kind, "public") != 0)
-        return 0;
-    if (!*name)
-        return (1U << SOCKET_PRIVATE) - 1;
-    return category_parse(name, &category) ? 1U << category : 0;
-}
-
-static const char *set_stream(struct control *control, const cJSON *body, cJSON *out)
-{
-    const char *mode = text_of(body, "mode");
-    unsigned kinds = kinds_of(body);
-
-    (void)out;
-    if (kinds == 0)
-        return "kind is private or public, category one of spot, linear, inverse, option";
-    if (strcmp(mode, "cut") == 0)
-        sockets_cut(control->sockets, kinds);
-    else if (strcmp(mode, "mute") == 0 || strcmp(mode, "unmute") == 0)
-        sockets_mute(control->sockets, kinds, strcmp(mode, "mute") == 0, is_true(body, "sticky"));
-    else
-        return "mode is cut, mute or unmute";
-    return NULL;
-}
-
-static const struct {
-    const char *name;
-    enum book_fault fault;
-} book_faults[] = {
-    { "gap", BOOK_FAULT_GAP },         { "duplicate", BOOK_FAULT_DUPLICATE },
-    { "reorder", BOOK_FAULT_REORDER }, { "alter", BOOK_FAULT_ALTER },
-    { "restart", BOOK_FAULT_RESTART },
-};
-
-/* In the category, or in all that have the symbol. */
-static const char *set_book(struct control *control, const cJSON *body, cJSON *out)
-{
-    const char *symbol = text_of(body, "symbol");
-    const char *category = text_of(body, "category");
-    enum book_fault fault = BOOK_FAULT_NONE;
-    int count = 0;
-
-    for (size_t i = 0; i < ARRAY_LEN(book_faults); i++) {
-        if (strcmp(book_faults[i].name, text_of(body, "mode")) == 0)
-            fault = book_faults[i].fault;
-    }
-    if (fault == BOOK_FAULT_NONE)
-        return "mode is gap, duplicate, reorder, alter or restart";
-    for (int i = 0; i < INSTRUMENT_COUNT; i++) {
-        const struct instrument *instrument = instrument_at(i);
-
-        if (strcmp(instrument->symbol, symbol) == 0 &&
-            (!*category || strcmp(category_word(instrument->category), category) == 0))
-            count += feeds_break_book(control->feeds, i, fault);
-    }
-    build_int(out, "books", count);
-    return count ? NULL : "nobody listens to a book of that symbol";
-}
-
-static const char *liquidate(struct control *control, const cJSON *body, cJSON *out)
-{
-    const struct instrument *instrument = NULL;
-    struct refusal refusal =
-        check_symbol(text_of(body, "category"), text_of(body, "symbol"), &instrument);
-    struct decimal amount;
-    enum side side;
-    int64_t ticks;
-    int64_t lots;
-
-    (void)out;
-    if (refusal.code || !instrument_is_contract(instrument))
-        return "category is linear or inverse, symbol one of its symbols";
-    if (!side_parse(text_of(body, "side"), &side))
-        return "side is Buy or Sell";
-    if (decimal_parse(&amount, text_of(body, "qty")) ||
-        instrument_lots(instrument, amount, &lots) || lots <= 0)
-        return "qty is not a size that the symbol can have";
-    if (decimal_parse(&amount, text_of(body, "price")) ||
-        instrument_ticks(instrument, amount, &ticks) || ticks <= 0)
-        return "price is not one that the symbol can have";
-    feeds_liquidate(control->feeds, instrument, side, ticks, lots);
     return NULL;
 }
 
 static const char *settle_funding(struct control *control, const cJSON *body, cJSON *out)
 {
-    const char *symbol = text_of(body, "symbol");
+    const char *symbol = control_text(body, "symbol");
     const struct instrument *instrument = instrument_find(CATEGORY_LINEAR, symbol);
 
     if (!instrument)
@@ -252,8 +159,8 @@ static const char *set_key(struct control *control, const cJSON *body, cJSON *ou
     const cJSON *ip;
 
     (void)out;
-    rights.withdraw = is_true(body, "withdraw");
-    rights.read_only = int_of(body, "read_only", 0) != 0;
+    rights.withdraw = control_is_true(body, "withdraw");
+    rights.read_only = control_int(body, "read_only", 0) != 0;
     cJSON_ArrayForEach(ip, ips)
     {
         const char *text = cJSON_GetStringValue(ip);
@@ -269,7 +176,7 @@ static const char *set_key(struct control *control, const cJSON *body, cJSON *ou
 
 static const char *age(struct control *control, const cJSON *body, cJSON *out)
 {
-    int64_t ms = int_of(body, "ms", 0);
+    int64_t ms = control_int(body, "ms", 0);
 
     (void)out;
     if (ms <= 0 || ms > AGE_MAX_MS)
@@ -344,11 +251,16 @@ static const struct {
     { "POST", "/sim/price", set_price },
     { "POST", "/sim/pause", set_pause },
     { "POST", "/sim/fault", set_fault },
-    { "POST", "/sim/stream", set_stream },
+    { "POST", "/sim/stream", control_set_stream },
     { "POST", "/sim/key", set_key },
     { "POST", "/sim/funding", settle_funding },
-    { "POST", "/sim/book", set_book },
-    { "POST", "/sim/liquidate", liquidate },
+    { "POST", "/sim/book", control_break_book },
+    { "POST", "/sim/liquidate", control_liquidate },
+    { "POST", "/sim/pool", control_set_pool },
+    { "POST", "/sim/greeks", control_push_greeks },
+    { "POST", "/sim/flood", control_flood },
+    { "GET", "/sim/flood", control_show_flood },
+    { "GET", "/sim/books", control_show_books },
     { "POST", "/sim/limits", control_set_limits },
     { "POST", "/sim/ban", control_ban },
     { "POST", "/sim/age", age },

@@ -6,6 +6,8 @@
 #pragma once
 
 #include "sim/feeds.h"
+#include "sim/feeds_flood.h"
+#include "sim/private.h"
 #include "sim/rest.h"
 #include "sim/seen.h"
 
@@ -36,6 +38,7 @@ struct control {
     struct sockets *sockets;
     struct exchange *exchange;
     struct feeds *feeds;
+    struct private_frames *private;
     struct control_fault faults[CONTROL_FAULTS_MAX];
     struct seen seen;
 };

@@ -25,6 +25,7 @@ enum err exchange_init(struct exchange *exchange, int64_t now_ms, uint64_t id_se
     exchange->seq = (uint64_t)now_ms * 10;
     exchange->cancel_all_most = CANCEL_ALL_MOST;
     account_init(&exchange->account, now_ms);
+    pools_init(&exchange->pools, now_ms);
     return ERR_NONE;
 }
 

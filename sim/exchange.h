@@ -10,6 +10,7 @@
 
 #include "sim/account.h"
 #include "sim/history.h"
+#include "sim/pools.h"
 #include "sim/tape.h"
 
 #define CANCEL_ALL_MOST 500 /* as documented */
@@ -45,6 +46,7 @@ struct exchange {
     int64_t mids[INSTRUMENT_COUNT]; /* ticks; the mark price too */
     struct price_span spans[INSTRUMENT_COUNT];
     struct account account;
+    struct pools pools;
     struct history *history;
     uint64_t seq;                /* cross sequence: one more for each matching step */
     uint64_t ids;                /* state of the id generator */

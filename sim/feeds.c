@@ -34,6 +34,7 @@ void feeds_destroy(struct feeds *feeds)
         cJSON_Delete(feeds->trades[i]);
         cJSON_Delete(feeds->liquidations[i]);
     }
+    feeds_flood_stop(feeds);
     feed_books_free(feeds);
     buffer_deinit(&feeds->frame);
     free(feeds);
@@ -63,7 +64,8 @@ void feeds_send_frame(struct feeds *feeds, enum feed feed, int instrument,
 {
     if (!buffer_check(&feeds->frame)) {
         if (session)
-            socket_send(session, feeds->frame.data, feeds->frame.bytes);
+            socket_send_topic(session, topic_public(feed, instrument), feeds->frame.data,
+                              feeds->frame.bytes);
         else
             feeds_broadcast(feeds, feed, instrument, feeds->frame.data, feeds->frame.bytes);
     }
@@ -81,8 +83,8 @@ void feeds_open_frame(struct feeds *feeds, enum feed feed, int instrument, const
     if (kind_of(instrument) == SOCKET_OPTION && feed >= FEED_BOOKS)
         buffer_addf(&feeds->frame, "\"id\":\"%s-%" PRIu64 "-%" PRId64 "\",", topic,
                     feeds->exchange->seq, feeds->exchange->now_ms);
-    buffer_addf(&feeds->frame,
-                "\"topic\":\"%s\",\"type\":\"%s\",\"ts\":%" PRId64 ",\"data\":", topic, type,
+    buffer_addf(&feeds->frame, "\"topic\":\"%s\",%s%s%s\"ts\":%" PRId64 ",\"data\":", topic,
+                type ? "\"type\":\"" : "", type ? type : "", type ? "\"," : "",
                 feeds->exchange->now_ms);
 }
 
@@ -214,16 +216,21 @@ void feeds_subscribed(struct socket_session *session, int topic, void *userdata)
         if (!heard || !feeds->tickers[index])
             keep_ticker(feeds, index, make_ticker(feeds, index));
         send_ticker(feeds, index, "snapshot", feeds->tickers[index], session);
+    } else if (feed == FEED_PRICE_LIMIT) {
+        feed_price_limit_publish(feeds, index, session);
+    } else if (feed == FEED_INSURANCE) {
+        feed_insurance_join(feeds, index, session, heard);
     } else if (feed >= FEED_CANDLES && !heard) {
         feed_candle_start(feeds, feed, index);
     }
 }
 
 static const int periods_ms[FEED_COUNT] = {
-    [FEED_BOOK_1] = 10,        [FEED_BOOK_25] = 20,   [FEED_BOOK_50] = 20,
-    [FEED_BOOK_100] = 100,     [FEED_BOOK_200] = 100, [FEED_BOOK_1000] = 200,
+    [FEED_BOOK_1] = 10,        [FEED_BOOK_25] = 20,      [FEED_BOOK_50] = 20,
+    [FEED_BOOK_100] = 100,     [FEED_BOOK_200] = 100,    [FEED_BOOK_1000] = 200,
     [FEED_TICKER] = 100,       [FEED_TRADES] = 0, /* at the end of the turn */
-    [FEED_LIQUIDATIONS] = 500,
+    [FEED_LIQUIDATIONS] = 500, [FEED_PRICE_LIMIT] = 300, [FEED_ADL] = 1000,
+    [FEED_INSURANCE] = 1000,
 };
 
 #define SPOT_TICKER_MS 50
@@ -251,6 +258,12 @@ static void publish(struct feeds *feeds, enum feed feed, int index)
         publish_ticker(feeds, index);
     else if (feed == FEED_LIQUIDATIONS)
         feed_liquidations_publish(feeds, index);
+    else if (feed == FEED_PRICE_LIMIT)
+        feed_price_limit_publish(feeds, index, NULL);
+    else if (feed == FEED_ADL)
+        feed_adl_publish(feeds, index);
+    else if (feed == FEED_INSURANCE)
+        feed_insurance_publish(feeds, index);
     else
         feed_candle_publish(feeds, feed, index, is_due(feeds, SECOND_MS));
 }

@@ -1,5 +1,5 @@
-/* sim/feeds.h - the public streams: books, trades, tickers, candles, liquidations (PROTOCOL section
- * 15).
+/* sim/feeds.h - the public streams: books, trades, tickers, candles, liquidations, price limits,
+ * pools (PROTOCOL section 15).
  *
  * A feed is shared by all that listen: who joins a book or a ticker gets the last published state
  * as a snapshot, then all get the same deltas with `u` rising by one. A feed that nobody hears is
@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "sim/levels.h"
 #include "sim/socket.h"
 
 #define FEED_TICK_MS 10
@@ -28,11 +29,6 @@ void feeds_trade(struct feeds *feeds, const struct instrument *instrument,
 void feeds_flush(struct feeds *feeds);
 /* Every FEED_TICK_MS: sends what is due and has changed. */
 void feeds_tick(struct feeds *feeds);
-
-struct feed_level {
-    int64_t ticks;
-    int64_t lots;
-};
 
 /* A book as it was last published. */
 struct feed_picture {

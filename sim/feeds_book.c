@@ -7,7 +7,6 @@
 #include "sim/feeds_parts.h"
 
 #define REPEAT_MS 3000
-#define U_START   1000000 /* so that u = 1 marks a restart and nothing else */
 
 static void add_level(struct feeds *feeds, const struct instrument *instrument,
                       const struct feed_level *level, bool first)
@@ -34,18 +33,23 @@ static void close_book(struct feeds *feeds, const struct book_feed *book)
                 book->u, book->seq, book->changed_ms);
 }
 
-static void send_snapshot(struct feeds *feeds, enum feed feed, int index,
-                          struct socket_session *session)
+static void add_levels(struct feeds *feeds, const struct instrument *instrument,
+                       const struct feed_level *levels, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        add_level(feeds, instrument, &levels[i], i == 0);
+}
+
+void feed_book_snapshot(struct feeds *feeds, enum feed feed, int index,
+                        struct socket_session *session)
 {
     const struct book_feed *book = &feeds->books[feed][index];
     const struct instrument *instrument = instrument_at(index);
 
     open_book(feeds, feed, index, "snapshot");
-    for (size_t i = 0; i < book->bids.count; i++)
-        add_level(feeds, instrument, &book->bids.levels[i], i == 0);
+    add_levels(feeds, instrument, book->bids.levels, book->bids.count);
     buffer_add_text(&feeds->frame, "],\"a\":[");
-    for (size_t i = 0; i < book->asks.count; i++)
-        add_level(feeds, instrument, &book->asks.levels[i], i == 0);
+    add_levels(feeds, instrument, book->asks.levels, book->asks.count);
     close_book(feeds, book);
     feeds_send_frame(feeds, feed, index, session);
 }
@@ -57,7 +61,7 @@ static void copy_side(struct feed_side *out, const struct book_side *side, int d
         out->levels[i] = (struct feed_level){ side->levels[i].ticks, side->levels[i].lots };
 }
 
-static void mark_published(struct feeds *feeds, enum feed feed, int index)
+void feed_book_advance(struct feeds *feeds, enum feed feed, int index)
 {
     struct book_feed *book = &feeds->books[feed][index];
 
@@ -75,64 +79,36 @@ static void refresh(struct feeds *feeds, enum feed feed, int index)
 
     copy_side(&book->bids, &from->bids, feed_depth(feed));
     copy_side(&book->asks, &from->asks, feed_depth(feed));
-    mark_published(feeds, feed, index);
+    feed_book_advance(feeds, feed, index);
 }
 
-/* Writes the differences between the last published side and the present one, both best first. */
-static size_t add_delta(struct feeds *feeds, const struct instrument *instrument, enum side side,
-                        const struct feed_side *old, const struct feed_side *new)
+void feed_book_replace(struct feeds *feeds, struct book_feed *book, enum side side,
+                       const struct feed_side *new)
 {
-    size_t i = 0;
-    size_t j = 0;
-    size_t added = 0;
+    struct feed_side *old = side == SIDE_BUY ? &book->bids : &book->asks;
 
-    while (i < old->count || j < new->count) {
-        bool has_old = i < old->count;
-        bool has_new = j < new->count;
-        bool same = has_old && has_new && old->levels[i].ticks == new->levels[j].ticks;
-        struct feed_level level;
-
-        if (same && old->levels[i].lots == new->levels[j].lots) {
-            i++;
-            j++;
-            continue;
-        }
-        if (has_old && !same &&
-            (!has_new || book_crosses(side, old->levels[i].ticks, new->levels[j].ticks))) {
-            level = (struct feed_level){ old->levels[i++].ticks, 0 };
-        } else {
-            level = new->levels[j++];
-            i += same;
-        }
-        add_level(feeds, instrument, &level, added == 0);
-        added++;
-    }
-    return added;
+    levels_delta(side, old, new, &feeds->changes[side == SIDE_SELL]);
+    memcpy(old, new, sizeof(*old));
 }
 
-/* Writes the whole delta and takes over the present state. Returns how many levels it has. */
+/* Takes over the present state. Returns how many levels the delta has. */
 static size_t make_delta(struct feeds *feeds, enum feed feed, int index)
 {
     struct book_feed *book = &feeds->books[feed][index];
     const struct book *from = &feeds->exchange->books[index];
-    const struct instrument *instrument = instrument_at(index);
-    size_t changes;
+    struct level_changes *bids = &feeds->changes[0];
 
-    open_book(feeds, feed, index, "delta");
     copy_side(&feeds->scratch, &from->bids, feed_depth(feed));
-    changes = add_delta(feeds, instrument, SIDE_BUY, &book->bids, &feeds->scratch);
-    memcpy(&book->bids, &feeds->scratch, sizeof(book->bids));
+    feed_book_replace(feeds, book, SIDE_BUY, &feeds->scratch);
     if (book->fault == BOOK_FAULT_ALTER && book->bids.count > 0) {
         struct feed_level wrong = book->bids.levels[book->bids.count / 2];
 
         wrong.lots++;
-        add_level(feeds, instrument, &wrong, changes++ == 0);
+        bids->levels[bids->count++] = wrong;
     }
-    buffer_add_text(&feeds->frame, "],\"a\":[");
     copy_side(&feeds->scratch, &from->asks, feed_depth(feed));
-    changes += add_delta(feeds, instrument, SIDE_SELL, &book->asks, &feeds->scratch);
-    memcpy(&book->asks, &feeds->scratch, sizeof(book->asks));
-    return changes;
+    feed_book_replace(feeds, book, SIDE_SELL, &feeds->scratch);
+    return bids->count + feeds->changes[1].count;
 }
 
 static void send_twice(struct feeds *feeds, enum feed feed, int index)
@@ -161,11 +137,17 @@ static void send_in_turn(struct feeds *feeds, enum feed feed, int index)
     book->fault = BOOK_FAULT_NONE;
 }
 
-static void send_delta(struct feeds *feeds, enum feed feed, int index)
+void feed_book_send(struct feeds *feeds, enum feed feed, int index)
 {
     struct book_feed *book = &feeds->books[feed][index];
+    const struct instrument *instrument = instrument_at(index);
     enum book_fault fault = book->fault;
 
+    open_book(feeds, feed, index, "delta");
+    add_levels(feeds, instrument, feeds->changes[0].levels, feeds->changes[0].count);
+    buffer_add_text(&feeds->frame, "],\"a\":[");
+    add_levels(feeds, instrument, feeds->changes[1].levels, feeds->changes[1].count);
+    close_book(feeds, book);
     if (fault == BOOK_FAULT_REORDER) {
         send_in_turn(feeds, feed, index);
         return;
@@ -187,12 +169,11 @@ static void publish_delta(struct feeds *feeds, enum feed feed, int index)
         book->version = feeds->exchange->books[index].version;
         return;
     }
-    mark_published(feeds, feed, index);
-    close_book(feeds, book);
-    send_delta(feeds, feed, index);
+    feed_book_advance(feeds, feed, index);
+    feed_book_send(feeds, feed, index);
 }
 
-static void forget_fault(struct book_feed *book)
+void feed_book_forget_fault(struct book_feed *book)
 {
     free(book->held);
     book->held = NULL;
@@ -204,9 +185,9 @@ static void begin(struct feeds *feeds, enum feed feed, int index)
 {
     struct book_feed *book = &feeds->books[feed][index];
 
-    forget_fault(book);
-    if (book->u < U_START)
-        book->u = U_START;
+    feed_book_forget_fault(book);
+    if (book->u < FEED_U_START)
+        book->u = FEED_U_START;
     refresh(feeds, feed, index);
 }
 
@@ -214,10 +195,10 @@ static void restart(struct feeds *feeds, enum feed feed, int index)
 {
     struct book_feed *book = &feeds->books[feed][index];
 
-    forget_fault(book);
+    feed_book_forget_fault(book);
     book->u = 0;
     refresh(feeds, feed, index);
-    send_snapshot(feeds, feed, index, NULL);
+    feed_book_snapshot(feeds, feed, index, NULL);
 }
 
 static bool same_top(const struct feed_side *old, const struct book_side *new)
@@ -236,10 +217,10 @@ static void publish_top(struct feeds *feeds, int index)
 
     if (!same_top(&book->bids, &from->bids) || !same_top(&book->asks, &from->asks)) {
         refresh(feeds, FEED_BOOK_1, index);
-        send_snapshot(feeds, FEED_BOOK_1, index, NULL);
+        feed_book_snapshot(feeds, FEED_BOOK_1, index, NULL);
     } else if (feeds->exchange->now_ms - book->sent_ms >= REPEAT_MS) {
         book->sent_ms = feeds->exchange->now_ms;
-        send_snapshot(feeds, FEED_BOOK_1, index, NULL);
+        feed_book_snapshot(feeds, FEED_BOOK_1, index, NULL);
     }
 }
 
@@ -247,6 +228,8 @@ void feed_book_publish(struct feeds *feeds, enum feed feed, int index)
 {
     const struct book_feed *book = &feeds->books[feed][index];
 
+    if (feed_is_flooded(feeds, feed, index))
+        return;
     if (book->fault == BOOK_FAULT_RESTART)
         restart(feeds, feed, index);
     else if (feed == FEED_BOOK_1)
@@ -259,9 +242,11 @@ void feed_book_publish(struct feeds *feeds, enum feed feed, int index)
 void feed_book_join(struct feeds *feeds, enum feed feed, int index, struct socket_session *session,
                     bool heard)
 {
-    if (!heard)
+    if (feed_is_flooded(feeds, feed, index))
+        feed_flood_joined(feeds);
+    else if (!heard)
         begin(feeds, feed, index);
-    send_snapshot(feeds, feed, index, session);
+    feed_book_snapshot(feeds, feed, index, session);
 }
 
 void feed_books_free(struct feeds *feeds)
@@ -278,22 +263,32 @@ int feeds_break_book(struct feeds *feeds, int instrument, enum book_fault fault)
 
     for (int feed = 0; feed < FEED_BOOKS; feed++) {
         if (!feeds_heard(feeds, (enum feed)feed, instrument) ||
-            (feed == FEED_BOOK_1 && fault != BOOK_FAULT_RESTART))
+            (feed == FEED_BOOK_1 && fault != BOOK_FAULT_RESTART) ||
+            feed_is_flooded(feeds, (enum feed)feed, instrument))
             continue;
-        forget_fault(&feeds->books[feed][instrument]);
+        feed_book_forget_fault(&feeds->books[feed][instrument]);
         feeds->books[feed][instrument].fault = fault;
         count++;
     }
     return count;
 }
 
+/* A flooded one, else the deepest. */
+static enum feed shown_feed(const struct feeds *feeds, int instrument)
+{
+    for (int feed = 0; feed < FEED_BOOKS; feed++) {
+        if (feed_is_flooded(feeds, (enum feed)feed, instrument))
+            return (enum feed)feed;
+    }
+    return instrument_at(instrument)->category == CATEGORY_OPTION ? FEED_BOOK_100 : FEED_BOOK_1000;
+}
+
 void feeds_picture(struct feeds *feeds, int instrument, struct feed_picture *out)
 {
-    bool option = instrument_at(instrument)->category == CATEGORY_OPTION;
-    enum feed feed = option ? FEED_BOOK_100 : FEED_BOOK_1000;
+    enum feed feed = shown_feed(feeds, instrument);
     const struct book_feed *book = &feeds->books[feed][instrument];
 
-    if (!feeds_heard(feeds, feed, instrument) &&
+    if (!feed_is_flooded(feeds, feed, instrument) && !feeds_heard(feeds, feed, instrument) &&
         (book->u == 0 || book->version != feeds->exchange->books[instrument].version))
         begin(feeds, feed, instrument);
     *out = (struct feed_picture){ .bids = book->bids.levels,

@@ -28,6 +28,16 @@ void message_trade_rest(cJSON *out, const struct exchange *exchange,
                         const struct instrument *instrument, const struct public_trade *trade);
 void message_trade_stream(cJSON *out, const struct exchange *exchange,
                           const struct instrument *instrument, const struct public_trade *trade);
+/* An insurance pool. */
+void message_pool(cJSON *out, const struct pools *pools, int pool, bool stream);
+/* The instrument has a pool. */
+void message_adl_rest(cJSON *out, const struct pools *pools, const struct instrument *instrument);
+void message_adl_stream(cJSON *out, const struct pools *pools, const struct instrument *instrument);
+void message_price_limit(cJSON *out, const struct exchange *exchange,
+                         const struct instrument *instrument);
+/* An item for each coin that the account has, or has had, options of; of that one or (NULL, "") of
+ * all. */
+void message_greeks(cJSON *list, const struct exchange *exchange, const char *base);
 /* Options have their own shapes. */
 void message_option(cJSON *out, const struct instrument *option);
 void message_option_ticker(cJSON *out, const struct exchange *exchange,

@@ -1,4 +1,6 @@
 /* Options in the exchange's JSON. */
+#include <string.h>
+
 #include "sim/market.h"
 #include "sim/messages.h"
 #include "sim/money.h"
@@ -104,4 +106,34 @@ void message_option_trade(cJSON *out, const struct exchange *exchange,
     build_decimal(out, "iP", index_of(&figures));
     build_text(out, "mIv", OPTION_IV);
     build_text(out, "iv", OPTION_IV);
+}
+
+/* All options here are on one coin. */
+void message_greeks(cJSON *list, const struct exchange *exchange, const char *base)
+{
+    static const char *const names[] = { "totalDelta", "totalGamma", "totalVega", "totalTheta" };
+    struct decimal totals[] = { DECIMAL_ZERO, DECIMAL_ZERO, DECIMAL_ZERO, DECIMAL_ZERO };
+    const char *coin = instrument_at(INSTRUMENT_FIRST_OPTION)->base;
+    bool any = false;
+    cJSON *item;
+
+    if (base && *base && strcmp(base, coin) != 0)
+        return;
+    for (int i = INSTRUMENT_FIRST_OPTION; i < INSTRUMENT_COUNT; i++) {
+        const struct instrument *option = instrument_at(i);
+        const struct position *position = &exchange->account.positions[i][0];
+        struct option_figures figures = option_figures(exchange, option);
+        const struct decimal each[] = { figures.delta, figures.gamma, figures.vega, figures.theta };
+
+        any = any || position->updated_ms > position->created_ms;
+        for (size_t n = 0; n < ARRAY_LEN(totals); n++)
+            totals[n] =
+                money_add(totals[n], money_mul(each[n], instrument_qty(option, position->lots)));
+    }
+    if (!any)
+        return;
+    item = build_item(list);
+    build_text(item, "baseCoin", coin);
+    for (size_t n = 0; n < ARRAY_LEN(totals); n++)
+        build_decimal(item, names[n], decimal_trim(totals[n]));
 }

@@ -8,6 +8,7 @@
 #include "sim/messages.h"
 
 #define FRAME_MAX ((size_t)4 * 1024 * 1024)
+#define GREEKS_MS 1000
 
 /* A new item for a topic, or NULL when nobody listens. */
 static cJSON *new_item(struct private_frames *frames, enum private_topic topic,
@@ -45,8 +46,11 @@ void private_execution(struct private_frames *frames, const struct sim_execution
 
 void private_position(struct private_frames *frames, const struct position *position)
 {
-    cJSON *item = new_item(frames, TOPIC_POSITION, position->instrument->category);
+    enum category category = position->instrument->category;
+    cJSON *item = new_item(frames, TOPIC_POSITION, category);
 
+    if (category == CATEGORY_OPTION)
+        private_greeks(frames);
     if (item)
         message_position(item, frames->exchange, position, true);
 }
@@ -54,6 +58,40 @@ void private_position(struct private_frames *frames, const struct position *posi
 void private_wallet(struct private_frames *frames)
 {
     frames->wallet_changed = true;
+}
+
+void private_greeks(struct private_frames *frames)
+{
+    frames->greeks_changed = true;
+}
+
+void private_tick(struct private_frames *frames)
+{
+    const struct account *account = &frames->exchange->account;
+
+    if (frames->exchange->now_ms - frames->greeks_ms < GREEKS_MS)
+        return;
+    for (int i = INSTRUMENT_FIRST_OPTION; i < INSTRUMENT_COUNT; i++)
+        frames->greeks_changed = frames->greeks_changed || account->positions[i][0].lots != 0;
+}
+
+/* The list sits in the options' place. */
+static void add_greeks(struct private_frames *frames)
+{
+    cJSON **list = &frames->pending[TOPIC_GREEKS][CATEGORY_OPTION];
+
+    if (!frames->greeks_changed)
+        return;
+    frames->greeks_changed = false;
+    frames->greeks_ms = frames->exchange->now_ms;
+    if (!sockets_listening(frames->sockets, SOCKET_PRIVATE, topic_private(TOPIC_GREEKS)))
+        return;
+    *list = cJSON_CreateArray();
+    message_greeks(*list, frames->exchange, NULL);
+    if (cJSON_GetArraySize(*list) > 0)
+        return;
+    cJSON_Delete(*list);
+    *list = NULL;
 }
 
 static void send_frame(struct private_frames *frames, enum private_topic topic, int bit,
@@ -101,7 +139,8 @@ static void flush_list(struct private_frames *frames, enum private_topic topic,
 void private_flush(struct private_frames *frames)
 {
     static const enum private_topic sequence[] = { TOPIC_EXECUTION_FAST, TOPIC_EXECUTION,
-                                                   TOPIC_ORDER, TOPIC_POSITION, TOPIC_WALLET };
+                                                   TOPIC_ORDER,          TOPIC_POSITION,
+                                                   TOPIC_WALLET,         TOPIC_GREEKS };
     cJSON *wallet = NULL;
 
     /* The wallet is one picture a turn; its list sits in the linear place. */
@@ -110,6 +149,7 @@ void private_flush(struct private_frames *frames)
     frames->wallet_changed = false;
     if (wallet)
         message_wallet(wallet, frames->exchange, NULL);
+    add_greeks(frames);
     for (size_t i = 0; i < ARRAY_LEN(sequence); i++) {
         for (int category = 0; category < CATEGORY_COUNT; category++)
             flush_list(frames, sequence[i], (enum category)category);

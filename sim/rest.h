@@ -152,6 +152,7 @@ typedef struct refusal rest_handler(struct rest_call *call);
 
 rest_handler rest_time, rest_instruments, rest_tickers, rest_orderbook, rest_recent_trades,
     rest_klines, rest_mark_klines, rest_index_klines, rest_funding_history, rest_open_interest;
+rest_handler rest_price_limit, rest_insurance, rest_adl_alert, rest_coin_greeks;
 rest_handler sim_rest_create, rest_amend, rest_cancel, rest_cancel_all, rest_open_orders,
     rest_order_history, rest_executions;
 rest_handler rest_create_batch, rest_amend_batch, rest_cancel_batch;

@@ -19,6 +19,7 @@
 #include "base/thread.h"
 #include "sim/cancel_all.h"
 #include "sim/feeds.h"
+#include "sim/feeds_flood.h"
 #include "sim/http.h"
 #include "sim/later.h"
 #include "sim/market.h"
@@ -109,6 +110,7 @@ static void tick(struct sim *sim)
         market_step(&sim->exchange);
     cancel_all_due(&sim->exchange);
     later_run(&sim->exchange);
+    private_tick(&sim->private);
     feeds_flush(sim->feeds);
     feeds_tick(sim->feeds);
     http_tick(sim->http);
@@ -134,14 +136,24 @@ static void handle_event(struct sim *sim, const struct epoll_event *event)
         socket_ready(event->data.ptr, event->events);
 }
 
+/* Of two waits, -1: for ever. */
+static int sooner(int a, int b)
+{
+    if (a < 0 || b < 0)
+        return a < 0 ? b : a;
+    return a < b ? a : b;
+}
+
 static void *run(void *userdata)
 {
     struct sim *sim = userdata;
     struct epoll_event events[EVENTS_A_TURN];
+    int flood_ms = -1;
 
     thread_begin("sim", THREAD_PLAIN);
     while (!sim->stop) {
-        int count = epoll_wait(sim->epoll, events, EVENTS_A_TURN, http_timeout_ms(sim->http));
+        int count = epoll_wait(sim->epoll, events, EVENTS_A_TURN,
+                               sooner(http_timeout_ms(sim->http), flood_ms));
 
         if (count < 0 && errno != EINTR)
             break;
@@ -150,6 +162,7 @@ static void *run(void *userdata)
             handle_event(sim, &events[i]);
         if (count == 0)
             http_run(sim->http);
+        flood_ms = feeds_flood_run(sim->feeds, clock_mono_us());
         end_turn(sim);
     }
     sockets_close(&sim->sockets);
@@ -201,6 +214,7 @@ static void connect_parts(struct sim *sim)
     sim->control.sockets = &sim->sockets;
     sim->control.exchange = &sim->exchange;
     sim->control.feeds = sim->feeds;
+    sim->control.private = &sim->private;
     sim->step_due_ms = clock_mono_ms();
 }
 

@@ -302,6 +302,12 @@ void socket_send(struct socket_session *session, const char *text, size_t bytes)
         socket_reply(session, text, bytes);
 }
 
+void socket_send_topic(struct socket_session *session, int topic, const char *text, size_t bytes)
+{
+    if (!topics_have(&session->sockets->frozen[session->kind], topic))
+        socket_send(session, text, bytes);
+}
+
 void socket_reply(struct socket_session *session, const char *text, size_t bytes)
 {
     const struct wslay_event_msg frame = { .opcode = WSLAY_TEXT_FRAME,
@@ -347,13 +353,29 @@ void sockets_broadcast(struct sockets *sockets, enum socket_kind kind, int topic
 {
     for (struct socket_session *session = sockets->first; session; session = session->next) {
         if (session->kind == kind && topics_have(&session->topics, topic))
-            socket_send(session, text, bytes);
+            socket_send_topic(session, topic, text, bytes);
     }
 }
 
 bool sockets_listening(const struct sockets *sockets, enum socket_kind kind, int topic)
 {
     return topic >= 0 && sockets->listeners[kind][topic] > 0;
+}
+
+size_t sockets_queued(const struct sockets *sockets, enum socket_kind kind, int topic)
+{
+    size_t most = 0;
+
+    for (const struct socket_session *session = sockets->first; session; session = session->next) {
+        size_t bytes;
+
+        if (session->kind != kind || session->muted || session->ending ||
+            !topics_have(&session->topics, topic))
+            continue;
+        bytes = wslay_event_get_queued_msg_length(session->frames);
+        most = bytes > most ? bytes : most;
+    }
+    return most;
 }
 
 bool sockets_sweep(struct sockets *sockets)
@@ -373,26 +395,6 @@ bool sockets_sweep(struct sockets *sockets)
         session = next;
     }
     return ended;
-}
-
-void sockets_cut(struct sockets *sockets, unsigned kinds)
-{
-    for (struct socket_session *session = sockets->first; session; session = session->next) {
-        if (kinds >> session->kind & 1)
-            session->ending = true;
-    }
-}
-
-void sockets_mute(struct sockets *sockets, unsigned kinds, bool muted, bool sticky)
-{
-    for (int kind = 0; kind < SOCKET_KINDS; kind++) {
-        if (kinds >> kind & 1)
-            sockets->muted[kind] = muted && (sticky || sockets->muted[kind]);
-    }
-    for (struct socket_session *session = sockets->first; session; session = session->next) {
-        if (kinds >> session->kind & 1)
-            session->muted = muted;
-    }
 }
 
 void sockets_close(struct sockets *sockets)

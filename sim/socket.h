@@ -47,6 +47,7 @@ struct sockets {
     uint64_t opened;
     uint64_t cut_slow;
     bool muted[SOCKET_KINDS];                     /* the ones opened later too */
+    struct topic_set frozen[SOCKET_KINDS];        /* topics that are not sent to anybody */
     uint16_t listeners[SOCKET_KINDS][TOPIC_BITS]; /* sessions with a topic */
     int topics_count[SOCKET_KINDS];               /* sum of the above */
     /* A whole text message came in. */
@@ -70,10 +71,14 @@ void socket_send(struct socket_session *session, const char *text, size_t bytes)
 void socket_reply(struct socket_session *session, const char *text, size_t bytes);
 void socket_join(struct socket_session *session, int topic);
 void socket_leave(struct socket_session *session, int topic);
-/* To all sessions of the kind with that topic. */
+/* Data of a topic: not when that is frozen. */
+void socket_send_topic(struct socket_session *session, int topic, const char *text, size_t bytes);
+/* To all sessions of the kind with that topic, unless it is frozen. */
 void sockets_broadcast(struct sockets *sockets, enum socket_kind kind, int topic, const char *text,
                        size_t bytes);
 bool sockets_listening(const struct sockets *sockets, enum socket_kind kind, int topic);
+/* Most bytes that wait for one session that has the topic and gets its data. */
+size_t sockets_queued(const struct sockets *sockets, enum socket_kind kind, int topic);
 /* Writes what is queued, ends what is to end. True: something ended, MHD_run is due. */
 bool sockets_sweep(struct sockets *sockets);
 
@@ -81,5 +86,9 @@ bool sockets_sweep(struct sockets *sockets);
 void sockets_cut(struct sockets *sockets, unsigned kinds);
 /* Those open now and, when it is sticky, those opened until they are unmuted. */
 void sockets_mute(struct sockets *sockets, unsigned kinds, bool muted, bool sticky);
+/* One topic is silent, of sockets opened later too; all else flows. */
+void sockets_freeze(struct sockets *sockets, enum socket_kind kind, int topic);
+/* `topic` < 0: all. */
+void sockets_thaw(struct sockets *sockets, enum socket_kind kind, int topic);
 /* Ends all; run MHD afterwards. */
 void sockets_close(struct sockets *sockets);

@@ -22,6 +22,9 @@ static const struct {
     [FEED_TICKER] = { "tickers.", NO_OPTION | OPTION, 0 },
     [FEED_TRADES] = { "publicTrade.", NO_OPTION | OPTION, 0 },
     [FEED_LIQUIDATIONS] = { "allLiquidation.", CONTRACTS, 0 },
+    [FEED_PRICE_LIMIT] = { "priceLimit.", NO_OPTION, 0 },
+    [FEED_ADL] = { "adlAlert.", CONTRACTS, 0 },
+    [FEED_INSURANCE] = { "insurance.", CONTRACTS, 0 },
     [FEED_CANDLES + 0] = { "kline.1.", NO_OPTION, 0 },
     [FEED_CANDLES + 1] = { "kline.3.", NO_OPTION, 0 },
     [FEED_CANDLES + 2] = { "kline.5.", NO_OPTION, 0 },
@@ -35,6 +38,18 @@ static const struct {
     [FEED_CANDLES + 10] = { "kline.D.", NO_OPTION, 0 },
     [FEED_CANDLES + 11] = { "kline.W.", NO_OPTION, 0 },
     [FEED_CANDLES + 12] = { "kline.M.", NO_OPTION, 0 },
+};
+
+/* What topics of coins are called; the bit is that of the category's n-th instrument. */
+static const struct {
+    enum category category;
+    const char *name;
+    int place;
+    bool has_contracts;
+} coins[] = {
+    { CATEGORY_LINEAR, "USDT", 0, true },
+    { CATEGORY_LINEAR, "USDC", 1, false },
+    { CATEGORY_INVERSE, "inverse", 0, true },
 };
 
 #define ANY CATEGORY_COUNT
@@ -64,6 +79,7 @@ static const struct {
     { "position.inverse", TOPIC_POSITION, CATEGORY_INVERSE },
     { "position.option", TOPIC_POSITION, CATEGORY_OPTION },
     { "wallet", TOPIC_WALLET, ANY },
+    { "greeks", TOPIC_GREEKS, ANY },
 };
 
 _Static_assert(ARRAY_LEN(names) <= (size_t)TOPIC_BITS, "a set has a bit for each");
@@ -77,10 +93,50 @@ static int find_private(const char *name)
     return -1;
 }
 
-/* What a public topic ends with: a symbol, or the coin of all options' trades. */
+static bool is_of_coin(enum feed feed)
+{
+    return feed == FEED_ADL || feed == FEED_INSURANCE;
+}
+
+static int first_of(enum category category)
+{
+    int i = 0;
+
+    while (instrument_at(i)->category != category)
+        i++;
+    return i;
+}
+
+static const struct instrument *find_coin(enum category category, const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(coins); i++) {
+        if (coins[i].category == category && strcmp(coins[i].name, name) == 0)
+            return instrument_at(first_of(category) + coins[i].place);
+    }
+    return NULL;
+}
+
+static size_t coin_at(int instrument)
+{
+    enum category category = instrument_at(instrument)->category;
+    size_t i = 0;
+
+    while (coins[i].category != category || first_of(category) + coins[i].place != instrument)
+        i++;
+    return i;
+}
+
+bool topic_coin_has_contracts(int instrument)
+{
+    return coins[coin_at(instrument)].has_contracts;
+}
+
+/* What a public topic ends with: a symbol, a coin, or the coin of all options' trades. */
 static const struct instrument *find_subject(enum category category, enum feed feed,
                                              const char *name)
 {
+    if (is_of_coin(feed))
+        return find_coin(category, name);
     if (category != CATEGORY_OPTION || feed != FEED_TRADES)
         return instrument_find(category, name);
     return strcmp(name, instrument_at(INSTRUMENT_FIRST_OPTION)->base) == 0
@@ -113,10 +169,13 @@ int topic_public(enum feed feed, int instrument)
 void topic_public_name(enum feed feed, int instrument, char out[TOPIC_NAME_MAX])
 {
     const struct instrument *subject = instrument_at(instrument);
-    bool coin = subject->category == CATEGORY_OPTION && feed == FEED_TRADES;
+    const char *name = subject->symbol;
 
-    (void)snprintf(out, TOPIC_NAME_MAX, "%s%s", feeds[feed].prefix,
-                   coin ? subject->base : subject->symbol);
+    if (is_of_coin(feed))
+        name = coins[coin_at(instrument)].name;
+    else if (subject->category == CATEGORY_OPTION && feed == FEED_TRADES)
+        name = subject->base;
+    (void)snprintf(out, TOPIC_NAME_MAX, "%s%s", feeds[feed].prefix, name);
 }
 
 enum feed topic_feed(int bit)

@@ -1,7 +1,8 @@
 /* sim/topics.h - the stream topics, as bits of a set for each kind of socket.
  *
  * Public: a bit for each (feed, instrument); the trades of all options of a coin share the bit of
- * the first of them. Private: a bit for each name of the table in topics.c.
+ * the first of them, and topics of coins (ADL, insurance) have those of the first contracts.
+ * Private: a bit for each name of the table in topics.c.
  *
  * Threads: pure.
  */
@@ -27,6 +28,9 @@ enum feed {
     FEED_TICKER,
     FEED_TRADES,
     FEED_LIQUIDATIONS,
+    FEED_PRICE_LIMIT,
+    FEED_ADL,
+    FEED_INSURANCE,
     FEED_CANDLES, /* and one more for each interval */
 };
 #define FEED_BOOKS 6
@@ -37,9 +41,10 @@ enum private_topic {
     TOPIC_EXECUTION,
     TOPIC_EXECUTION_FAST,
     TOPIC_POSITION,
-    TOPIC_WALLET
+    TOPIC_WALLET,
+    TOPIC_GREEKS
 };
-#define TOPIC_COUNT 5
+#define TOPIC_COUNT 6
 
 #define TOPIC_NAME_MAX 64
 #define TOPIC_BITS     (FEED_COUNT * INSTRUMENT_COUNT)
@@ -70,6 +75,8 @@ int topic_public(enum feed feed, int instrument);
 void topic_public_name(enum feed feed, int instrument, char out[TOPIC_NAME_MAX]);
 enum feed topic_feed(int bit);
 int topic_instrument(int bit);
+/* Of the bit of a topic of a coin: whether anything here is settled in that. */
+bool topic_coin_has_contracts(int instrument);
 /* Depth of a book feed. */
 int feed_depth(enum feed feed);
 

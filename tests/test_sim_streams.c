@@ -1,32 +1,10 @@
 /* The streams of the started exchange: topics of all categories, faults of books, muting. */
 #include "sim/instruments.h"
-#include "test_sim_client.h"
-
-#define FRAMES_MAX 4000 /* that a test waits through */
+#include "test_sim_frames.h"
 
 static const char *option(void)
 {
     return instrument_at(INSTRUMENT_FIRST_OPTION)->symbol;
-}
-
-static void subscribe(int descriptor, const char *topic)
-{
-    char frame[256];
-
-    (void)snprintf(frame, sizeof(frame), "{\"op\":\"subscribe\",\"args\":[\"%s\"]}", topic);
-    send_frame(descriptor, frame);
-}
-
-/* Reads until a frame has the text; it is in `answer`. */
-static bool wait_for(int descriptor, const char *text)
-{
-    for (int i = 0; i < FRAMES_MAX; i++) {
-        if (!read_frame(descriptor))
-            return false;
-        if (strstr(answer, text))
-            return true;
-    }
-    return false;
 }
 
 static const struct {
@@ -41,6 +19,12 @@ static const struct {
     { "/v5/public/inverse", "orderbook.200.BTCUSD", "\"u\":" },
     { "/v5/public/inverse", "publicTrade.BTCUSD", "\"L\":" },
     { "/v5/public/spot", "orderbook.1000.ETHUSDT", "\"type\":\"snapshot\"" },
+    { "/v5/public/spot", "priceLimit.BTCUSDT", "\"buyLmt\"" },
+    { "/v5/public/inverse", "priceLimit.BTCUSD", "\"sellLmt\"" },
+    { "/v5/public/linear", "adlAlert.USDT", "\"adl_tt\":10000" },
+    { "/v5/public/inverse", "adlAlert.inverse", "\"c\":\"BTC\",\"s\":\"BTCUSD\"" },
+    { "/v5/public/linear", "insurance.USDT", "\"symbols\":\"SOLUSDT\"" },
+    { "/v5/public/inverse", "insurance.inverse", "\"coin\":\"BTC\"" },
 };
 
 START_TEST(a_topic_is_heard)
@@ -69,6 +53,11 @@ static const struct {
     { "/v5/public/linear", "orderbook.25.BTCUSDT" },
     { "/v5/public/linear", "publicTrade.BTC" },
     { "/v5/public/linear", "" },
+    { "/v5/public/spot", "adlAlert.USDT" },
+    { "/v5/public/linear", "adlAlert.BTC" },
+    { "/v5/public/linear", "insurance.inverse" },
+    { "/v5/public/inverse", "insurance.USDT" },
+    { "/v5/public/linear", "priceLimit." },
     { "/v5/public/inverse", "." },
 };
 
@@ -129,20 +118,6 @@ START_TEST(options_have_books_and_trades)
 END_TEST
 
 /* --- broken books --- */
-
-static int64_t number_of(const char *name)
-{
-    const char *at = strstr(answer, name);
-
-    return at ? strtoll(at + strlen(name), NULL, 10) : -1;
-}
-
-/* `u` of the next book frame. */
-static int64_t next_u(int descriptor)
-{
-    ck_assert(wait_for(descriptor, "\"topic\":\"orderbook."));
-    return number_of("\"u\":");
-}
 
 /* The first step of `u` that is not one, and the one after it. */
 static const struct {

@@ -1,5 +1,6 @@
 /* Topics at the edges of their lives: left and wanted again, after a break, without room; and what
  * the exchange should not send. */
+#include "bybit/market_watch.h"
 #include "tests/test_stream_kit.h"
 
 #define TRADE                                                                                      \
@@ -144,6 +145,49 @@ START_TEST(a_candle_from_the_future_is_not_kept)
 }
 END_TEST
 
+/* --- a book that a check has found wrong --- */
+
+#define SNAPSHOT(u)                                                                                \
+    "{\"topic\":\"orderbook.50.BTCUSDT\",\"type\":\"snapshot\",\"ts\":1,\"cts\":1,\"data\":{"      \
+    "\"s\":\"BTCUSDT\",\"b\":[[\"5\",\"1\"]],\"a\":[[\"6\",\"1\"]],\"u\":" #u ",\"seq\":1}}"
+#define DELTA(u)                                                                                   \
+    "{\"topic\":\"orderbook.50.BTCUSDT\",\"type\":\"delta\",\"ts\":1,\"cts\":1,\"data\":{\"s\":"   \
+    "\"BTCUSDT\",\"b\":[[\"4\",\"1\"]],\"a\":[],\"u\":" #u ",\"seq\":1}}"
+
+static void distrust_book(void)
+{
+    struct market_watched watched = { .depth = 0 };
+
+    for (int i = 0; i < 100 && watched.depth == 0; i++) {
+        (void)market_watch_next(market, clock_mono_ms(), 1, &watched);
+        usleep(1000);
+    }
+    ck_assert_int_eq(watched.depth, 50);
+    ck_assert(market_watch_end(market, &watched, CHECK_FAILED, clock_mono_ms(),
+                               clock_mono_ms() + 60000, clock_wall_ms()));
+}
+
+START_TEST(a_distrusted_book_is_told_and_subscribed_anew)
+{
+    begin_plain(false);
+    ck_assert_int_eq(stream_want(stream, STREAM_BOOK, CATEGORY_LINEAR, "BTCUSDT", 50), ERR_NONE);
+    ck_assert_int_eq(stream_want(stream, STREAM_TICKER, CATEGORY_LINEAR, "BTCUSDT", 0), ERR_NONE);
+    WAIT(state_of(LINK_PUBLIC_LINEAR) == LINK_CONNECTED);
+    ck_assert(ws_server_send(&server, "linear", SNAPSHOT(10)));
+    WAIT(seen.books == 1);
+    distrust_book();
+    ck_assert(ws_server_send(&server, "linear", DELTA(11)));
+    WAIT(seen.gaps == 1);
+    WAIT(ws_server_count(&server, "linear", "\"unsubscribe\"") == 1);
+    WAIT(ws_server_count(&server, "linear", "\"orderbook.50.BTCUSDT\"") == 3);
+    HOLDS(seen.books == 1);
+    ck_assert(ws_server_send(&server, "linear", SNAPSHOT(20)));
+    WAIT(seen.snapshots == 2);
+    HOLDS(seen.gaps == 1 && seen.lost == 0 && seen.states[LINK_PUBLIC_LINEAR][LINK_DOWN] == 0);
+    end();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("stream edges");
@@ -159,6 +203,7 @@ int main(void)
     tcase_add_test(tcase, a_spot_ticker_is_not_told_anew_by_its_book_alone);
     tcase_add_test(tcase, a_reader_takes_the_characters_of_what_only_lingers);
     tcase_add_test(tcase, a_candle_from_the_future_is_not_kept);
+    tcase_add_test(tcase, a_distrusted_book_is_told_and_subscribed_anew);
     suite_add_tcase(suite, tcase);
     srunner_set_fork_status(runner, CK_NOFORK);
     srunner_run_all(runner, CK_NORMAL);
