@@ -23,6 +23,8 @@
 #include "db/journal.h"
 #include "engine/loop.h"
 
+struct event_filter; /* api/event_filter.h */
+
 struct api {
     const char *version;   /* "0.1.0" */
     const char *libraries; /* "libcurl=\"7.88.1\",...": labels of a metric */
@@ -30,7 +32,6 @@ struct api {
     const char *site;      /* "global", ...; NULL: the simulated exchange */
     bool has_keys;         /* else private calls are 401 no_api_key */
     enum category default_category;
-    uint64_t epoch;     /* of event ids */
     int64_t started_ms; /* wall clock */
     struct loop *loop;  /* NULL without keys */
     struct journal *journal;
@@ -53,9 +54,12 @@ struct api {
     uint64_t (*feed_last)(void *userdata);
     enum err (*feed_wait)(uint64_t after, int64_t until_ms, const atomic_bool *gone,
                           void (*on_ready)(void *waiter), void *waiter, void *userdata);
+    /* Whether there is an event above `after` that the filter takes; true also when memory does not
+     * tell. On the http thread only. */
+    bool (*feed_has)(uint64_t after, const struct event_filter *filter, void *userdata);
     /* Writes the server's own part of /status: members `"streams":{readers, max, closed_slow,
-     * dropped}`, `"http":{connections, in_flight, closed_slow}` (which are metrics, too) and what
-     * else it likes. May be NULL. */
+     * dropped, bytes, bytes_max}`, `"http":{connections, in_flight, closed_slow}` (which are
+     * metrics, too) and what else it likes. May be NULL. */
     void (*add_server_status)(struct buffer *out, void *userdata);
     void *userdata;
 };

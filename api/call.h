@@ -69,6 +69,8 @@ struct api_call {
     char request_id[24];
     int64_t received_us; /* monotonic */
     char kept[260];      /* what api_keep_headers has copied */
+    bool kills_noted;    /* by order_kills_before */
+    unsigned kills;
 
     /* reply */
     int status;

@@ -90,6 +90,8 @@ bool dry_run_add_rules(struct buffer *out, const struct order_request *request,
     ok &= add_price(out, "stop_loss_limit_price", &request->stop_loss_limit, instrument);
     if (decimal_is_none(&request->qty)) /* it could not be sized */
         return false;
+    if (order_closes_all(request)) /* what it will be is the exchange's to say */
+        return ok;
     ok &= add_bound(out, name, BOUND_STEP, &request->qty,
                     request->qty_in_quote ? &instrument->quote_step : &instrument->qty_step);
     if (request->category != CATEGORY_SPOT)

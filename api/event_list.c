@@ -2,12 +2,14 @@
  * long poll the ones to come.
  *
  * `after` is an event's id, "earliest", or absent: the newest ones there are, or with `wait` the
- * next one. With `wait` there is always a `next`: whoever waits wants to go on. */
+ * next one. With `wait` there is always a `next`: whoever waits wants to go on. With a filter one
+ * call looks through so many events at most; `next` then goes on behind the last one looked at. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/event_filter.h"
 #include "api/form.h"
 #include "api/handlers.h"
 #include "api/lookup.h"
@@ -18,6 +20,7 @@
 
 #define LIMIT_DEFAULT 100
 #define LIMIT_MAX     1000
+#define LOOK_MAX      20000 /* events that one call with a filter looks at */
 #define WAIT_MAX_MS   120000
 #define BUSY_RETRY_MS 1000
 
@@ -32,12 +35,17 @@ struct event_job {
     uint64_t epoch;
     uint64_t after; /* PLACE_AFTER */
     int limit;
+    struct event_filter filter;
+    bool is_filtered;
     int64_t wait_ms; /* -1: does not wait */
+    int64_t until_ms;
     uint64_t newest; /* shown when the reading began */
     struct form_list list;
-    uint64_t last; /* written */
+    uint64_t last; /* written, or passed over */
+    int looked;
     int count;
     bool more;
+    bool lost; /* the next one is not there */
 };
 
 /* --- the query --- */
@@ -88,8 +96,10 @@ static enum err read_query(struct event_job *job, struct api_refusal *refusal)
 
     if ((err = lookup_keys(job->api, refusal)) || (err = read_after(job, refusal)) ||
         (err = lookup_int(job->call, "limit", 1, LIMIT_MAX, LIMIT_DEFAULT, &limit, refusal)) ||
-        (err = lookup_duration(job->call, "wait", -1, &job->wait_ms, refusal)))
+        (err = lookup_duration(job->call, "wait", -1, &job->wait_ms, refusal)) ||
+        (err = event_filter_read(job->api, job->call, &job->filter, refusal)))
         return err;
+    job->is_filtered = event_filter_is_set(&job->filter);
     if (job->wait_ms > WAIT_MAX_MS)
         return api_refuse(refusal, "invalid_value", "wait is longer than %d s", WAIT_MAX_MS / 1000);
     job->limit = (int)limit;
@@ -103,17 +113,17 @@ static void write_id(char out[48], uint64_t epoch, uint64_t seq)
     (void)snprintf(out, 48, "%" PRIu64 "-%" PRIu64, epoch, seq);
 }
 
-static bool on_event(const struct stored_event *event, void *userdata)
+static bool is_taken(const struct event_job *job, const struct stored_event *event)
 {
-    struct event_job *job = userdata;
+    return event_filter_takes_event(&job->filter, event->event, event->json, event->json_bytes);
+}
+
+static void write_event(struct event_job *job, const struct stored_event *event)
+{
     struct buffer *out;
     char id[48];
     char at[CLOCK_TEXT_MAX];
 
-    if (job->count == job->limit) {
-        job->more = true;
-        return false;
-    }
     write_id(id, job->epoch, event->seq);
     out = form_row(&job->list);
     json_add_open(out, '{');
@@ -128,8 +138,58 @@ static bool on_event(const struct stored_event *event, void *userdata)
     json_add_close(out, '}');
     form_row_end(&job->list);
     job->count++;
+}
+
+static bool on_event(const struct stored_event *event, void *userdata)
+{
+    struct event_job *job = userdata;
+
+    bool is_first = job->looked == 0;
+    bool taken;
+
+    if (event->seq > job->newest)
+        return false; /* committed and not shown yet: its id would not be known */
+    taken = is_taken(job, event);
+    if (event->seq != job->last + 1 && (!is_first || job->place == PLACE_AFTER)) {
+        job->lost = is_first; /* else the next call begins with that */
+        job->more = true;
+        return false;
+    }
+    if (job->looked == LOOK_MAX || (taken && job->count == job->limit)) {
+        job->more = true;
+        return false;
+    }
+    if (taken)
+        write_event(job, event);
+    job->looked++;
     job->last = event->seq;
     return true;
+}
+
+struct look_back {
+    const struct event_job *job;
+    uint64_t after; /* the number before the last one looked at */
+    int count;
+};
+
+static bool on_event_back(const struct stored_event *event, void *userdata)
+{
+    struct look_back *look = userdata;
+
+    look->after = event->seq - 1;
+    look->count += is_taken(look->job, event);
+    return look->count < look->job->limit;
+}
+
+/* The newest ones that the filter takes. */
+static enum err look_back(const struct event_job *job, struct history_reader *reader,
+                          uint64_t *after)
+{
+    struct look_back look = { .job = job, .after = *after };
+    enum err err = reader_events_back(reader, job->newest, LOOK_MAX, on_event_back, &look);
+
+    *after = look.after;
+    return err;
 }
 
 /* Where to begin: the number before the first one wanted. ERR_NOT_FOUND: pruned. */
@@ -146,6 +206,8 @@ static enum err find_start(struct event_job *job, struct history_reader *reader,
         *after = first ? first - 1 : 0;
         return ERR_NONE;
     case PLACE_NEWEST:
+        if (job->is_filtered)
+            return look_back(job, reader, after);
         *after = newest > (uint64_t)job->limit ? newest - (uint64_t)job->limit : 0;
         if (first && *after < first - 1)
             *after = first - 1;
@@ -192,7 +254,10 @@ static void on_journal(struct history_reader *reader, enum err err, void *userda
     if (!err)
         err = find_start(job, reader, &job->last);
     if (!err)
-        err = reader_events(reader, job->last, job->limit + 1, on_event, job);
+        err = reader_events(reader, job->last, job->is_filtered ? LOOK_MAX + 1 : job->limit + 1,
+                            on_event, job);
+    if (!err && job->lost)
+        err = ERR_NOT_FOUND;
     if (err)
         fail(job, err);
     else
@@ -207,12 +272,28 @@ static void read_journal(struct event_job *job)
         fail(job, err);
 }
 
-/* On the http thread: there is a newer event, the time is over, or the bridge stops. */
+/* Whether there is something to answer with: while there is not, it is worth waiting. */
+static bool is_there(const struct event_job *job)
+{
+    if (job->place != PLACE_AFTER)
+        return job->newest > 0;
+    return job->after < job->newest &&
+           (!job->is_filtered || job->api->feed_has(job->after, &job->filter, job->api->userdata));
+}
+
+/* On the http thread: there is a newer event, the time is over, or the bridge stops (then there is
+ * no more waiting). */
 static void on_ready(void *userdata)
 {
     struct event_job *job = userdata;
+    const struct api *api = job->api;
 
-    job->newest = job->api->feed_last(job->api->userdata);
+    job->newest = api->feed_last(api->userdata);
+    if (job->is_filtered && clock_mono_ms() < job->until_ms && !atomic_load(&job->call->gone) &&
+        !is_there(job) &&
+        api->feed_wait(job->newest, job->until_ms, &job->call->gone, on_ready, job,
+                       api->userdata) == ERR_NONE)
+        return;
     read_journal(job);
 }
 
@@ -227,12 +308,12 @@ static void begin(struct event_job *job)
         job->place = PLACE_AFTER; /* the next one */
         job->after = newest;
     }
-    if (job->wait_ms < 0 || (job->place == PLACE_AFTER ? job->after < newest : newest > 0)) {
+    job->until_ms = clock_mono_ms() + job->wait_ms;
+    if (job->wait_ms < 0 || is_there(job)) {
         read_journal(job);
         return;
     }
-    if (api->feed_wait(newest, clock_mono_ms() + job->wait_ms, &job->call->gone, on_ready, job,
-                       api->userdata)) {
+    if (api->feed_wait(newest, job->until_ms, &job->call->gone, on_ready, job, api->userdata)) {
         api_fail(job->call, &more, "busy", "too many calls wait for events");
         free(job);
     }

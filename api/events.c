@@ -62,6 +62,7 @@ static void add_request(struct buffer *out, const struct order_request *request)
     member_decimal(out, "slippage_percent",
                    request->slippage_kind == SLIPPAGE_PERCENT ? &request->slippage : &none);
     member_text(out, "smp", smp_word(request->smp));
+    member_bool(out, "is_leverage", request->is_leverage);
 }
 
 static const char *reject_reason(const struct order *order)

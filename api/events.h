@@ -16,6 +16,7 @@
 #include "bybit/funding.h"
 #include "bybit/instruments.h"
 #include "bybit/market.h"
+#include "bybit/pools.h"
 #include "bybit/stream.h"
 #include "bybit/trades.h"
 #include "engine/guard_json.h"
@@ -81,10 +82,22 @@ void api_event_book_frame(struct buffer *out, enum category category, const char
 void api_event_book_snapshot(struct buffer *out, enum category category, const char *symbol,
                              const struct market_book *book, const struct book_level *bids,
                              const struct book_level *asks);
+/* {category, symbol, buy_max, sell_min, ts, recv_at} */
+void api_event_price_limit(struct buffer *out, const struct price_limit *limit, int64_t recv_ms);
+/* {pool, items, ts, recv_at}, of the greeks without `pool`; items of adl: {symbol, coin, balance,
+ * drawdown_8h, start_ratio, stop_ratio, trigger_balance}, of insurance: {symbols, coin, balance,
+ * updated_at}, of greeks: {coin, delta, gamma, vega, theta}. */
+void api_event_pool(struct buffer *out, const struct pool *pool);
 /* {change: killed|clear|armed|limits, killed, clear, since, reason, by, limits, clients, ts,
  * recv_at}: what is so after the change; the signature is loop_config's. It happens here, so both
  * times are one. */
 void api_event_guard(struct buffer *out, const struct guard_state *state, const char *change);
+#define API_TOPIC_MAX 96
+/* {topic, link, socket, state, age_ms, as_of} */
+void api_add_topic(struct buffer *out, const struct stream_topic *topic, int64_t now_ms);
+/* What a topic is called in `topics`, whole: "book:linear:BTCUSDT:50"; `symbol` beside it. */
+void api_topic_name(char *out, size_t out_bytes, const struct stream_topic *topic,
+                    const char *symbol);
 /* {link, state: connecting|connected|stale|down, since} */
 void api_event_status(struct buffer *out, enum stream_link link, enum link_state state,
                       int64_t since_ms);

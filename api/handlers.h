@@ -78,6 +78,9 @@ void handle_order_create(const struct api *api, struct api_call *call);
 /* order_change.c */
 void handle_order_amend(const struct api *api, struct api_call *call);
 
+/* topics.c */
+void handle_topics(const struct api *api, struct api_call *call);
+
 /* orders.c */
 void handle_order(const struct api *api, struct api_call *call);
 void handle_order_cancel(const struct api *api, struct api_call *call);

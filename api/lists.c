@@ -53,6 +53,7 @@ static const char *const order_columns[] = {
     "slippage_ticks",
     "slippage_percent",
     "smp",
+    "is_leverage",
     "state",
     "filled_qty",
     "avg_price",

@@ -131,6 +131,10 @@ static const struct {
       "Readers closed because they took nothing." },
     { "streams", "dropped", PREFIX "stream_readers_dropped_total", METRICS_COUNTER,
       "States that were overwritten before a reader took them." },
+    { "streams", "bytes", PREFIX "stream_readers_bytes", METRICS_GAUGE,
+      "Memory of all readers: their cursors, and what is being sent to them." },
+    { "streams", "bytes_max", PREFIX "stream_reader_bytes_max", METRICS_GAUGE,
+      "The most memory that one reader has held." },
 };
 
 static void add_server(struct buffer *out, const struct api *api)

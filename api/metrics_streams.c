@@ -64,11 +64,13 @@ static void add_ages(struct buffer *out, const struct api *api,
     }
 }
 
-enum number { RECONNECTS, TOPICS, LOSSY_BOOKS, UNREADABLE, NUMBERS };
+enum number { SOCKETS, RECONNECTS, TOPICS, LOSSY_BOOKS, UNREADABLE, NUMBERS };
 
 static int number_of(const struct link_status *link, enum number number)
 {
     switch (number) {
+    case SOCKETS:
+        return link->sockets;
     case RECONNECTS:
         return link->reconnects;
     case TOPICS:
@@ -91,6 +93,8 @@ static void add_numbers(struct buffer *out, const struct api *api,
         enum metrics_type type;
         const char *help;
     } families[NUMBERS] = {
+        [SOCKETS] = { METRICS_PREFIX "link_sockets", METRICS_GAUGE,
+                      "Connections that the topics of a link are spread over." },
         [RECONNECTS] = { METRICS_PREFIX "link_reconnects_total", METRICS_COUNTER,
                          "How often a link was opened again." },
         [TOPICS] = { METRICS_PREFIX "link_topics", METRICS_GAUGE, "Topics subscribed to." },

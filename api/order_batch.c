@@ -308,7 +308,7 @@ static bool read_items(struct batch *batch, const struct json *array)
 {
     struct json_walk walk = json_walk(array);
     int64_t begin_ms = clock_mono_ms();
-    unsigned kills = loop_kills(batch->api->loop);
+    unsigned kills = order_kills_before(batch->api, batch->call);
     struct json json;
 
     for (size_t n = 0; n < batch->count && json_next(&walk, NULL, &json); n++) {

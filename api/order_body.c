@@ -372,6 +372,8 @@ void order_body_hash(const struct order_request *request, const struct decimal *
     add_word(&text, "slippage_type", slippage_word(request->slippage_kind));
     add_decimal(&text, "slippage", &request->slippage);
     add_word(&text, "smp", smp_word(request->smp));
+    if (request->is_leverage)
+        text_add(&text, "is_leverage\n");
     assert(text_fits(&text)); /* two different orders would look alike */
     sha256(lines, text.bytes, out);
 }

@@ -49,6 +49,9 @@ MUST_CHECK enum err order_check(const struct order_request *request,
 MUST_CHECK enum err order_check_changed(const struct order_request *request, unsigned changed,
                                         const struct instrument *instrument,
                                         struct api_refusal *refusal);
+/* qty 0 with reduce_only and close_on_trigger, of linear and inverse: all of the position, up to
+ * the largest order (PROTOCOL section 9). */
+bool order_closes_all(const struct order_request *request);
 /* The largest size of such an order; none: not stated. */
 const struct decimal *order_max_qty(const struct order_request *request,
                                     const struct instrument *instrument);

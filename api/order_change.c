@@ -322,11 +322,11 @@ void handle_order_amend(const struct api *api, struct api_call *call)
     job->api = api;
     job->call = call;
     job->begin_ms = clock_mono_ms();
+    job->kills = order_kills_before(api, call);
     if (read_call(job, &refusal)) {
         refuse(job, &refusal);
         return;
     }
-    job->kills = loop_kills(api->loop);
     if (loop_watch(api->loop, call->param, WAIT_ACCEPTED, clock_wall_ms(), on_order, job))
         fail_busy(job);
 }

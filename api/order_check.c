@@ -148,6 +148,13 @@ const struct decimal *order_max_qty(const struct order_request *request,
     return &instrument->max_limit_qty;
 }
 
+bool order_closes_all(const struct order_request *request)
+{
+    return decimal_sign(&request->qty) == 0 && !decimal_is_none(&request->qty) &&
+           request->reduce_only && request->close_on_trigger &&
+           (request->category == CATEGORY_LINEAR || request->category == CATEGORY_INVERSE);
+}
+
 static enum err check_qty(const struct order_request *request, const struct instrument *instrument,
                           struct api_refusal *refusal)
 {
@@ -238,7 +245,7 @@ enum err order_check(const struct order_request *request, const struct instrumen
 
     if (!err)
         err = check_more_prices(request, instrument, refusal);
-    if (!err)
+    if (!err && !order_closes_all(request))
         err = check_qty(request, instrument, refusal);
     if (!err)
         err = check_notional(request, instrument, refusal);

@@ -187,6 +187,14 @@ static void refuse_new(struct create_job *job, const struct loop_reply *reply)
         job->ends->answer(job, reply);
 }
 
+unsigned order_kills_before(const struct api *api, struct api_call *call)
+{
+    if (!call->kills_noted)
+        call->kills = loop_kills(api->loop);
+    call->kills_noted = true;
+    return call->kills;
+}
+
 bool create_job_is_killed(const struct create_job *job)
 {
     return loop_kills(job->api->loop) != job->kills;
@@ -196,7 +204,7 @@ void create_job_end_killed(struct create_job *job)
 {
     struct loop_reply reply = { .outcome = OUTCOME_KILLED };
 
-    (void)error_set(&reply.error, ERR_INVALID, "killed while it was being valued");
+    (void)error_set(&reply.error, ERR_INVALID, "killed while it was being prepared");
     refuse_new(job, &reply);
 }
 
@@ -366,6 +374,7 @@ void handle_order_create(const struct api *api, struct api_call *call)
     job->api = api;
     job->call = call;
     job->begin_ms = clock_mono_ms();
+    job->kills = order_kills_before(api, call);
     if (read_one(job, &refusal, &later)) {
         if (!later)
             api_fail_refusal(call, &refusal, "not_sent",
@@ -374,7 +383,6 @@ void handle_order_create(const struct api *api, struct api_call *call)
         free(job);
         return;
     }
-    job->kills = loop_kills(api->loop);
     job->ends = job->dry_run ? &dry_run_ends : &one_ends;
     create_job_prepare(job);
 }

@@ -77,6 +77,10 @@ int64_t create_job_until_ms(const struct create_job *job);
 /* Frees what is in it, not the job itself. */
 void create_job_deinit(struct create_job *job);
 
+/* How many kills had been asked for when the call came: what comes of it must not go out after
+ * another one, however often its handler runs. */
+unsigned order_kills_before(const struct api *api, struct api_call *call);
+
 /* order_batch.c: an array of orders. */
 bool order_batch_is(const struct api_call *call);
 void order_batch_handle(const struct api *api, struct api_call *call);

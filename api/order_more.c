@@ -87,12 +87,20 @@ static enum err read_position_idx(struct order_request *out, const struct field_
     return ERR_NONE;
 }
 
-static enum err refuse_leverage(const struct field_value *values, struct api_refusal *refusal)
+static enum err read_is_leverage(struct order_request *out, const struct field_value *values,
+                                 struct api_refusal *refusal)
 {
-    if (values[F_IS_LEVERAGE].number == 0)
-        return ERR_NONE;
-    return api_refuse(refusal, "not_yet",
-                      "is_leverage can't be taken yet: spot orders here never borrow");
+    const struct field_value *borrows = &values[F_IS_LEVERAGE];
+
+    if (borrows->number > 1)
+        return api_refuse(refusal, "invalid_value",
+                          "is_leverage %s is none of 0 (own funds), 1 (may borrow)", borrows->text);
+    if (borrows->number && out->category != CATEGORY_SPOT)
+        return api_refuse(refusal, "field_not_allowed",
+                          "is_leverage is for spot: %s has its leverage from the position",
+                          category_word(out->category));
+    out->is_leverage = borrows->number == 1;
+    return ERR_NONE;
 }
 
 /* --- trigger --- */
@@ -315,7 +323,7 @@ enum err order_more_read(struct order_request *out, const struct field_value *va
                          struct api_refusal *refusal)
 {
     out->smp = (enum smp)values[F_SMP].number;
-    if (read_position_idx(out, values, refusal) || refuse_leverage(values, refusal) ||
+    if (read_position_idx(out, values, refusal) || read_is_leverage(out, values, refusal) ||
         read_trigger(out, values, refusal) || read_tpsl(out, values, refusal) ||
         read_slippage(out, values, refusal))
         return ERR_INVALID;

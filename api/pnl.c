@@ -2,7 +2,8 @@
  * history worker.
  *
  * Every execution before the span is read too, because it moved the averages; in pieces, between
- * which other reads have their turn. */
+ * which other reads have their turn. Two are counted at once, so that however many are asked for,
+ * other reads wait for two pieces at most; some wait, and the rest is turned away. */
 #include "db/pnl.h"
 
 #include <stdlib.h>
@@ -14,19 +15,25 @@
 #include "api/lookup.h"
 #include "api/members.h"
 #include "api/reply.h"
+#include "api/turns.h"
 #include "base/clock.h"
 #include "base/text.h"
 
 #define PIECE_FILLS   5000
 #define ANSWER_MS     12000
 #define BUSY_RETRY_MS 1000
+#define RUNNING_MAX   2
+#define WAITING_MAX   16
 
 static const char *const columns[] = {
     "day",     "category", "symbol", "tag",    "coin",      "realised",      "fees",
     "funding", "net",      "volume", "trades", "unmatched", "unmatched_qty", "skipped",
 };
 
+static struct turns turns = TURNS_OF(RUNNING_MAX, WAITING_MAX);
+
 struct pnl_job {
+    struct turn turn; /* first: a turn is its job */
     const struct api *api;
     struct api_call *call;
     struct pnl_filter filter;
@@ -34,13 +41,34 @@ struct pnl_job {
     const struct instruments *instruments; /* NULL: not loaded */
     struct pnl *pnl;
     int64_t until_ms;
+    bool waited; /* for its turn */
 };
 
-static void end_job(struct pnl_job *job)
+static void free_job(struct pnl_job *job)
 {
     pnl_destroy(job->pnl);
     instruments_unref(job->instruments);
     free(job);
+}
+
+static enum err begin(struct pnl_job *job);
+static void fail(struct pnl_job *job, enum err err);
+
+/* The next one begins; where it can't, it ends, and the one after it begins. */
+static void end_job(struct pnl_job *job)
+{
+    struct turn *next;
+    enum err err;
+
+    free_job(job);
+    while ((next = turns_end(&turns))) {
+        ((struct pnl_job *)next)->waited = true;
+        err = begin((struct pnl_job *)next);
+        if (!err)
+            return;
+        fail((struct pnl_job *)next, err);
+        free_job((struct pnl_job *)next);
+    }
 }
 
 static enum err read_query(struct pnl_job *job, struct api_refusal *refusal)
@@ -128,7 +156,6 @@ static void finish(struct pnl_job *job)
 
     if (!rows) {
         api_fail(job->call, NULL, "busy", "out of memory");
-        end_job(job);
         return;
     }
     form_open(&list, job->call, columns, ARRAY_LEN(columns));
@@ -137,7 +164,6 @@ static void finish(struct pnl_job *job)
         form_row_end(&list);
     }
     form_close(&list, NULL, clock_wall_ms(), "journal");
-    end_job(job);
 }
 
 static void fail(struct pnl_job *job, enum err err)
@@ -148,13 +174,11 @@ static void fail(struct pnl_job *job, enum err err)
         api_fail(job->call, &more, "busy", "too many reads wait for the journal");
     else
         api_fail(job->call, &more, "journal_unavailable", "the journal can't be read now");
-    end_job(job);
 }
 
 static void refuse(struct pnl_job *job, const char *why)
 {
     api_fail(job->call, NULL, "too_many_fills", "%s", why);
-    end_job(job);
 }
 
 /* --- the work --- */
@@ -171,6 +195,8 @@ static bool read_piece(struct pnl_job *job, struct history_reader *reader)
         fail(job, err);
     else if (ended)
         finish(job);
+    else if (clock_mono_ms() > job->until_ms && job->waited)
+        fail(job, ERR_BUSY);
     else if (clock_mono_ms() > job->until_ms)
         refuse(job, "the executions could not be counted in 12 s");
     else
@@ -184,19 +210,54 @@ static void on_journal(struct history_reader *reader, enum err err, void *userda
 
     if (!err && atomic_load(&job->call->gone))
         err = ERR_BUSY;
-    if (!err && read_piece(job, reader))
+    if (!err && read_piece(job, reader)) {
+        end_job(job);
         return;
+    }
     if (!err)
         err = history_submit(job->api->history, 0, on_journal, job);
-    if (err)
+    if (!err)
+        return;
+    fail(job, err);
+    end_job(job);
+}
+
+/* Its turn has come; too late, if it has waited as long as a count may take. */
+static enum err begin(struct pnl_job *job)
+{
+    if (atomic_load(&job->call->gone) || clock_mono_ms() > job->until_ms)
+        return ERR_BUSY;
+    job->pnl = pnl_create(&job->filter, coins_of, job);
+    if (!job->pnl)
+        return ERR_BUSY;
+    return history_submit(job->api->history, loop_position(job->api->loop), on_journal, job);
+}
+
+static void take_turn(struct pnl_job *job)
+{
+    enum err err;
+
+    switch (turns_ask(&turns, &job->turn)) {
+    case TURN_NOW:
+        err = begin(job);
+        if (!err)
+            return;
         fail(job, err);
+        end_job(job);
+        return;
+    case TURN_LATER:
+        return;
+    case TURN_NONE:
+        fail(job, ERR_BUSY);
+        free_job(job);
+        return;
+    }
 }
 
 void handle_pnl(const struct api *api, struct api_call *call)
 {
     struct pnl_job *job = calloc(1, sizeof(*job));
     struct api_refusal refusal;
-    enum err err;
 
     if (!job) {
         api_fail(call, NULL, "busy", "out of memory");
@@ -207,13 +268,9 @@ void handle_pnl(const struct api *api, struct api_call *call)
     job->until_ms = clock_mono_ms() + ANSWER_MS;
     if (read_query(job, &refusal)) {
         api_fail_refusal(call, &refusal, NULL, NULL);
-        end_job(job);
+        free_job(job);
         return;
     }
     job->instruments = instruments_newest(api->instruments);
-    job->pnl = pnl_create(&job->filter, coins_of, job);
-    err = job->pnl ? history_submit(api->history, loop_position(api->loop), on_journal, job)
-                   : ERR_BUSY;
-    if (err)
-        fail(job, err);
+    take_turn(job);
 }

@@ -169,7 +169,14 @@ void position_call_load(struct position_call *position,
 static pthread_mutex_t claims_lock = PTHREAD_MUTEX_INITIALIZER;
 static const struct position_call *claims[CLAIMS_MAX]; /* under claims_lock */
 
-bool position_call_claim(struct position_call *position)
+static bool is_same(const struct position_call *a, const struct position_call *b)
+{
+    if (a->claimed_link[0] || b->claimed_link[0])
+        return strcmp(a->claimed_link, b->claimed_link) == 0;
+    return a->category == b->category && strcmp(a->symbol, b->symbol) == 0;
+}
+
+static bool claim(struct position_call *position)
 {
     const struct position_call **place = NULL;
     bool taken = false;
@@ -178,15 +185,26 @@ bool position_call_claim(struct position_call *position)
     for (size_t i = 0; i < CLAIMS_MAX; i++) {
         if (!claims[i])
             place = &claims[i];
-        else if (claims[i]->category == position->category &&
-                 strcmp(claims[i]->symbol, position->symbol) == 0)
-            taken = true;
+        else
+            taken = taken || is_same(claims[i], position);
     }
     position->claimed = place && !taken;
     if (position->claimed)
         *place = position;
     (void)pthread_mutex_unlock(&claims_lock);
     return position->claimed;
+}
+
+bool position_call_claim(struct position_call *position)
+{
+    position->claimed_link[0] = '\0';
+    return claim(position);
+}
+
+bool position_call_claim_key(struct position_call *position, const char *link)
+{
+    text_cut(position->claimed_link, sizeof(position->claimed_link), link);
+    return claim(position);
 }
 
 void position_call_release(struct position_call *position)

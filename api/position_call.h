@@ -11,6 +11,7 @@
 #include "api/api.h"
 #include "api/call.h"
 #include "api/fields.h"
+#include "api/order_body.h"
 #include "api/reply.h"
 #include "base/error.h"
 #include "bybit/account.h"
@@ -32,6 +33,7 @@ struct position_call {
     /* The rest is its own. */
     int64_t begin_ms; /* monotonic */
     bool claimed;
+    char claimed_link[ORDER_LINK_BYTES]; /* "": the symbol is */
     void (*on_loaded)(const char *why, void *userdata);
     void *userdata;
 };
@@ -58,4 +60,6 @@ void position_call_load(struct position_call *position,
 
 /* One change of a symbol's size at a time: false, another one is under way (or 64 are). */
 bool position_call_claim(struct position_call *position);
+/* Likewise of orders of one key, whatever symbol they are of. */
+bool position_call_claim_key(struct position_call *position, const char *link);
 void position_call_release(struct position_call *position);

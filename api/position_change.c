@@ -5,10 +5,13 @@
  * the size about to change, or has it changed and the position does not show it? then that is
  * waited for, a few times -> the position, live -> orders -> engine -> answered.
  *
- *     PUT     one order over the difference: at most one such change of a symbol at a time, and
- *             never from a size that is not sure: it would be bought twice
- *     DELETE  reduce-only orders, as many as the largest market order needs: the exchange lets
- *             them take no more than is open */
+ *     PUT     orders over the difference, as many as the largest market order needs: at most one
+ *             such change of a symbol at a time, and never from a size that is not sure: it would
+ *             be bought twice
+ *     DELETE  reduce-only orders, likewise: the exchange lets them take no more than is open
+ *
+ * A key that comes again, and of whose orders some were not sent (position_past.c): those are sent
+ * now; of a PUT only from a sure size, and while they lead no further than to the target. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,13 +34,24 @@ static void fail(struct change *change, const struct api_refusal *refusal)
     change_fail_as(change, refusal, "not_sent");
 }
 
+/* What is left of the orders of its key is not sent: the others are told as they are. */
+static void fail_rest(struct change *change, const struct api_refusal *refusal)
+{
+    if (!change->resumes) {
+        fail(change, refusal);
+        return;
+    }
+    change_refuse_left(change, refusal);
+    change_send_all(change);
+}
+
 static void fail_later(struct change *change, const char *code, const char *why)
 {
     struct api_refusal refusal;
 
     (void)api_refuse(&refusal, code, "%s", why);
     refusal.retry_after_ms = AGAIN_MS;
-    fail(change, &refusal);
+    fail_rest(change, &refusal);
 }
 
 /* The key may stand for an order: what can't be looked up is not denied. */
@@ -75,69 +89,140 @@ static void answer_same(struct change *change, const struct position *position, 
     api_reply_keep(call, 200, API_JSON);
 }
 
+static enum err find_part_size(struct change *change, const struct order_request *request,
+                               struct decimal *part, struct api_refusal *refusal)
+{
+    *part = position_part(&request->qty, &change->position.instrument, POSITION_PARTS_MAX);
+    if (!decimal_is_none(part))
+        return ERR_NONE;
+    return api_refuse(
+        refusal, "qty_too_large", "it takes more than %d market orders: %s", POSITION_PARTS_MAX,
+        change->wish.is_close ? "close it in parts, by qty" : "go there in several steps");
+}
+
+static void look(struct change *change);
+
+/* Orders of one key are made once: who comes meanwhile is told so, and whoever came before is seen
+ * in the journal now. (What is open may be less since, by the very orders of this key: it would be
+ * closed once more.) True: go on. */
+static bool claim_key(struct change *change)
+{
+    struct api_refusal refusal;
+
+    if (!change->wish.base.client_key || change->checked)
+        return true;
+    if (!position_call_claim_key(&change->position, change->wish.base.link)) {
+        (void)api_refuse(&refusal, "position_change_in_flight",
+                         "another request with this key is under way");
+        refusal.retry_after_ms = AGAIN_MS;
+        fail(change, &refusal);
+        return false;
+    }
+    change->checked = true;
+    look(change);
+    return false;
+}
+
 static void close_position(struct change *change, const struct position *position, int64_t as_of_ms)
 {
     struct order_request request = change->wish.base;
-    struct decimal sizes[PIECES_MAX];
     struct api_refusal refusal;
-    size_t count;
+    struct decimal part;
 
-    if (position->side == SIDE_NONE) {
+    if (position->side == SIDE_NONE)
         answer_same(change, position, as_of_ms);
-        return;
-    }
-    if (position_to_close(&request, position, &change->wish.share, &change->position.instrument,
-                          &refusal)) {
+    else if (position_to_close(&request, position, &change->wish.share,
+                               &change->position.instrument, &refusal) ||
+             find_part_size(change, &request, &part, &refusal))
         fail(change, &refusal);
-        return;
-    }
-    count = position_split(&request.qty, &change->position.instrument, sizes, PIECES_MAX);
-    if (count == 0) {
-        (void)api_refuse(&refusal, "qty_too_large",
-                         "it takes more than %d market orders: close it in parts, by qty",
-                         PIECES_MAX);
-        fail(change, &refusal);
-        return;
-    }
-    change_send_sizes(change, &request, sizes, count);
+    else if (claim_key(change))
+        change_send_parts(change, &request, &part);
+}
+
+static void refuse_outdated(struct api_refusal *refusal)
+{
+    (void)api_refuse(refusal, "idempotency_key_reused",
+                     "the order of this key was not sent, and the position has changed since: the "
+                     "difference is another one now, and needs a new key");
 }
 
 /* An order of this key that was not sent keeps its size when it is tried again. */
 static bool is_outdated(const struct change *change, const struct order_request *request,
-                        struct api_refusal *refusal)
+                        const struct decimal *part, struct api_refusal *refusal)
 {
     if (!change->again || (request->side == change->again_side &&
-                           decimal_cmp(&request->qty, &change->again_qty) == 0))
+                           decimal_cmp(&request->qty, &change->again_qty) == 0 &&
+                           decimal_cmp(&request->qty, part) <= 0))
         return false;
-    (void)api_refuse(refusal, "idempotency_key_reused",
-                     "the order of this key was not sent, and the position has changed since: the "
-                     "difference is another one now, and needs a new key");
+    refuse_outdated(refusal);
     return true;
+}
+
+/* The first part and the last are the largest and the smallest. */
+static enum err check_sizes(const struct change *change, const struct order_request *request,
+                            const struct decimal *part, struct api_refusal *refusal)
+{
+    struct decimal sizes[POSITION_PARTS_MAX];
+    size_t count = position_cut(&request->qty, part, sizes, POSITION_PARTS_MAX);
+    struct order_request one = *request;
+
+    one.qty = sizes[0];
+    if (order_check(&one, &change->position.instrument, refusal))
+        return ERR_INVALID;
+    one.qty = sizes[count ? count - 1 : 0];
+    return order_check(&one, &change->position.instrument, refusal);
 }
 
 static void move_position(struct change *change, const struct position *position, int64_t as_of_ms)
 {
     struct order_request request = change->wish.base;
     struct api_refusal refusal;
+    struct decimal part;
     bool same = false;
 
     if (position_to_target(&request, position, &change->wish.target, &change->position.instrument,
-                           &same, &refusal) ||
-        (!same && (is_outdated(change, &request, &refusal) ||
-                   order_check(&request, &change->position.instrument, &refusal)))) {
+                           &same, &refusal))
         fail(change, &refusal);
-    } else if (same) {
+    else if (same)
         answer_same(change, position, as_of_ms);
-    } else {
-        const struct decimal size = request.qty;
+    else if (find_part_size(change, &request, &part, &refusal) ||
+             is_outdated(change, &request, &part, &refusal) ||
+             check_sizes(change, &request, &part, &refusal))
+        fail(change, &refusal);
+    else
+        change_send_parts(change, &request, &part);
+}
 
-        change_send_sizes(change, &request, &size, 1);
+/* --- some orders of this key are there, others are not --- */
+
+/* They lead towards the target, and no further: of those that are there less may have been filled.
+ */
+static bool leads_there(const struct change *change, const struct order_request *request)
+{
+    struct decimal left = change_left(change);
+
+    return change->pieces[0].job.request.side == request->side && !decimal_is_none(&left) &&
+           decimal_cmp(&left, &request->qty) <= 0;
+}
+
+static void resume_move(struct change *change, const struct position *position)
+{
+    struct order_request request = change->wish.base;
+    struct api_refusal refusal;
+    bool same = false;
+
+    if (position_to_target(&request, position, &change->wish.target, &change->position.instrument,
+                           &same, &refusal)) {
+        fail_rest(change, &refusal);
+    } else if (same || !leads_there(change, &request)) {
+        refuse_outdated(&refusal);
+        fail_rest(change, &refusal);
+    } else {
+        change_send_all(change);
     }
 }
 
 /* --- is the size sure? --- */
-
-static void look(struct change *change);
 
 static void on_loaded(const char *why, void *userdata)
 {
@@ -150,7 +235,7 @@ static void on_loaded(const char *why, void *userdata)
     }
     (void)api_refuse(&refusal, "not_ready", "the position can't be read: %s", why);
     refusal.retry_after_ms = AGAIN_MS;
-    fail(change, &refusal);
+    fail_rest(change, &refusal);
 }
 
 static void on_ended(const struct loop_reply *reply, void *userdata)
@@ -161,19 +246,20 @@ static void on_ended(const struct loop_reply *reply, void *userdata)
 
 static void fail_unsure(struct change *change)
 {
-    char why[200];
-    struct text text = text_in(why, sizeof(why));
+    struct api_refusal refusal;
 
     if (change->unread) {
         fail_unread(change);
         return;
     }
     if (change->trail.open)
-        text_addf(&text, "the order %s is under way: what the position will be is not known",
-                  change->trail.open_id);
+        (void)api_refuse(&refusal, "not_ready",
+                         "the order %s is under way: what the position will be is not known",
+                         change->trail.open_id);
     else
-        text_add(&text, "the position does not show the newest fills yet");
-    fail_later(change, "not_ready", why);
+        (void)api_refuse(&refusal, "not_ready", "the position does not show the newest fills yet");
+    refusal.retry_after_ms = AGAIN_MS;
+    fail_rest(change, &refusal);
 }
 
 /* For the order to end, or for a position that knows of the newest fill. */
@@ -205,7 +291,7 @@ static void decide(struct change *change)
     bool waits;
 
     if (position_call_now(&change->position, &position, &seq, &as_of_ms, &refusal)) {
-        fail(change, &refusal);
+        fail_rest(change, &refusal);
         return;
     }
     unsure = trail->open || trail->unsettled || (trail->fill_seq > 0 && seq < trail->fill_seq);
@@ -218,58 +304,13 @@ static void decide(struct change *change)
         fail_unsure(change);
     else if (change->wish.is_close)
         close_position(change, &position, as_of_ms);
+    else if (change->resumes)
+        resume_move(change, &position);
     else
         move_position(change, &position, as_of_ms);
 }
 
 /* --- what the journal knows --- */
-
-/* How many orders of this key there are: one by itself, or those of a close in parts. */
-static enum err find_past(struct change *change, struct history_reader *reader, size_t *count)
-{
-    const struct order_request *base = &change->wish.base;
-    char key[CLIENT_ID_MAX];
-    char link[ORDER_LINK_BYTES];
-    struct order order;
-    enum err err = reader_find_order(reader, base->category, "", base->link, &order);
-
-    *count = 0;
-    if (!err && !change->wish.is_close && order.state == ORDER_NOT_SENT &&
-        memcmp(order.request.body_hash, base->body_hash, sizeof(base->body_hash)) == 0) {
-        change->again = true;
-        change->again_side = order.request.side;
-        change->again_qty = order.request.qty;
-        return ERR_NONE;
-    }
-    if (!err) {
-        if (!change_make_pieces(change, 1))
-            return ERR_NO_MEMORY;
-        change_piece_begin(change, 0, &order.request);
-        *count = 1;
-        return ERR_NONE;
-    }
-    if (err != ERR_NOT_FOUND || !change->wish.is_close)
-        return err == ERR_NOT_FOUND ? ERR_NONE : err;
-    for (size_t i = 0; i < PIECES_MAX; i++) {
-        change_key_of(change, i, key);
-        order_key_to_link(key, link);
-        err = reader_find_order(reader, base->category, "", link, &order);
-        if (err)
-            return err == ERR_NOT_FOUND ? ERR_NONE : err;
-        if (!change->pieces && !change_make_pieces(change, PIECES_MAX))
-            return ERR_NO_MEMORY;
-        change_piece_begin(change, i, &order.request);
-        *count = i + 1;
-    }
-    return ERR_NONE;
-}
-
-/* The engine answers them as they are now; or refuses the key, where it was another request's. */
-static void replay(struct change *change, size_t count)
-{
-    change->count = count;
-    change_send_all(change);
-}
 
 /* Without a key an exit needs no journal. */
 static void go_on_unread(struct change *change)
@@ -283,20 +324,38 @@ static void go_on_unread(struct change *change)
     decide(change);
 }
 
+static void fail_foreign(struct change *change)
+{
+    struct api_refusal refusal;
+
+    (void)api_refuse(&refusal, "idempotency_key_reused", "this key was used for another request");
+    fail(change, &refusal);
+}
+
+/* Before the first round; after each where orders of the key were under way; and once nobody else
+ * can use it. */
+static bool wants_past(const struct change *change)
+{
+    return change->wish.base.client_key && (!change->rounds || change->resumes || change->checked);
+}
+
 static void on_journal(struct history_reader *reader, enum err err, void *userdata)
 {
     struct change *change = userdata;
-    size_t past = 0;
+    enum past past = PAST_NONE;
 
-    if (!err && change->wish.base.client_key && !change->rounds)
-        err = find_past(change, reader, &past);
-    if (!err && past == 0)
+    if (!err && wants_past(change))
+        err = change_find_past(change, reader, &past);
+    change->resumes = past == PAST_PARTLY;
+    if (!err && (past == PAST_NONE || past == PAST_PARTLY))
         err = position_trail_read(&change->trail, reader, change->position.category,
                                   change->position.symbol, clock_wall_ms());
     if (err)
         go_on_unread(change);
-    else if (past > 0)
-        replay(change, past);
+    else if (past == PAST_FOREIGN)
+        fail_foreign(change);
+    else if (past == PAST_KNOWN || (past == PAST_PARTLY && change->wish.is_close))
+        change_send_all(change);
     else
         decide(change);
 }
@@ -332,6 +391,7 @@ static void handle(const struct api *api, struct api_call *call, bool is_close)
         return;
     }
     change->wish.is_close = is_close;
+    change->kills = order_kills_before(api, call);
     if (read_call(change, api, call, &later, &refusal)) {
         if (later)
             change_free(change);

@@ -12,22 +12,20 @@
 #include "base/json.h"
 #include "base/text.h"
 
-#define PIECE_BODY ((size_t)64 * 1024)
+#define PIECE_BODY   ((size_t)64 * 1024)
+#define SHOW_WAIT_MS 5000
 
-struct piece {
-    struct create_job job; /* first: a job is its piece */
-    int status;
-    bool is_order;
-    char *body;
-    size_t body_bytes;
-};
+void change_piece_deinit(struct piece *piece)
+{
+    create_job_deinit(&piece->job);
+    free(piece->known);
+    free(piece->body);
+}
 
 void change_free(struct change *change)
 {
-    for (size_t i = 0; change->pieces && i < change->count; i++) {
-        create_job_deinit(&change->pieces[i].job);
-        free(change->pieces[i].body);
-    }
+    for (size_t i = 0; i < change->count; i++)
+        change_piece_deinit(&change->pieces[i]);
     free(change->pieces);
     position_call_release(&change->position);
     free(change);
@@ -94,14 +92,11 @@ static void add_part(struct buffer *out, const char *key, const struct piece *pi
         json_add_null(out);
 }
 
-static void let_go(struct change *change)
+static void finish(struct change *change)
 {
     struct api_call *call = change->position.call;
-    struct buffer *out;
+    struct buffer *out = api_reply_begin(call);
 
-    if (atomic_fetch_sub(&change->shares, 1) != 1)
-        return;
-    out = api_reply_begin(call);
     json_add_open(out, '{');
     json_add_key(out, "items");
     json_add_open(out, '[');
@@ -118,6 +113,12 @@ static void let_go(struct change *change)
     change_free(change);
     limits_reply(call);
     api_reply_keep(call, 207, API_JSON);
+}
+
+static void let_go(struct change *change)
+{
+    if (atomic_fetch_sub(&change->shares, 1) == 1)
+        change->on_all(change);
 }
 
 static void note_problem(struct create_job *job, const char *code, const char *detail,
@@ -169,10 +170,52 @@ static void piece_unsure(struct create_job *job, const struct order_verdict *ver
     let_go(change_of(job));
 }
 
-static const struct create_ends piece_ends = { .on_ready = create_job_submit,
-                                               .answer = piece_answer,
-                                               .refuse = piece_refuse,
-                                               .unsure = piece_unsure };
+static void on_valued(struct create_job *job)
+{
+    ((struct piece *)job)->ready = true;
+    let_go(change_of(job));
+}
+
+/* As of a batch: all facts before the engine is asked, so that the orders leave together. */
+static void value_piece(struct create_job *job)
+{
+    valuation_begin(&job->value, job->api, &job->request, job->prepare.instrument.quote,
+                    loop_guard_needs(job->api->loop));
+    if (valuation_lacks(&job->value))
+        create_job_find_facts(job, on_valued);
+    else
+        on_valued(job);
+}
+
+static const struct create_ends piece_ends = {
+    .on_ready = value_piece, .answer = piece_answer, .refuse = piece_refuse, .unsure = piece_unsure
+};
+
+/* --- one that is there already --- */
+
+/* Shown, and never sent: an order of this key that was not sent is another matter. */
+static void on_shown(const struct loop_reply *reply, void *userdata)
+{
+    struct piece *piece = userdata;
+    struct loop_reply shown = *reply;
+
+    shown.outcome = OUTCOME_REPLAYED;
+    if (!reply->has_order) {
+        shown = (struct loop_reply){ .outcome = OUTCOME_REPLAYED, .has_order = true };
+        shown.order = *piece->known;
+    }
+    piece_answer(&piece->job, &shown);
+}
+
+static void show_piece(struct change *change, struct piece *piece)
+{
+    static const struct loop_reply nothing = { .outcome = OUTCOME_NOT_FOUND };
+    int64_t until_ms = change->wait.given ? change->wait.until_ms : clock_wall_ms() + SHOW_WAIT_MS;
+
+    if (loop_watch(change->position.api->loop, piece->known->request.link, change->wait.wait,
+                   until_ms, on_shown, piece))
+        on_shown(&nothing, piece);
+}
 
 /* --- to the engine --- */
 
@@ -197,20 +240,69 @@ void change_piece_begin(struct change *change, size_t n, const struct order_requ
     job->prepare.instrument = change->position.instrument;
     job->wait = change->wait;
     job->begin_ms = clock_mono_ms();
+    job->kills = change->kills;
     job->batch = change;
 }
 
-/* Nothing of the change may be touched after the last one has begun. */
+static void send_together(struct change *change)
+{
+    static const struct loop_reply busy = {
+        .outcome = OUTCOME_BUSY, .error = { .text = "too many requests wait for the engine" }
+    };
+    struct loop_batch_item items[LOOP_BATCH_MAX];
+    struct piece *pieces = change->pieces;
+    size_t all = change->count;
+    size_t count = 0;
+
+    atomic_store(&change->shares, all + 1);
+    change->on_all = finish;
+    for (size_t i = 0; i < all; i++) {
+        struct create_job *job = &pieces[i].job;
+
+        if (pieces[i].known)
+            show_piece(change, &pieces[i]);
+        else if (!pieces[i].ready)
+            let_go(change);
+        else if (create_job_is_killed(job))
+            create_job_end_killed(job);
+        else
+            items[count++] = (struct loop_batch_item){ &job->request, &job->value.facts,
+                                                       create_job_on_reply, job };
+    }
+    if (count && loop_create_batch(change->position.api->loop, items, count, change->wait.wait,
+                                   change->wait.given ? change->wait.until_ms : 0)) {
+        for (size_t i = 0; i < count; i++)
+            piece_answer(items[i].userdata, &busy);
+    }
+    let_go(change);
+}
+
 void change_send_all(struct change *change)
 {
-    size_t count = change->count;
+    struct piece *pieces = change->pieces;
 
-    atomic_store(&change->shares, count);
-    for (size_t i = 0; i < count; i++) {
-        struct piece *pieces = change->pieces;
-
-        create_job_submit(&pieces[i].job);
+    if (pieces[0].job.ends == &one_ends) {
+        create_job_submit(&pieces[0].job);
+        return;
     }
+    atomic_store(&change->shares, change->count + 1);
+    change->on_all = send_together;
+    for (size_t i = 0; i < change->count; i++) {
+        if (pieces[i].known || pieces[i].status)
+            let_go(change);
+        else
+            value_piece(&pieces[i].job);
+    }
+    let_go(change);
+}
+
+void change_piece_refuse(struct change *change, size_t n, const struct api_refusal *refusal)
+{
+    const struct api_problem_more more = { .outcome = "not_sent",
+                                           .retry_after_ms = refusal->retry_after_ms,
+                                           .client_id = change->pieces[n].job.request.client_id };
+
+    note_problem(&change->pieces[n].job, refusal->code, refusal->detail, &more);
 }
 
 bool change_make_pieces(struct change *change, size_t count)
@@ -220,12 +312,15 @@ bool change_make_pieces(struct change *change, size_t count)
     return change->pieces;
 }
 
-void change_send_sizes(struct change *change, struct order_request *request,
-                       const struct decimal *sizes, size_t count)
+void change_send_parts(struct change *change, struct order_request *request,
+                       const struct decimal *part)
 {
+    struct decimal sizes[POSITION_PARTS_MAX];
+    const struct decimal whole = request->qty;
+    size_t count = position_cut(&whole, part, sizes, POSITION_PARTS_MAX);
     struct api_refusal refusal;
 
-    if (!change_make_pieces(change, count)) {
+    if (count == 0 || !change_make_pieces(change, count)) {
         (void)api_refuse(&refusal, "busy", "out of memory");
         refusal.retry_after_ms = 1000;
         change_fail_as(change, &refusal, "not_sent");
@@ -233,6 +328,10 @@ void change_send_sizes(struct change *change, struct order_request *request,
     }
     for (size_t i = 0; i < count; i++) {
         request->qty = sizes[i];
+        if (count > 1) {
+            request->whole_qty = whole;
+            request->part_qty = *part;
+        }
         if (count > 1 && change->wish.base.client_key) {
             change_key_of(change, i, request->client_id);
             order_key_to_link(request->client_id, request->link);

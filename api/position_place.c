@@ -187,24 +187,61 @@ enum err position_to_close(struct order_request *out, const struct position *pos
     return check_step(&share->qty, instrument, refusal);
 }
 
-size_t position_split(const struct decimal *total, const struct instrument *instrument,
-                      struct decimal *out, size_t max)
+size_t position_cut(const struct decimal *whole, const struct decimal *part, struct decimal *out,
+                    size_t max)
 {
-    struct decimal most = instrument->max_market_qty;
-    struct decimal left = *total;
+    struct decimal left = *whole;
     size_t count = 0;
 
-    if (decimal_sign(&instrument->qty_step) > 0 && decimal_sign(&most) > 0 &&
-        decimal_floor_to(&most, &most, &instrument->qty_step))
-        most = DECIMAL_NONE;
     while (count < max) {
-        if (decimal_sign(&most) <= 0 || decimal_cmp(&left, &most) <= 0) {
+        if (decimal_sign(part) <= 0 || decimal_cmp(&left, part) <= 0) {
             out[count] = left;
             return count + 1;
         }
-        out[count++] = most;
-        if (decimal_sub(&left, &left, &most))
+        out[count++] = *part;
+        if (decimal_sub(&left, &left, part))
             return 0;
     }
     return 0;
+}
+
+/* Of `count` parts each but the last a little smaller, so that the last one is no less than the
+ * least order. */
+static struct decimal with_larger_last(const struct decimal *whole, size_t count,
+                                       const struct instrument *instrument)
+{
+    struct decimal others = decimal_from_int((int64_t)count - 1);
+    struct decimal part;
+
+    if (decimal_sub(&part, whole, &instrument->min_qty) || decimal_div(&part, &part, &others, 18) ||
+        decimal_floor_to(&part, &part, &instrument->qty_step))
+        return DECIMAL_NONE;
+    return part;
+}
+
+struct decimal position_part(const struct decimal *whole, const struct instrument *instrument,
+                             size_t max)
+{
+    struct decimal sizes[POSITION_PARTS_MAX];
+    struct decimal most = instrument->max_market_qty;
+    struct decimal smaller;
+    size_t count;
+
+    if (decimal_sign(&most) <= 0 || decimal_cmp(whole, &most) <= 0)
+        return *whole;
+    if (max > POSITION_PARTS_MAX)
+        max = POSITION_PARTS_MAX;
+    if (decimal_sign(&instrument->qty_step) > 0 &&
+        (decimal_floor_to(&most, &most, &instrument->qty_step) || decimal_sign(&most) <= 0))
+        return DECIMAL_NONE;
+    count = position_cut(whole, &most, sizes, max);
+    if (count == 0)
+        return DECIMAL_NONE;
+    if (decimal_sign(&instrument->qty_step) <= 0 ||
+        decimal_cmp(&sizes[count - 1], &instrument->min_qty) >= 0)
+        return most;
+    smaller = with_larger_last(whole, count, instrument);
+    return decimal_sign(&smaller) > 0 && position_cut(whole, &smaller, sizes, max) == count
+               ? smaller
+               : most;
 }

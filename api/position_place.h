@@ -11,6 +11,8 @@
 #include "bybit/account.h"
 #include "bybit/instruments.h"
 
+#define POSITION_PARTS_MAX 100 /* orders of one change */
+
 /* The place that `idx` (-1: not given) means, of those that are known; one that is not known is
  * flat. position_idx_needed, position_idx_wrong. */
 MUST_CHECK enum err position_pick(enum category category, const char *symbol, int64_t idx,
@@ -38,7 +40,10 @@ MUST_CHECK enum err position_to_close(struct order_request *out, const struct po
                                       const struct position_share *share,
                                       const struct instrument *instrument,
                                       struct api_refusal *refusal);
-/* Cuts `total` into at most `max` sizes that the exchange takes of a market order; how many, or 0:
- * more than `max`. */
-size_t position_split(const struct decimal *total, const struct instrument *instrument,
-                      struct decimal *out, size_t max);
+/* The size of each part but the last, when `whole` is cut into as few sizes as the exchange takes
+ * of a market order; NONE: it takes more than `max`. The whole, where one is enough. */
+struct decimal position_part(const struct decimal *whole, const struct instrument *instrument,
+                             size_t max);
+/* Cuts `whole` into parts of this size and a last one; how many, or 0: more than `max`. */
+size_t position_cut(const struct decimal *whole, const struct decimal *part, struct decimal *out,
+                    size_t max);

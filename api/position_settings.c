@@ -13,6 +13,7 @@
 #include "api/handlers.h"
 #include "api/limits.h"
 #include "api/order_body.h"
+#include "api/order_job.h"
 #include "api/order_reply.h"
 #include "api/position_call.h"
 #include "api/position_place.h"
@@ -47,6 +48,7 @@ struct settings {
     char client[TAG_MAX];
     int idx;
     bool has_looked;
+    unsigned kills; /* asked for before it came */
     bool leverage_asked, stops_asked;
     bool leverage_set;
     bool unknown; /* one of them */
@@ -274,6 +276,9 @@ static void set(struct settings *settings, enum loop_setting_kind kind)
     static const struct loop_reply busy = {
         .outcome = OUTCOME_BUSY, .error = { .text = "too many requests wait for the engine" }
     };
+    static const struct loop_reply killed = {
+        .outcome = OUTCOME_KILLED, .error = { .text = "killed while it was being prepared" }
+    };
     const struct position_call *call = &settings->position;
     struct loop_setting setting = { .kind = kind,
                                     .category = call->category,
@@ -283,6 +288,10 @@ static void set(struct settings *settings, enum loop_setting_kind kind)
                                     .stop_loss = settings->stop_loss,
                                     .trailing_stop = settings->trailing_stop };
 
+    if (loop_kills(call->api->loop) != settings->kills) {
+        fail_setting(settings, &killed);
+        return;
+    }
     memcpy(setting.symbol, call->symbol, sizeof(setting.symbol));
     memcpy(setting.client, settings->client, sizeof(setting.client));
     if (loop_set(call->api->loop, &setting, on_set, settings))
@@ -349,6 +358,7 @@ void handle_position_patch(const struct api *api, struct api_call *call)
         api_fail(call, &more, "busy", "out of memory");
         return;
     }
+    settings->kills = order_kills_before(api, call);
     if (!read_call(settings, api, call, &later, &refusal))
         begin(settings);
     else if (later)

@@ -57,6 +57,7 @@ static void add_link(struct buffer *out, const char *link, const char *state,
     member_text(out, "state", state);
     member_time(out, "since", status->since_ms);
     member_int_if(out, "age_ms", status->last_data_ms > 0, age_ms > 0 ? age_ms : 0);
+    member_int(out, "sockets", status->sockets);
     member_int(out, "reconnects", status->reconnects);
     member_int(out, "topics", status->topics);
     member_int(out, "lossy_books", status->lossy_books);

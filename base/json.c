@@ -153,9 +153,41 @@ static uint64_t hash_more(uint64_t hash, const unsigned char *data, size_t bytes
     return hash;
 }
 
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* The top bit of each byte that is zero; of those behind the first one it may lie. */
+static uint64_t zeros(uint64_t word)
+{
+    return (word - EACH(0x01)) & ~word & EACH(0x80);
+}
+
+/* How many of eight bytes are plain, from the first on. */
+static size_t plain_of_eight(const unsigned char *at)
+{
+    uint64_t word;
+    uint64_t others;
+
+    memcpy(&word, at, sizeof(word));
+    others = zeros(word ^ EACH('"')) | zeros(word ^ EACH('\\')) | (word & EACH(0x80)) |
+             ((word - EACH(0x20)) & ~word & EACH(0x80));
+    return others ? (size_t)__builtin_ctzll(others) / 8 : sizeof(word);
+}
+
+#endif
+
 /* Bytes that need no look inside a string: ASCII, no control character, quote or backslash. */
 static const unsigned char *plain_end(const unsigned char *at, const unsigned char *end)
 {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    while (end - at >= 8) {
+        size_t plain = plain_of_eight(at);
+
+        at += plain;
+        if (plain < 8)
+            return at;
+    }
+#endif
     while (at < end && *at >= 0x20 && *at < 0x80 && *at != '"' && *at != '\\')
         at++;
     return at;
@@ -436,21 +468,18 @@ static const char *blanks(const char *at, const char *end)
     return at;
 }
 
-/* At an opening quote; returns the byte behind the closing one, which is the first quote with an
- * even number of backslashes before it. */
+/* At an opening quote; returns the byte behind the closing one. */
 static const char *string_end(const char *at, const char *end)
 {
-    const char *first = at + 1;
-    const char *quote = first;
+    const char *inside = at + 1;
 
-    while (quote < end && (quote = memchr(quote, '"', (size_t)(end - quote)))) {
-        const char *before = quote;
-
-        while (before > first && before[-1] == '\\')
-            before--;
-        if ((quote - before) % 2 == 0)
-            return quote + 1;
-        quote++;
+    while (inside < end) {
+        inside = (const char *)plain_end((const unsigned char *)inside, (const unsigned char *)end);
+        if (inside == end)
+            break;
+        if (*inside == '"')
+            return inside + 1;
+        inside += *inside == '\\' && end - inside > 1 ? 2 : 1;
     }
     return end;
 }
@@ -548,20 +577,24 @@ static enum err string_text(const struct json *value, char *out, size_t out_byte
     size_t used = 0;
 
     while (at < end) {
+        const unsigned char *escape = memchr(at, '\\', (size_t)(end - at));
+        const unsigned char *from = at;
         unsigned char decoded[4];
-        size_t bytes = 1;
+        size_t bytes;
 
-        if (*at == '\\') {
+        if (escape == at) {
             at++;
             bytes = unescape(&at, end, decoded);
+            from = decoded;
         } else {
-            decoded[0] = *at++;
+            bytes = (size_t)((escape ? escape : end) - at);
+            at += bytes;
         }
         if (bytes == 0 || used + bytes >= out_bytes) {
             out[0] = '\0';
             return ERR_INVALID;
         }
-        memcpy(out + used, decoded, bytes);
+        memcpy(out + used, from, bytes);
         used += bytes;
     }
     out[used] = '\0';
@@ -760,10 +793,18 @@ void json_add_text_n(struct buffer *buffer, const char *text, size_t bytes)
 void json_add_int(struct buffer *buffer, int64_t value)
 {
     char text[24];
-    int bytes = snprintf(text, sizeof(text), "%lld", (long long)value);
+    char *end = text + sizeof(text);
+    char *at = end;
+    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
 
+    do {
+        *--at = (char)('0' + (int)(rest % 10));
+        rest /= 10;
+    } while (rest > 0);
+    if (value < 0)
+        *--at = '-';
     separate(buffer);
-    buffer_add(buffer, text, (size_t)bytes);
+    buffer_add(buffer, at, (size_t)(end - at));
 }
 
 void json_add_bool(struct buffer *buffer, bool value)

@@ -315,7 +315,7 @@ void order_request_clear(struct order_request *out)
     memset(out, 0, sizeof(*out));
     out->price = out->trigger_price = out->take_profit = out->stop_loss = DECIMAL_NONE;
     out->take_profit_limit = out->stop_loss_limit = out->slippage = DECIMAL_NONE;
-    out->value_price = DECIMAL_NONE;
+    out->value_price = out->whole_qty = out->part_qty = DECIMAL_NONE;
 }
 
 void order_change_clear(struct order_change *out)

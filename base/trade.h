@@ -100,11 +100,15 @@ struct order_request {
     enum slippage slippage_kind;
     struct decimal slippage;
     enum smp smp;
+    bool is_leverage; /* spot: may borrow (isLeverage) */
     bool reduce_only;
     bool close_on_trigger;
     int position_idx; /* 0 one-way, 1 hedge long, 2 hedge short */
     char tag[TAG_MAX];
     char client[TAG_MAX];        /* X-Client */
+    struct decimal whole_qty;    /* of one of several orders of a change of a position: what all of
+                                    them add up to, */
+    struct decimal part_qty;     /* and the size of each but the last; else NONE */
     unsigned char body_hash[32]; /* SHA-256 over the normalised fields: "same body" */
     struct decimal value_price;  /* USD per unit of qty, at worst: what the guard values it by
                                     (engine/guard.h); NONE: not known. No part of body_hash. */
@@ -183,6 +187,7 @@ struct order_report {
     int fees_count;
     bool reduce_only;
     bool close_on_trigger;
+    bool is_leverage;
     int position_idx;
     char reject_reason[REASON_MAX];
     char cancel_reason[REASON_MAX];

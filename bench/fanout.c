@@ -220,9 +220,7 @@ static struct hub *hub;
 
 static int bridge_start(void)
 {
-    static struct api api = {
-        .env = "sim", .has_keys = true, .epoch = 3, .default_category = CATEGORY_LINEAR
-    };
+    static struct api api = { .env = "sim", .has_keys = true, .default_category = CATEGORY_LINEAR };
     struct http_config config = { .host = "127.0.0.1",
                                   .max_streams = READERS_MAX,
                                   .max_connections = READERS_MAX,
@@ -234,6 +232,8 @@ static int bridge_start(void)
 
     hub = hub_create(RING_BYTES, 0);
     config.hub = hub;
+    if (hub)
+        hub_set_epoch(hub, 3);
     if (!hub || http_start(&http, &config, &error)) {
         (void)fprintf(stderr, "fanout: %s\n", error.text);
         exit(1);

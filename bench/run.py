@@ -320,7 +320,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--orders", type=int, default=2000)
-    parser.add_argument("only", nargs="?", choices=("price", "order", "orders", "guard", "feed"), help="default: all of them")
+    parser.add_argument("only", nargs="?", choices=("price", "order", "orders", "guard", "feed", "decode"), help="default: all of them")
     options = parser.parse_args()
     if options.only in (None, "price"):
         bench_price(options.build, options.rounds, options.seconds)
@@ -332,6 +332,11 @@ def main():
         bench_feed(options.build, options.rounds)
     if options.only in (None, "guard") and bench_guard(options.build, options.rounds, options.orders):
         raise SystemExit("guard and budget cost an order more than they may")
+    if options.only in (None, "decode"):
+        print("a public frame inside the process: ns, and to cJSON's parse of the same text")
+        sys.stdout.flush()
+        if subprocess.run([options.build + "/bench/bench_decode", "21"], check=False).returncode:
+            raise SystemExit("decoding costs more than it may")
 
 
 if __name__ == "__main__":

@@ -39,9 +39,12 @@ void market_destroy(struct market *market)
             market->buckets[i] = place->next;
             free_books(place);
             market_free_candles(place);
+            free(place->limit);
             free(place);
         }
     }
+    for (size_t i = 0; i < market->pools_count; i++)
+        pool_deinit(&market->pools[i]);
     pthread_mutex_destroy(&market->lock);
     free(market);
 }
@@ -86,7 +89,7 @@ void market_tidy(struct market *market, enum category category, const char *symb
     struct place **link = market_find(market, category, symbol);
     struct place *place = *link;
 
-    if (!place || place->has_ticker || place->books || place->candles)
+    if (!place || place->has_ticker || place->books || place->candles || place->limit)
         return;
     *link = place->next;
     free(place);
@@ -102,25 +105,28 @@ static struct kept_book *find_book(const struct place *place, int depth)
     return NULL;
 }
 
-/* Spot streams have no bid and ask: they come from the depth-1 book, also when it came first. */
+/* Spot streams have no bid and ask: they come from the depth-1 book, also when it came first, and
+ * only while it can be trusted. */
 static void fill_ticker(struct place *place)
 {
     const struct kept_book *kept = find_book(place, 1);
     struct ticker *ticker = &place->ticker.ticker;
+    bool synced = kept && book_state(kept->book) == BOOK_SYNCED;
     struct book_level level;
 
-    if (place->category != CATEGORY_SPOT || !place->has_ticker || !kept ||
-        book_state(kept->book) != BOOK_SYNCED)
+    if (place->category != CATEGORY_SPOT || !place->has_ticker)
         return;
     level = (struct book_level){ DECIMAL_NONE, DECIMAL_NONE };
-    (void)book_bids(kept->book, &level, 1);
+    if (synced)
+        (void)book_bids(kept->book, &level, 1);
     ticker->bid = level.price;
     ticker->bid_qty = level.qty;
     level = (struct book_level){ DECIMAL_NONE, DECIMAL_NONE };
-    (void)book_asks(kept->book, &level, 1);
+    if (synced)
+        (void)book_asks(kept->book, &level, 1);
     ticker->ask = level.price;
     ticker->ask_qty = level.qty;
-    if (kept->ts_ms > ticker->ts_ms)
+    if (synced && kept->ts_ms > ticker->ts_ms)
         ticker->ts_ms = kept->ts_ms;
 }
 
@@ -198,7 +204,7 @@ static enum book_result apply(struct place *place, int depth, const struct json 
     }
     if (is_snapshot || kept->watch)
         market_note_book(kept, data, is_snapshot, result, recv_ms);
-    if (result == BOOK_APPLIED && depth == 1)
+    if ((result == BOOK_APPLIED || result == BOOK_REPEATED) && depth == 1)
         fill_ticker(place);
     return result;
 }
@@ -233,25 +239,27 @@ void market_let_jumps_pass(struct market *market, enum category category, const 
     pthread_mutex_unlock(&market->lock);
 }
 
-static void set_stale(struct place *place)
+void market_stale_ticker(struct market *market, enum category category, const char *symbol)
 {
-    place->ticker.stale = true;
-    for (struct kept_book *kept = place->books; kept; kept = kept->next) {
-        if (book_state(kept->book) == BOOK_SYNCED)
-            book_set_state(kept->book, BOOK_STALE);
-    }
-    market_stale_candles(place);
+    struct place *place;
+
+    pthread_mutex_lock(&market->lock);
+    place = *market_find(market, category, symbol);
+    if (place)
+        place->ticker.stale = true;
+    pthread_mutex_unlock(&market->lock);
 }
 
-void market_set_stale(struct market *market, enum category category)
+void market_stale_book(struct market *market, enum category category, const char *symbol, int depth)
 {
+    struct place *place;
+    struct kept_book *kept;
+
     pthread_mutex_lock(&market->lock);
-    for (size_t i = 0; i < BUCKETS; i++) {
-        for (struct place *place = market->buckets[i]; place; place = place->next) {
-            if (place->category == category)
-                set_stale(place);
-        }
-    }
+    place = *market_find(market, category, symbol);
+    kept = place ? find_book(place, depth) : NULL;
+    if (kept && book_state(kept->book) == BOOK_SYNCED)
+        book_set_state(kept->book, BOOK_STALE);
     pthread_mutex_unlock(&market->lock);
 }
 

@@ -11,11 +11,13 @@
 #include "base/trade.h"
 #include "bybit/book.h"
 #include "bybit/candles.h"
+#include "bybit/pools.h"
 #include "bybit/tickers.h"
 
 struct market;
 
-#define MARKET_SYMBOLS_MAX 512
+/* More than the sockets of all categories have topics for. */
+#define MARKET_SYMBOLS_MAX 16384
 
 struct market *market_create(void);
 void market_destroy(struct market *market);
@@ -40,14 +42,28 @@ void market_let_jumps_pass(struct market *market, enum category category, const 
 /* Keeps the newest candle of (category, symbol, interval). ERR_BUSY: MARKET_SYMBOLS_MAX reached. */
 MUST_CHECK enum err market_put_candle(struct market *market, const struct candle *candle,
                                       int64_t recv_ms);
-/* The link of this category went down: its books and tickers are stale until the next frame. */
-void market_set_stale(struct market *market, enum category category);
+/* Its socket went down or is mute: it is stale until its next frame. */
+void market_stale_ticker(struct market *market, enum category category, const char *symbol);
+void market_stale_book(struct market *market, enum category category, const char *symbol,
+                       int depth);
+void market_stale_candle(struct market *market, enum category category, const char *symbol,
+                         enum candle_interval interval);
+void market_stale_limit(struct market *market, enum category category, const char *symbol);
+void market_stale_pool(struct market *market, enum pool_kind kind, const char *name);
+/* ERR_BUSY: MARKET_SYMBOLS_MAX reached. */
+MUST_CHECK enum err market_put_limit(struct market *market, const struct price_limit *limit,
+                                     int64_t recv_ms);
+/* See pool_merge. */
+size_t market_merge_pool(struct market *market, enum pool_kind kind, const char *name,
+                         const struct json *data, bool is_snapshot, int64_t ts_ms, int64_t recv_ms);
 /* Nobody wants it any more. */
 void market_forget_ticker(struct market *market, enum category category, const char *symbol);
 void market_forget_candle(struct market *market, enum category category, const char *symbol,
                           enum candle_interval interval);
 void market_forget_book(struct market *market, enum category category, const char *symbol,
                         int depth);
+void market_forget_limit(struct market *market, enum category category, const char *symbol);
+void market_forget_pool(struct market *market, enum pool_kind kind, const char *name);
 
 /* --- any thread --- */
 
@@ -64,6 +80,12 @@ bool market_ticker(struct market *market, enum category category, const char *sy
 /* The newest candle that the stream brought. False: none (yet), or its link is down. */
 bool market_candle(struct market *market, enum category category, const char *symbol,
                    enum candle_interval interval, struct candle *out, int64_t *recv_ms);
+
+/* The newest one. False: none (yet), or its socket is down. */
+bool market_limit(struct market *market, enum category category, const char *symbol,
+                  struct price_limit *out, int64_t *recv_ms);
+/* A copy of all rows, to be freed by pool_deinit. False likewise. */
+bool market_pool(struct market *market, enum pool_kind kind, const char *name, struct pool *out);
 
 struct market_book {
     enum book_state state;

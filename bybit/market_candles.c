@@ -23,10 +23,18 @@ void market_free_candles(struct place *place)
     }
 }
 
-void market_stale_candles(struct place *place)
+void market_stale_candle(struct market *market, enum category category, const char *symbol,
+                         enum candle_interval interval)
 {
-    for (struct kept_candle *kept = place->candles; kept; kept = kept->next)
+    struct place *place;
+    struct kept_candle *kept;
+
+    pthread_mutex_lock(&market->lock);
+    place = *market_find(market, category, symbol);
+    kept = place ? *find_candle(place, interval) : NULL;
+    if (kept)
         kept->stale = true;
+    pthread_mutex_unlock(&market->lock);
 }
 
 /* A closed candle stays closed, and no frame that is late takes the place of a newer one. */

@@ -1,5 +1,5 @@
-/* bybit/market_parts.h - the market's insides: shared by market.c, market_candles.c and
- * market_watch.c.
+/* bybit/market_parts.h - the market's insides: shared by market.c, market_candles.c,
+ * market_pools.c and market_watch.c.
  *
  * Threads: any, under the market's lock.
  */
@@ -10,7 +10,8 @@
 
 #include "bybit/market.h"
 
-#define BUCKETS 1024 /* a power of two */
+#define BUCKETS          4096 /* a power of two */
+#define MARKET_POOLS_MAX 8    /* two kinds by three pools, and the greeks */
 
 struct book_watch;
 
@@ -37,6 +38,12 @@ struct kept_candle {
     bool stale;
 };
 
+struct kept_limit {
+    struct price_limit limit;
+    int64_t recv_ms;
+    bool stale;
+};
+
 struct place {
     struct place *next;
     enum category category;
@@ -45,6 +52,7 @@ struct place {
     struct market_ticker ticker;
     struct kept_book *books; /* shallow first */
     struct kept_candle *candles;
+    struct kept_limit *limit; /* NULL: none */
 };
 
 struct market {
@@ -53,6 +61,8 @@ struct market {
     uint64_t watches;      /* begun so far */
     atomic_bool distrusts; /* a book is distrusted */
     struct place *buckets[BUCKETS];
+    size_t pools_count;
+    struct pool pools[MARKET_POOLS_MAX];
 };
 
 /* All under the lock. */
@@ -67,7 +77,6 @@ void market_tidy(struct market *market, enum category category, const char *symb
 /* --- market_candles.c --- */
 
 void market_free_candles(struct place *place);
-void market_stale_candles(struct place *place);
 
 /* --- market_watch.c --- */
 

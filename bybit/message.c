@@ -278,6 +278,7 @@ enum order_member {
     O_FEE_COIN,
     O_REDUCE_ONLY,
     O_CLOSE_ON_TRIGGER,
+    O_IS_LEVERAGE,
     O_POSITION,
     O_REJECT,
     O_CANCEL,
@@ -311,6 +312,7 @@ static const struct member_name order_names[O_COUNT] = {
     [O_FEE_COIN] = MEMBER_NAME("feeCurrency"),
     [O_REDUCE_ONLY] = MEMBER_NAME("reduceOnly"),
     [O_CLOSE_ON_TRIGGER] = MEMBER_NAME("closeOnTrigger"),
+    [O_IS_LEVERAGE] = MEMBER_NAME("isLeverage"),
     [O_POSITION] = MEMBER_NAME("positionIdx"),
     [O_REJECT] = MEMBER_NAME("rejectReason"),
     [O_CANCEL] = MEMBER_NAME("cancelType"),
@@ -425,6 +427,8 @@ enum err message_order(struct order_report *out, const struct json *item, enum c
     read_fees(&reader, &report);
     report.reduce_only = read_bool(&reader, O_REDUCE_ONLY);
     report.close_on_trigger = read_bool(&reader, O_CLOSE_ON_TRIGGER);
+    /* "" where there is no such thing; of no weight for the order itself. */
+    report.is_leverage = json_equals(&reader.found[O_IS_LEVERAGE], "1");
     position = read_int(&reader, O_POSITION);
     if (position < 0 || position > 2)
         refuse(&reader, O_POSITION, "is not 0, 1 or 2");

@@ -124,6 +124,7 @@ static void add_order(struct buffer *out, const struct order_request *request)
     add_attached(out, request);
     add_slippage(out, request);
     add_text(out, "smpType", smp_theirs(request->smp));
+    add_int(out, "isLeverage", request->is_leverage);
     add_flag(out, "reduceOnly", request->reduce_only);
     add_flag(out, "closeOnTrigger", request->close_on_trigger);
     add_int(out, "positionIdx", request->position_idx);

@@ -1,6 +1,8 @@
 /* The streams' thread: it runs lws_service and, after each turn, `turn`: what is wanted
- * (stream_wants.c) goes to the links, each link's tick says what to do (stream_link.c), and what
- * changed is told. A turn comes at least once a second by a timer of ours.
+ * (stream_wants.c) goes to the sockets (stream_places.c), the tick of each link says what to do
+ * (stream_link.c), and what changed is told. Only links to which something happened, or whose time
+ * has come, have a turn: data frames are many, and the topics too. Each has one at least once a
+ * second by a timer of ours.
  */
 #include "bybit/stream.h"
 
@@ -17,7 +19,7 @@
 #include "base/thread.h"
 #include "bybit/stream_parts.h"
 
-#define NO_PLACE_RETRY_MS 200
+#define DIALS_RETRY_MS 1000
 
 const struct stream_times stream_times_default = { .connect_timeout_ms = 10000,
                                                    .login_timeout_ms = 10000,
@@ -43,6 +45,24 @@ const char *link_state_word(enum link_state state)
     return state_words[state];
 }
 
+bool stream_kind_is_state(enum stream_kind kind)
+{
+    switch (kind) {
+    case STREAM_TICKER:
+    case STREAM_PRICE_LIMIT:
+    case STREAM_ADL:
+    case STREAM_INSURANCE:
+    case STREAM_GREEKS:
+        return true;
+    case STREAM_BOOK:
+    case STREAM_TRADES:
+    case STREAM_CANDLES:
+    case STREAM_LIQUIDATIONS:
+        break;
+    }
+    return false;
+}
+
 enum category upstream_category(const struct upstream *upstream)
 {
     switch (upstream->link.which) {
@@ -61,71 +81,6 @@ enum category upstream_category(const struct upstream *upstream)
 
 /* --- the thread --- */
 
-/* False: again later, when what is not wanted any more has been unsubscribed. */
-static bool want_on_link(struct stream *stream, const struct want *want)
-{
-    char name[LINK_TOPIC_BYTES];
-    struct link_topic *topic;
-
-    if (!want_topic(want, name, sizeof(name)))
-        return true;
-    topic = link_want(&stream->links[want->category].link, name);
-    if (!topic)
-        return false;
-    topic->kind = want->kind;
-    topic->depth = want->depth;
-    memcpy(topic->symbol, want->symbol, sizeof(topic->symbol));
-    return true;
-}
-
-static void take_wants(struct stream *stream, int64_t now_ms)
-{
-    size_t count;
-
-    if (!atomic_exchange(&stream->wants_changed, false) && now_ms < stream->wants_next_ms)
-        return;
-    count = wants_list(stream->wants, stream->listed, now_ms, &stream->wants_next_ms);
-    for (size_t i = 0; i < LINK_PRIVATE; i++) {
-        for (size_t j = 0; j < stream->links[i].link.topics_count; j++)
-            stream->links[i].link.topics[j].wanted = false;
-    }
-    stream->listed_count = count;
-    for (size_t i = 0; i < count; i++) {
-        if (!want_on_link(stream, &stream->listed[i]) &&
-            stream->wants_next_ms > now_ms + NO_PLACE_RETRY_MS)
-            stream->wants_next_ms = now_ms + NO_PLACE_RETRY_MS;
-    }
-}
-
-static void forget_topic(struct market *market, enum category category,
-                         const struct link_topic *topic)
-{
-    switch (topic->kind) {
-    case STREAM_TICKER:
-        market_forget_ticker(market, category, topic->symbol);
-        break;
-    case STREAM_BOOK:
-        market_forget_book(market, category, topic->symbol, topic->depth);
-        break;
-    case STREAM_CANDLES:
-        market_forget_candle(market, category, topic->symbol, (enum candle_interval)topic->depth);
-        break;
-    case STREAM_TRADES:
-    case STREAM_LIQUIDATIONS:
-        break;
-    }
-}
-
-/* What nobody wants and the exchange does not send any more leaves the market. */
-static void forget_topics(struct upstream *upstream)
-{
-    struct market *market = upstream->stream->config.market;
-    struct link_topic topic;
-
-    while (link_reap(&upstream->link, &topic))
-        forget_topic(market, upstream_category(upstream), &topic);
-}
-
 static void obey_pause(struct upstream *upstream, int64_t now_ms)
 {
     bool paused = upstream->link.is_private && atomic_load(&upstream->stream->pause_private);
@@ -137,37 +92,36 @@ static void obey_pause(struct upstream *upstream, int64_t now_ms)
     (void)lws_rx_flow_control(upstream->wsi, paused ? 0 : 1);
 }
 
-static void publish_status(struct upstream *upstream)
+/* False: the exchange takes no more new connections for now, and it has to have one. */
+static bool tick(struct upstream *upstream, int64_t now_ms)
 {
-    struct stream *stream = upstream->stream;
-    struct link_status *status = &upstream->status;
+    struct dials *dials = &upstream->stream->dials;
 
-    status->topics = 0;
-    status->lossy_books = 0;
-    for (size_t i = 0; i < upstream->link.topics_count; i++) {
-        status->topics += upstream->link.topics[i].wanted;
-        status->lossy_books += upstream->link.topics[i].jumps_pass;
-    }
-    pthread_mutex_lock(&stream->status_lock);
-    stream->statuses[upstream->link.which] = *status;
-    pthread_mutex_unlock(&stream->status_lock);
-}
-
-static int64_t turn_link(struct upstream *upstream, int64_t now_ms)
-{
-    if (!upstream->link.is_private)
-        forget_topics(upstream);
-    socket_watch_resolve(upstream);
+    if (upstream->link.phase <= PHASE_DOWN && !dials_may(dials, now_ms))
+        return false;
     if (link_tick(&upstream->link, now_ms) == LINK_DO_CONNECT) {
+        dials_add(dials, now_ms);
         settle(upstream);
         socket_connect(upstream);
     }
+    return true;
+}
+
+/* When the next one is due. */
+static int64_t turn_link(struct upstream *upstream, int64_t now_ms)
+{
+    bool ticked;
+
+    forget_topics(upstream);
+    socket_watch_resolve(upstream);
+    ticked = tick(upstream, now_ms);
     settle(upstream);
+    watch_repeats(upstream, now_ms);
     obey_pause(upstream, now_ms);
     if (upstream->wsi && link_wants_to_say(&upstream->link, now_ms))
         lws_callback_on_writable(upstream->wsi);
-    publish_status(upstream);
-    return link_next_ms(&upstream->link, now_ms);
+    status_publish(upstream);
+    return ticked ? link_next_ms(&upstream->link, now_ms) : now_ms + DIALS_RETRY_MS;
 }
 
 static void on_timer(lws_sorted_usec_list_t *timer)
@@ -177,6 +131,7 @@ static void on_timer(lws_sorted_usec_list_t *timer)
 
 static void turn(struct stream *stream)
 {
+    struct upstream *private = upstream_first(stream, LINK_PRIVATE);
     int64_t now_ms = clock_mono_ms();
     int64_t next_ms = now_ms + 1000;
 
@@ -184,11 +139,15 @@ static void turn(struct stream *stream)
     take_distrusted(stream);
     if (stream->wants_next_ms < next_ms)
         next_ms = stream->wants_next_ms;
-    for (size_t i = 0; i < STREAM_LINK_COUNT; i++) {
-        int64_t link_ms = turn_link(&stream->links[i], now_ms);
+    if (atomic_load(&stream->pause_private) != private->paused)
+    private->due_ms = 0;
+    for (size_t i = 0; i < UPSTREAMS; i++) {
+        struct upstream *upstream = &stream->upstreams[i];
 
-        if (link_ms < next_ms)
-            next_ms = link_ms;
+        if (upstream->due_ms <= now_ms || upstream->resolve)
+            upstream->due_ms = turn_link(upstream, now_ms);
+        if (upstream->due_ms < next_ms)
+            next_ms = upstream->due_ms;
     }
     if (next_ms <= now_ms)
         next_ms = now_ms + 1;
@@ -211,44 +170,63 @@ static void *run(void *userdata)
 
 /* --- start and stop --- */
 
-static enum err init_links(struct stream *stream, struct error *error)
+/* What the account's link always has. */
+static enum err want_own_topics(struct link *link, struct error *error)
 {
     static const char *const topics[] = { "order", "execution", "position", "wallet" };
-    int64_t now_ms = clock_wall_ms();
 
-    for (size_t i = 0; i < STREAM_LINK_COUNT; i++) {
-        struct upstream *upstream = &stream->links[i];
-        bool is_private = i == LINK_PRIVATE;
-        uint64_t random = 0;
-        enum err err = ERR_NONE;
+    for (size_t i = 0; i < ARRAY_LEN(topics); i++) {
+        struct link_topic *topic = link_want(link, topics[i]);
 
-        if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
-            random = (uint64_t)clock_mono_us() + i;
-        upstream->stream = stream;
-        upstream->in = buffer_of(MESSAGE_BYTES_MAX);
-        upstream->status = (struct link_status){ .state = LINK_IDLE, .since_ms = now_ms };
-        upstream->shown = LINK_IDLE;
-        stream->statuses[i] = upstream->status;
-        link_init(&upstream->link, (enum stream_link)i, &stream->times, random);
-        if (is_private && !stream->config.signer)
-            continue;
-        err = origin_parse(&upstream->origin,
-                           is_private ? stream->config.private_url : stream->config.public_url,
-                           "ws", "wss", error);
-        if (err)
-            return err;
-        (void)snprintf(upstream->host, sizeof(upstream->host),
-                       upstream->origin.port == (upstream->origin.tls ? 443 : 80) ? "%s" : "%s:%d",
-                       upstream->origin.host, upstream->origin.port);
-        for (size_t j = 0; is_private && j < ARRAY_LEN(topics); j++) {
-            struct link_topic *topic = link_want(&upstream->link, topics[j]);
-
-            if (!topic)
-                return error_set(error, ERR_NO_MEMORY, "stream: out of memory");
-            topic->essential = j < 2;
-        }
+        if (!topic)
+            return error_set(error, ERR_NO_MEMORY, "stream: out of memory");
+        topic->own = true;
+        topic->essential = i < 2;
     }
     return ERR_NONE;
+}
+
+static enum err init_upstream(struct stream *stream, size_t i, struct error *error)
+{
+    struct upstream *upstream = &stream->upstreams[i];
+    enum stream_link which = (enum stream_link)(i / STREAM_SOCKETS_MAX);
+    bool is_private = which == LINK_PRIVATE;
+    uint64_t random = 0;
+    enum err err;
+
+    if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
+        random = (uint64_t)clock_mono_us() + i;
+    upstream->stream = stream;
+    upstream->number = (int)(i % STREAM_SOCKETS_MAX) + 1;
+    upstream->in = buffer_of(MESSAGE_BYTES_MAX);
+    upstream->shown = LINK_IDLE;
+    link_init(&upstream->link, which, &stream->times, random);
+    if (is_private && !stream->config.signer)
+        return ERR_NONE;
+    err = origin_parse(&upstream->origin,
+                       is_private ? stream->config.private_url : stream->config.public_url, "ws",
+                       "wss", error);
+    if (err)
+        return err;
+    (void)snprintf(upstream->host, sizeof(upstream->host),
+                   upstream->origin.port == (upstream->origin.tls ? 443 : 80) ? "%s" : "%s:%d",
+                   upstream->origin.host, upstream->origin.port);
+    return is_private ? want_own_topics(&upstream->link, error) : ERR_NONE;
+}
+
+static enum err init_upstreams(struct stream *stream, struct error *error)
+{
+    enum err err = ERR_NONE;
+
+    for (size_t i = 0; i < STREAM_LINK_COUNT; i++) {
+        stream->told[i] = LINK_IDLE;
+        stream->told_since_ms[i] = clock_wall_ms();
+        stream->statuses[i] =
+            (struct link_status){ .state = LINK_IDLE, .since_ms = stream->told_since_ms[i] };
+    }
+    for (size_t i = 0; i < UPSTREAMS && !err; i++)
+        err = init_upstream(stream, i, error);
+    return err;
 }
 
 enum err stream_start(struct stream **out, const struct stream_config *config, struct error *error)
@@ -271,7 +249,7 @@ enum err stream_start(struct stream **out, const struct stream_config *config, s
         err = error_set(error, ERR_NO_MEMORY, "stream: out of memory");
         goto fail;
     }
-    err = init_links(stream, error);
+    err = init_upstreams(stream, error);
     if (!err)
         err = socket_context(stream, error);
     if (err)
@@ -292,6 +270,14 @@ fail:
     return err;
 }
 
+static void deinit_upstream(struct upstream *upstream)
+{
+    for (size_t i = 0; i < upstream->link.topics_count; i++)
+        status_hide(upstream->stream, &upstream->link.topics[i]);
+    link_deinit(&upstream->link);
+    buffer_deinit(&upstream->in);
+}
+
 void stream_stop(struct stream *stream)
 {
     if (!stream)
@@ -301,16 +287,15 @@ void stream_stop(struct stream *stream)
         lws_cancel_service(stream->context);
         pthread_join(stream->thread, NULL);
     }
-    for (size_t i = 0; i < STREAM_LINK_COUNT; i++) {
-        stream->links[i].wsi = NULL; /* nothing that comes from closing counts */
-        resolve_drop(stream->links[i].resolve);
+    for (size_t i = 0; i < UPSTREAMS; i++) {
+        stream->upstreams[i].wsi = NULL; /* nothing that comes from closing counts */
+        resolve_drop(stream->upstreams[i].resolve);
     }
     if (stream->context)
         lws_context_destroy(stream->context);
-    for (size_t i = 0; i < STREAM_LINK_COUNT; i++) {
-        link_deinit(&stream->links[i].link);
-        buffer_deinit(&stream->links[i].in);
-    }
+    for (size_t i = 0; i < UPSTREAMS; i++)
+        deinit_upstream(&stream->upstreams[i]);
+    free(stream->listed.items);
     wants_destroy(stream->wants);
     signer_context_destroy(stream->signing);
     pthread_mutex_destroy(&stream->status_lock);
@@ -371,13 +356,6 @@ void stream_drop(struct stream *stream, enum stream_kind kind, enum category cat
         last = wants_drop(stream->wants, STREAM_BOOK, category, symbol, 1, now_ms) || last;
     if (last) /* many leave at once: only what begins to linger is news */
         wants_are_new(stream);
-}
-
-void stream_link_status(struct stream *stream, enum stream_link link, struct link_status *out)
-{
-    pthread_mutex_lock(&stream->status_lock);
-    *out = stream->statuses[link];
-    pthread_mutex_unlock(&stream->status_lock);
 }
 
 void stream_pause_private(struct stream *stream, bool paused)

@@ -1,4 +1,5 @@
-/* bybit/stream.h - the upstream WebSockets on libwebsockets: public (one a category) and private.
+/* bybit/stream.h - the upstream WebSockets on libwebsockets: public (as many a category as its
+ * topics need) and private.
  *
  * Threads: stream_start starts one thread that owns all sockets; callbacks come from it.
  * stream_want and stream_drop may be called from any thread. Rules: PROTOCOL section 14 to 16,
@@ -15,6 +16,7 @@
 #include "bybit/candles.h"
 #include "bybit/clock_sync.h"
 #include "bybit/market.h"
+#include "bybit/pools.h"
 #include "bybit/sign.h"
 #include "bybit/trades.h"
 
@@ -28,9 +30,14 @@ enum stream_link {
     LINK_PRIVATE
 };
 #define STREAM_LINK_COUNT 5
+/* Sockets of a public link. Its topics are spread over them, and a topic keeps its socket. */
+#define STREAM_SOCKETS_MAX 8
+/* Levels of all books together, of one side: their memory. */
+#define STREAM_LEVELS_MAX 512000
 /* "public.spot", ..., "private". */
 const char *stream_link_word(enum stream_link link);
 
+/* Of a link with several sockets: the worst of them. */
 enum link_state {
     LINK_IDLE,       /* nobody needs it */
     LINK_CONNECTING, /* also: logging in, subscribing */
@@ -59,9 +66,16 @@ enum stream_kind {
     STREAM_TICKER,
     STREAM_BOOK,
     STREAM_TRADES,
-    STREAM_CANDLES,     /* not of options */
-    STREAM_LIQUIDATIONS /* linear and inverse */
+    STREAM_CANDLES,      /* not of options */
+    STREAM_LIQUIDATIONS, /* linear and inverse */
+    STREAM_PRICE_LIMIT,  /* not of options */
+    STREAM_ADL,          /* `symbol`: a pool, USDT or USDC (linear), "inverse" (inverse) */
+    STREAM_INSURANCE,    /* likewise */
+    STREAM_GREEKS        /* the account's: of options, `symbol` "" */
 };
+#define STREAM_KIND_COUNT 9
+/* Only the latest counts, and a reader may begin with any: all but books and sequences. */
+bool stream_kind_is_state(enum stream_kind kind);
 
 struct liquidation {
     enum category category;
@@ -103,6 +117,10 @@ struct stream_callbacks {
     /* After the market has it. */
     void (*on_candle)(const struct candle *candle, int64_t recv_ms, void *userdata);
     void (*on_liquidation)(const struct liquidation *liquidation, int64_t recv_ms, void *userdata);
+    /* After the market has it. */
+    void (*on_price_limit)(const struct price_limit *limit, int64_t recv_ms, void *userdata);
+    /* Likewise: adlAlert, insurance and greeks, with all rows that are known by now. */
+    void (*on_pool)(const struct pool *pool, void *userdata);
     /* One item of the private topics position and wallet. */
     void (*on_position)(const struct position *position, void *userdata);
     void (*on_wallet)(const struct json *item, void *userdata);
@@ -130,7 +148,8 @@ MUST_CHECK enum err stream_start(struct stream **out, const struct stream_config
 void stream_stop(struct stream *stream);
 
 /* One more reader wants it (`depth`: of books; of candles enum candle_interval; else 0).
- * ERR_INVALID: the category has no such topic. ERR_BUSY: MARKET_SYMBOLS_MAX topics. */
+ * ERR_INVALID: the category has no such topic. ERR_BUSY: more topics than the sockets of a category
+ * have places for, or more than STREAM_LEVELS_MAX. */
 MUST_CHECK enum err stream_want(struct stream *stream, enum stream_kind kind,
                                 enum category category, const char *symbol, int depth);
 /* One reader less; the subscription ends linger_ms after the last. */
@@ -144,6 +163,7 @@ struct link_status {
     enum link_state state;
     int64_t since_ms;     /* wall clock */
     int64_t last_data_ms; /* wall clock of the last data frame, 0 none */
+    int sockets;          /* that have topics */
     int reconnects;
     int topics;
     int lossy_books; /* whose u jumps all the time on a healthy link: applied over jumps (PROTOCOL
@@ -151,5 +171,26 @@ struct link_status {
     int unreadable;  /* frames that could not be read, since the start */
 };
 void stream_link_status(struct stream *stream, enum stream_link link, struct link_status *out);
+
+enum stream_topic_state {
+    STREAM_TOPIC_WAITING, /* not subscribed yet, or not any more */
+    STREAM_TOPIC_ON,
+    STREAM_TOPIC_REFUSED, /* by the exchange; asked for again later */
+};
+const char *stream_topic_state_word(enum stream_topic_state state);
+/* One topic of an upstream socket. */
+struct stream_topic {
+    enum stream_link link;
+    int socket; /* 1, 2, ... of its link */
+    enum stream_kind kind;
+    enum category category;
+    char symbol[SYMBOL_MAX]; /* options' trades: the base coin, for all its symbols */
+    int depth;
+    enum stream_topic_state state;
+    int64_t last_data_ms; /* wall clock of its last data frame, 0 none */
+};
+/* Copies what is streamed, the account's own topics (order, execution, position, wallet) left out.
+ * Any thread. Returns how many there are; at most `max` are copied. */
+size_t stream_topics(struct stream *stream, struct stream_topic *out, size_t max);
 /* Stops reading the private socket (its evidence cannot be taken in) or goes on. Any thread. */
 void stream_pause_private(struct stream *stream, bool paused);

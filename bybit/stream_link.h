@@ -4,7 +4,7 @@
  *
  * Phases: IDLE -> (wanted) -> OPENING -> LOGIN (private only) -> OPEN; any failure -> DOWN ->
  * (back-off) -> OPENING. One subscribe or unsubscribe request is in flight at a time: its topics
- * are those JOINING or LEAVING.
+ * are those JOINING or LEAVING. A category has several links when its topics need them.
  *
  * Silence. Tickers and books are sent at the exchange's own pace, so a link with one of them that
  * brings no data frame at all for stale_after_ms is stale, and after twice that it is rebuilt; any
@@ -26,17 +26,21 @@
 #include "bybit/message.h"
 #include "bybit/stream.h"
 
-#define LINK_TOPICS_MAX    (MARKET_SYMBOLS_MAX + 4)
+#define LINK_TOPICS_MAX    480
 #define LINK_ARGS_MAX      10    /* topics in a request */
 #define LINK_ARG_BYTES_MAX 21000 /* all topics of a public connection */
 #define LINK_TOPIC_BYTES   64
+#define LINK_BUCKETS       256 /* a power of two */
 
 enum topic_state { TOPIC_OFF, TOPIC_JOINING, TOPIC_ON, TOPIC_LEAVING, TOPIC_REFUSED };
 
 struct link_topic {
     char name[LINK_TOPIC_BYTES];
     uint32_t hash;
-    enum stream_kind kind; /* public links only */
+    uint16_t next; /* of its bucket: its number + 1; 0: the last */
+    bool own;      /* the account's, always wanted: order, execution, position, wallet */
+    struct shown_topic *shown; /* stream_status.c's; NULL: not shown */
+    enum stream_kind kind;     /* not of its own ones */
     char symbol[SYMBOL_MAX];
     int depth;
     bool wanted;
@@ -50,6 +54,7 @@ struct link_topic {
                            others lose by it */
     int64_t not_before_ms;
     int64_t picture_due_ms; /* 0: none is awaited */
+    int64_t data_ms;        /* of its last data frame */
     int jumps;              /* in the minute that began then */
     int64_t jumps_since_ms;
     bool jumps_pass; /* the exchange does not keep u without gaps here */
@@ -93,6 +98,8 @@ struct link {
     struct link_topic *topics;
     size_t topics_count;
     size_t topics_capacity;
+    size_t arg_bytes; /* of all topics, as link_arg_bytes counts */
+    uint16_t buckets[LINK_BUCKETS];
 };
 
 void link_init(struct link *link, enum stream_link which, const struct stream_times *times,
@@ -101,8 +108,10 @@ void link_deinit(struct link *link);
 
 /* --- topics --- */
 
-/* Finds or adds a topic, which is then wanted. NULL: out of memory or LINK_TOPICS_MAX. The pointer
- * is valid until the next add or reap. */
+/* What a topic takes of a connection's LINK_ARG_BYTES_MAX. */
+size_t link_arg_bytes(const char *name);
+/* Finds or adds a topic, which is then wanted. NULL: out of memory, or the connection is full (of
+ * topics or of characters). The pointer is valid until the next add or reap. */
 struct link_topic *link_want(struct link *link, const char *name);
 /* NULL: none of that name. */
 struct link_topic *link_find(const struct link *link, const char *name);
@@ -110,7 +119,7 @@ struct link_topic *link_find(const struct link *link, const char *name);
 bool link_reap(struct link *link, struct link_topic *out);
 /* Its book lost a frame or is broken: leave and join again, at once the first time, then slower. */
 void link_rejoin(struct link_topic *topic, bool jumped, int64_t now_ms);
-/* Its snapshot came. */
+/* Its snapshot came: one that it was to be joined again for needs that no more. */
 void link_has_picture(struct link_topic *topic);
 
 /* --- events --- */

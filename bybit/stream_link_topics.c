@@ -21,15 +21,52 @@ static uint32_t hash_of(const char *name)
     return hash;
 }
 
+static size_t bucket_of(uint32_t hash)
+{
+    return (hash ^ hash >> 16) & (LINK_BUCKETS - 1);
+}
+
 struct link_topic *link_find(const struct link *link, const char *name)
 {
     uint32_t hash = hash_of(name);
+    uint16_t at = link->buckets[bucket_of(hash)];
 
-    for (size_t i = 0; i < link->topics_count; i++) {
-        if (link->topics[i].hash == hash && strcmp(link->topics[i].name, name) == 0)
-            return &link->topics[i];
+    for (; at; at = link->topics[at - 1].next) {
+        struct link_topic *topic = &link->topics[at - 1];
+
+        if (topic->hash == hash && strcmp(topic->name, name) == 0)
+            return topic;
     }
     return NULL;
+}
+
+static void enlist(struct link *link, size_t i)
+{
+    uint16_t *head = &link->buckets[bucket_of(link->topics[i].hash)];
+
+    link->topics[i].next = *head;
+    *head = (uint16_t)(i + 1);
+}
+
+static void delist(struct link *link, size_t i)
+{
+    uint16_t *at = &link->buckets[bucket_of(link->topics[i].hash)];
+
+    while (*at != i + 1)
+        at = &link->topics[*at - 1].next;
+    *at = link->topics[i].next;
+}
+
+/* Quotes and a comma. */
+size_t link_arg_bytes(const char *name)
+{
+    return strlen(name) + 3;
+}
+
+static bool has_place(const struct link *link, const char *name)
+{
+    return link->topics_count < LINK_TOPICS_MAX &&
+           link->arg_bytes + link_arg_bytes(name) <= LINK_ARG_BYTES_MAX;
 }
 
 struct link_topic *link_want(struct link *link, const char *name)
@@ -40,7 +77,7 @@ struct link_topic *link_want(struct link *link, const char *name)
         topic->wanted = true;
         return topic;
     }
-    if (link->topics_count >= LINK_TOPICS_MAX)
+    if (!has_place(link, name))
         return NULL;
     if (link->topics_count == link->topics_capacity) {
         size_t capacity = link->topics_capacity ? 2 * link->topics_capacity : 8;
@@ -56,8 +93,24 @@ struct link_topic *link_want(struct link *link, const char *name)
     *topic = (struct link_topic){ .hash = hash_of(name), .wanted = true, .needs_picture = true };
     if (text_copy(topic->name, sizeof(topic->name), name))
         return NULL;
-    link->topics_count++;
+    enlist(link, link->topics_count++);
+    link->arg_bytes += link_arg_bytes(name);
     return topic;
+}
+
+/* The last one takes its place. */
+static void take_out(struct link *link, size_t i)
+{
+    size_t last = link->topics_count - 1;
+
+    link->arg_bytes -= link_arg_bytes(link->topics[i].name);
+    delist(link, i);
+    if (i != last) {
+        delist(link, last);
+        link->topics[i] = link->topics[last];
+        enlist(link, i);
+    }
+    link->topics_count = last;
 }
 
 bool link_reap(struct link *link, struct link_topic *out)
@@ -68,7 +121,7 @@ bool link_reap(struct link *link, struct link_topic *out)
         if (topic->wanted || (topic->state != TOPIC_OFF && topic->state != TOPIC_REFUSED))
             continue;
         *out = *topic;
-        *topic = link->topics[--link->topics_count];
+        take_out(link, i);
         return true;
     }
     return false;
@@ -98,6 +151,8 @@ void link_has_picture(struct link_topic *topic)
     topic->needs_picture = false;
     topic->picture_due_ms = 0;
     topic->rejoins = 0;
+    if (topic->state == TOPIC_ON)
+        topic->rejoin = false;
     topic->rebuilt = false;
 }
 

@@ -1,6 +1,8 @@
 /* bybit/stream_parts.h - the insides of the stream, shared by its files:
- * stream.c (start, stop, the thread and its turns), stream_socket.c (libwebsockets), stream_take.c
- * (what each frame is, telling what changed), stream_public.c and stream_private.c (what is in it).
+ * stream.c (start, stop, the thread and its turns), stream_places.c (which socket has which topic),
+ * stream_socket.c (libwebsockets), stream_take.c (what each frame is, telling what changed),
+ * stream_public.c, stream_pools.c and stream_private.c (what is in it), stream_status.c (what
+ * others see of it).
  *
  * Threads: the stream's own, but for what stream.h allows to all.
  */
@@ -18,16 +20,21 @@
 #include "bybit/hosts.h"
 #include "bybit/message.h"
 #include "bybit/stream.h"
+#include "bybit/stream_dials.h"
 #include "bybit/stream_link.h"
 #include "bybit/stream_resolve.h"
 #include "bybit/stream_wants.h"
 
 #define MESSAGE_BYTES_MAX ((size_t)4 * 1024 * 1024)
+/* Those of a public category stand together; the private one is the last. */
+#define UPSTREAMS (LINK_PRIVATE * STREAM_SOCKETS_MAX + 1)
 
 /* A link with its socket. */
 struct upstream {
     struct stream *stream;
     struct link link;
+    int number;     /* 1, 2, ... of its category */
+    int64_t due_ms; /* when its turn comes at the latest; 0: now */
     struct origin origin;
     char host[160];  /* for Host, SNI and the name check */
     struct lws *wsi; /* NULL: none that counts */
@@ -44,6 +51,15 @@ struct upstream {
     struct link_status status;
 };
 
+/* A topic as others see it; atomics are written by the stream's thread. */
+struct shown_topic {
+    struct shown_topic *next;
+    struct shown_topic *previous;
+    struct stream_topic topic; /* but for state and last_data_ms */
+    atomic_int state;
+    _Atomic int64_t last_data_ms;
+};
+
 struct stream {
     struct stream_config config;
     struct stream_times times;
@@ -57,15 +73,43 @@ struct stream {
     atomic_bool wants_changed;
     atomic_bool pause_private;
     int64_t wants_next_ms;
-    struct want listed[MARKET_SYMBOLS_MAX]; /* what is wanted */
-    size_t listed_count;
-    struct upstream links[STREAM_LINK_COUNT];
-    pthread_mutex_t status_lock;
+    struct want_list listed; /* what is wanted */
+    struct dials dials;
+    struct upstream upstreams[UPSTREAMS];
+    enum link_state told[STREAM_LINK_COUNT]; /* the worst of its sockets */
+    int64_t told_since_ms[STREAM_LINK_COUNT];
+    _Atomic int64_t last_data_ms[STREAM_LINK_COUNT];
+    pthread_mutex_t status_lock; /* of what follows */
     struct link_status statuses[STREAM_LINK_COUNT];
+    struct shown_topic *shown;
+    size_t shown_count;
 };
 
 /* The category of a public link. */
 enum category upstream_category(const struct upstream *upstream);
+/* The first socket of a link; they are STREAM_SOCKETS_MAX, the private one is alone. */
+struct upstream *upstream_first(struct stream *stream, enum stream_link link);
+
+/* --- stream_places.c --- */
+
+/* The topic of that name on any socket of the link; NULL: none. */
+struct link_topic *find_on_link(struct stream *stream, enum stream_link link, const char *name);
+/* Brings what is wanted to the sockets, when that has changed. */
+void take_wants(struct stream *stream, int64_t now_ms);
+/* What nobody wants and the exchange does not send any more leaves the socket and the market. */
+void forget_topics(struct upstream *upstream);
+
+/* --- stream_status.c --- */
+
+/* The socket has a new state: tells its link's, when that is another one now. */
+void status_tell(struct upstream *upstream, enum link_state state);
+/* Counts topics and sockets, and shows it. */
+void status_publish(struct upstream *upstream);
+/* A topic came to the socket, and left it. */
+void status_show(struct upstream *upstream, struct link_topic *topic);
+void status_hide(struct stream *stream, struct link_topic *topic);
+/* A data frame came; `topic` may be NULL. */
+void status_data(struct upstream *upstream, const struct link_topic *topic, int64_t recv_ms);
 
 /* --- stream_socket.c --- */
 
@@ -88,14 +132,26 @@ void count_unreadable(struct upstream *upstream, const char *why);
 
 /* --- stream_public.c --- */
 
-void take_public(struct upstream *upstream, const struct frame *frame, int64_t recv_ms);
+/* `topic`: of that name on this socket; NULL: none. */
+void take_public(struct upstream *upstream, struct link_topic *topic, const struct frame *frame,
+                 int64_t recv_ms);
 /* The link ended: topics that were whole are not. */
 void tell_lost(struct upstream *upstream);
+/* Joins books of depth 1 again whose repetitions have ended. */
+void watch_repeats(struct upstream *upstream, int64_t now_ms);
 /* Books that a check has found wrong: subscribe again. */
 void take_distrusted(struct stream *stream);
 /* Something was subscribed: topics that have no snapshot are whole from now on. */
 void tell_joined(struct upstream *upstream);
 
+/* --- stream_pools.c --- */
+
+void take_price_limit(struct upstream *upstream, struct link_topic *topic,
+                      const struct frame *frame, int64_t recv_ms);
+void take_pool(struct upstream *upstream, struct link_topic *topic, const struct frame *frame,
+               int64_t recv_ms);
+
 /* --- stream_private.c --- */
 
-void take_private(struct upstream *upstream, const struct frame *frame);
+void take_private(struct upstream *upstream, struct link_topic *topic, const struct frame *frame,
+                  int64_t recv_ms);

@@ -92,7 +92,8 @@ static const struct {
     { "wallet", take_wallet, false },
 };
 
-void take_private(struct upstream *upstream, const struct frame *frame)
+void take_private(struct upstream *upstream, struct link_topic *topic, const struct frame *frame,
+                  int64_t recv_ms)
 {
     struct json_walk walk;
     struct json item;
@@ -102,8 +103,11 @@ void take_private(struct upstream *upstream, const struct frame *frame)
 
     while (i < ARRAY_LEN(topics) && strcmp(frame->topic, topics[i].topic) != 0)
         i++;
-    if (i == ARRAY_LEN(topics))
+    if (i == ARRAY_LEN(topics)) {
+        if (topic && topic->kind == STREAM_GREEKS)
+            take_pool(upstream, topic, frame, recv_ms);
         return;
+    }
     walk = json_walk(&frame->data);
     while (json_next(&walk, NULL, &item)) /* all readable items are taken first */
         readable = topics[i].take(&upstream->stream->config, &item, &error) && readable;

@@ -1,4 +1,5 @@
 /* Frames of the public links, and what of them was lost (PROTOCOL section 15). */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -43,9 +44,11 @@ static void tell_gap(struct upstream *upstream, const struct link_topic *topic, 
         tell_gap_of(&stream->config, topic, category, topic->symbol, from_ms, to_ms);
         return;
     }
-    for (size_t i = 0; i < stream->listed_count; i++) {
-        if (shares_topic(&stream->listed[i], topic))
-            tell_gap_of(&stream->config, topic, category, stream->listed[i].symbol, from_ms, to_ms);
+    for (size_t i = 0; i < stream->listed.count; i++) {
+        const struct want *want = &stream->listed.items[i];
+
+        if (shares_topic(want, topic))
+            tell_gap_of(&stream->config, topic, category, want->symbol, from_ms, to_ms);
     }
 }
 
@@ -63,7 +66,7 @@ void tell_lost(struct upstream *upstream)
         struct link_topic *topic = &upstream->link.topics[i];
         bool was_whole = topic->kind == STREAM_BOOK ? !topic->needs_picture : topic->live;
 
-        if (!was_whole)
+        if (topic->own || !was_whole)
             continue;
         topic->needs_picture = true;
         topic->live = false;
@@ -79,11 +82,11 @@ void tell_joined(struct upstream *upstream)
     for (size_t i = 0; i < upstream->link.topics_count; i++) {
         struct link_topic *topic = &upstream->link.topics[i];
 
-        if (topic->kind == STREAM_BOOK || topic->live == (topic->state == TOPIC_ON))
+        if (topic->own || topic->kind == STREAM_BOOK || topic->live == (topic->state == TOPIC_ON))
             continue;
         topic->live = !topic->live;
         topic->live_since_ms = now_ms;
-        if (topic->live && topic->lost_since_ms && topic->kind != STREAM_TICKER)
+        if (topic->live && topic->lost_since_ms && !stream_kind_is_state(topic->kind))
             tell_gap(upstream, topic, topic->lost_since_ms, now_ms);
         topic->lost_since_ms = 0;
     }
@@ -116,7 +119,7 @@ static void take_best(struct upstream *upstream, const struct link_topic *topic,
     char name[LINK_TOPIC_BYTES];
 
     (void)snprintf(name, sizeof(name), "tickers.%s", topic->symbol);
-    own = link_find(&upstream->link, name);
+    own = find_on_link(upstream->stream, LINK_PUBLIC_SPOT, name); /* maybe on another socket */
     if (own && !own->needs_picture &&
         market_ticker(config->market, CATEGORY_SPOT, topic->symbol, &ticker))
         config->callbacks->on_ticker(&ticker.ticker, recv_ms, config->userdata);
@@ -130,6 +133,7 @@ static void lose_book(struct upstream *upstream, struct link_topic *topic, enum 
     bool passed = topic->jumps_pass;
     bool had_picture = !topic->needs_picture;
 
+    upstream->due_ms = 0;
     if (!topic->rejoin)
         link_rejoin(topic, result == BOOK_JUMPED, clock_mono_ms());
     if (topic->jumps_pass && !passed) {
@@ -145,19 +149,18 @@ static void lose_book(struct upstream *upstream, struct link_topic *topic, enum 
 
 static void lose_distrusted(struct stream *stream, const struct market_distrusted *book)
 {
+    struct upstream *first = upstream_first(stream, (enum stream_link)book->category);
     struct want named = { .kind = STREAM_BOOK, .depth = book->depth };
     char name[LINK_TOPIC_BYTES];
 
     memcpy(named.symbol, book->symbol, sizeof(named.symbol));
     if (!want_topic(&named, name, sizeof(name)))
         return;
-    for (size_t i = 0; i < LINK_PRIVATE; i++) {
-        struct upstream *upstream = &stream->links[i];
-        struct link_topic *topic =
-            upstream_category(upstream) == book->category ? link_find(&upstream->link, name) : NULL;
+    for (size_t i = 0; i < STREAM_SOCKETS_MAX; i++) {
+        struct link_topic *topic = link_find(&first[i].link, name);
 
         if (topic)
-            lose_book(upstream, topic, BOOK_BROKEN, book->whole_ms);
+            lose_book(&first[i], topic, BOOK_BROKEN, book->whole_ms);
     }
 }
 
@@ -203,13 +206,44 @@ static void take_book(struct upstream *upstream, struct link_topic *topic,
             take_best(upstream, topic, recv_ms);
         break;
     case BOOK_WAITING:
-        if (topic->picture_due_ms == 0 && topic->state == TOPIC_ON && !topic->rejoin)
+        if (topic->picture_due_ms == 0 && topic->state == TOPIC_ON && !topic->rejoin) {
             topic->picture_due_ms = clock_mono_ms() + upstream->stream->times.stale_after_ms;
+            upstream->due_ms = 0;
+        }
         break;
     case BOOK_JUMPED:
     case BOOK_BROKEN:
-        lose_book(upstream, topic, result, upstream->status.last_data_ms);
+        lose_book(upstream, topic, result, recv_ms);
         break;
+    }
+}
+
+/* A book of depth 1 comes again each 3 s, changed or not: where other topics are heard and it is
+ * not, the exchange has forgotten it. */
+static bool is_forgotten(const struct link *link, const struct link_topic *topic, int64_t now_ms)
+{
+    return topic->kind == STREAM_BOOK && topic->depth == 1 && !topic->own &&
+           topic->state == TOPIC_ON && !topic->needs_picture && !topic->rejoin &&
+           now_ms - topic->data_ms >= link->times.stale_after_ms;
+}
+
+void watch_repeats(struct upstream *upstream, int64_t now_ms)
+{
+    const struct link *link = &upstream->link;
+    struct market *market = upstream->stream->config.market;
+
+    if (link->phase != PHASE_OPEN || !link->settled || link->stale)
+        return;
+    for (size_t i = 0; i < link->topics_count; i++) {
+        struct link_topic *topic = &link->topics[i];
+        int64_t quiet_ms = now_ms - topic->data_ms;
+
+        if (!is_forgotten(link, topic, now_ms))
+            continue;
+        log_warn("stream: topic=%s: silent for %" PRId64 " ms, subscribing again", topic->name,
+                 quiet_ms);
+        market_stale_book(market, upstream_category(upstream), topic->symbol, topic->depth);
+        lose_book(upstream, topic, BOOK_BROKEN, clock_wall_ms() - quiet_ms);
     }
 }
 
@@ -219,18 +253,9 @@ static void take_book(struct upstream *upstream, struct link_topic *topic,
 static bool is_trade_wanted(const struct upstream *upstream, const struct link_topic *topic,
                             const char *symbol)
 {
-    const struct stream *stream = upstream->stream;
-
     if (upstream_category(upstream) != CATEGORY_OPTION)
         return strcmp(symbol, topic->symbol) == 0;
-    for (size_t i = 0; i < stream->listed_count; i++) {
-        const struct want *want = &stream->listed[i];
-
-        if (want->kind == STREAM_TRADES && want->category == CATEGORY_OPTION &&
-            strcmp(want->symbol, symbol) == 0)
-            return true;
-    }
-    return false;
+    return wants_have(upstream->stream->wants, STREAM_TRADES, CATEGORY_OPTION, symbol, 0);
 }
 
 static bool take_trade(const struct upstream *upstream, const struct link_topic *topic,
@@ -306,10 +331,9 @@ static void take_items(struct upstream *upstream, const struct link_topic *topic
     }
 }
 
-void take_public(struct upstream *upstream, const struct frame *frame, int64_t recv_ms)
+void take_public(struct upstream *upstream, struct link_topic *topic, const struct frame *frame,
+                 int64_t recv_ms)
 {
-    struct link_topic *topic = link_find(&upstream->link, frame->topic);
-
     /* What comes while it is being left has a hole behind it. */
     if (!topic || (topic->state != TOPIC_ON && topic->state != TOPIC_JOINING))
         return;
@@ -328,6 +352,14 @@ void take_public(struct upstream *upstream, const struct frame *frame, int64_t r
         break;
     case STREAM_LIQUIDATIONS:
         take_items(upstream, topic, frame, recv_ms, take_liquidation);
+        break;
+    case STREAM_PRICE_LIMIT:
+        take_price_limit(upstream, topic, frame, recv_ms);
+        break;
+    case STREAM_ADL:
+    case STREAM_INSURANCE:
+    case STREAM_GREEKS:
+        take_pool(upstream, topic, frame, recv_ms);
         break;
     }
 }

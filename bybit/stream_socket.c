@@ -18,7 +18,7 @@
 #define KEPT_BYTES_MAX ((size_t)256 * 1024) /* of a receive buffer, between messages */
 #define TEXT_BYTES_MAX 4096                 /* of what we send */
 #define LOGIN_VALID_MS 10000
-#define FD_LIMIT       64
+#define FD_LIMIT       128
 
 static const char *const paths[] = { "/v5/public/spot", "/v5/public/linear", "/v5/public/inverse",
                                      "/v5/public/option", "/v5/private" };
@@ -102,13 +102,12 @@ static int say(struct upstream *upstream, struct lws *wsi)
 
 /* --- libwebsockets --- */
 
-static struct upstream *upstream_of(struct stream *stream, const struct lws *wsi)
+/* NULL: none that counts (any more). */
+static struct upstream *upstream_of(const struct lws *wsi)
 {
-    for (size_t i = 0; stream && wsi && i < STREAM_LINK_COUNT; i++) {
-        if (stream->links[i].wsi == wsi)
-            return &stream->links[i];
-    }
-    return NULL;
+    struct upstream *upstream = wsi ? lws_get_opaque_user_data(wsi) : NULL;
+
+    return upstream && upstream->wsi == wsi ? upstream : NULL;
 }
 
 /* Any of the signals that a connection is over; the first one counts. */
@@ -123,11 +122,12 @@ static void gone(struct upstream *upstream, const char *why)
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                     size_t in_bytes)
 {
-    struct lws_context *context = wsi ? lws_get_context(wsi) : NULL;
-    struct upstream *upstream = upstream_of(context ? lws_context_user(context) : NULL, wsi);
+    struct upstream *upstream = upstream_of(wsi);
     char safe[LOG_SAFE_MAX];
 
     (void)user;
+    if (upstream && reason != LWS_CALLBACK_CLIENT_RECEIVE)
+        upstream->due_ms = 0;
     switch ((int)reason) {
     case LWS_CALLBACK_CLIENT_ESTABLISHED:
         if (!upstream)
@@ -204,6 +204,7 @@ static void dial(struct upstream *upstream, const char *address)
         .alpn = "http/1.1",
         .retry_and_idle_policy = &liveness,
         .pwsi = &upstream->wsi,
+        .opaque_user_data = upstream,
     };
 
     upstream->tries++;

@@ -7,25 +7,47 @@
 
 /* --- telling what changed --- */
 
+static void set_stale(const struct upstream *upstream, const struct link_topic *topic)
+{
+    struct market *market = upstream->stream->config.market;
+    enum category category = upstream_category(upstream);
+
+    switch (topic->kind) {
+    case STREAM_TICKER:
+        if (!topic->own)
+            market_stale_ticker(market, category, topic->symbol);
+        break;
+    case STREAM_BOOK:
+        market_stale_book(market, category, topic->symbol, topic->depth);
+        break;
+    case STREAM_CANDLES:
+        market_stale_candle(market, category, topic->symbol, (enum candle_interval)topic->depth);
+        break;
+    case STREAM_PRICE_LIMIT:
+        market_stale_limit(market, category, topic->symbol);
+        break;
+    case STREAM_ADL:
+        market_stale_pool(market, POOL_ADL, topic->symbol);
+        break;
+    case STREAM_INSURANCE:
+        market_stale_pool(market, POOL_INSURANCE, topic->symbol);
+        break;
+    case STREAM_GREEKS:
+        market_stale_pool(market, POOL_GREEKS, topic->symbol);
+        break;
+    case STREAM_TRADES:
+    case STREAM_LIQUIDATIONS:
+        break;
+    }
+}
+
 static void tell_state(struct upstream *upstream, enum link_state state)
 {
-    const struct stream_config *config = &upstream->stream->config;
-
-    upstream->shown = state;
-    upstream->status.state = state;
-    upstream->status.since_ms = clock_wall_ms();
-    if (state == LINK_DOWN || state == LINK_STALE)
-        log_warn("stream: link=%s state=%s why=\"%s\" failures=%d",
-                 stream_link_word(upstream->link.which), link_state_word(state),
-                 state == LINK_STALE ? "mute" : upstream->link.why, upstream->link.failures);
-    else
-        log_info("stream: link=%s state=%s", stream_link_word(upstream->link.which),
-                 link_state_word(state));
-    if (!upstream->link.is_private &&
-        (state == LINK_DOWN || state == LINK_STALE || state == LINK_IDLE))
-        market_set_stale(config->market, upstream_category(upstream));
-    config->callbacks->on_link(upstream->link.which, state, upstream->status.since_ms,
-                               config->userdata);
+    if (state == LINK_DOWN || state == LINK_STALE) {
+        for (size_t i = 0; i < upstream->link.topics_count; i++)
+            set_stale(upstream, &upstream->link.topics[i]);
+    }
+    status_tell(upstream, state);
 }
 
 static int64_t whole_until_ms(const struct upstream *upstream)
@@ -66,8 +88,7 @@ void settle(struct upstream *upstream)
         buffer_deinit(&upstream->in);
         upstream->paused = false;
         link_pause(link, false, clock_mono_ms());
-        if (!link->is_private)
-            tell_lost(upstream);
+        tell_lost(upstream);
     }
     state = link_state(link);
     if (link->is_private)
@@ -80,6 +101,7 @@ void settle(struct upstream *upstream)
 
 void drop_link(struct upstream *upstream, const char *why)
 {
+    upstream->due_ms = 0;
     link_gone(&upstream->link, why, clock_mono_ms());
     settle(upstream);
 }
@@ -89,6 +111,7 @@ void count_unreadable(struct upstream *upstream, const char *why)
     char safe[LOG_SAFE_MAX];
     int count = ++upstream->status.unreadable;
 
+    upstream->due_ms = 0; /* it is shown */
     if ((count & (count - 1)) == 0)
         log_warn("stream: link=%s unreadable=%d: %s", stream_link_word(upstream->link.which), count,
                  log_safe(why, safe));
@@ -108,18 +131,23 @@ void take_message(struct upstream *upstream, const char *text, size_t bytes)
         return;
     }
     if (frame.kind == FRAME_DATA) {
-        upstream->status.last_data_ms = recv_ms;
+        struct link_topic *topic = link_find(&upstream->link, frame.topic);
+
+        status_data(upstream, topic, recv_ms);
+        if (topic)
+            topic->data_ms = now_ms;
         link_data(&upstream->link, now_ms);
         if (upstream->link.is_private)
-            take_private(upstream, &frame);
+            take_private(upstream, topic, &frame, recv_ms);
         else
-            take_public(upstream, &frame, recv_ms);
+            take_public(upstream, topic, &frame, recv_ms);
     } else {
+        upstream->due_ms = 0;
         if ((frame.kind == FRAME_AUTH || frame.kind == FRAME_SUBSCRIBE) && !frame.ok)
             log_warn("stream: link=%s refused: %s", stream_link_word(upstream->link.which),
                      log_safe(frame.text, safe));
         link_answer(&upstream->link, &frame, now_ms);
-        if (frame.kind == FRAME_SUBSCRIBE && !upstream->link.is_private)
+        if (frame.kind == FRAME_SUBSCRIBE)
             tell_joined(upstream);
     }
     settle(upstream);

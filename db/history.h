@@ -87,5 +87,10 @@ struct stored_event {
 MUST_CHECK enum err reader_events(struct history_reader *reader, uint64_t after, int limit,
                                   bool (*on_row)(const struct stored_event *event, void *userdata),
                                   void *userdata);
+/* Likewise the events with seq <= `until`, newest first. */
+MUST_CHECK enum err reader_events_back(struct history_reader *reader, uint64_t until, int limit,
+                                       bool (*on_row)(const struct stored_event *event,
+                                                      void *userdata),
+                                       void *userdata);
 /* Lowest event number that is still there; 0: none. */
 MUST_CHECK enum err reader_first_seq(struct history_reader *reader, uint64_t *seq);

@@ -571,6 +571,16 @@ void journal_get_status(struct journal *journal, struct journal_status *out)
         out->lag_ms = (clock_mono_us() - since_us) / 1000;
 }
 
+uint64_t journal_epoch(struct journal *journal)
+{
+    uint64_t epoch;
+
+    pthread_mutex_lock(&journal->lock);
+    epoch = journal->epoch;
+    pthread_mutex_unlock(&journal->lock);
+    return epoch;
+}
+
 /* --- close --- */
 
 static void stop_thread(struct journal *journal)

@@ -147,6 +147,8 @@ struct journal_status {
                        after on_down(false) */
 };
 void journal_get_status(struct journal *journal, struct journal_status *out);
+/* The status's member alone: of the ids of what is shown now. */
+uint64_t journal_epoch(struct journal *journal);
 const char *journal_path(const struct journal *journal);
 
 /* Commits what waits (at most 2 s), notes a clean stop, joins the thread, checkpoints, closes. NULL

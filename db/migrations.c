@@ -163,10 +163,17 @@ static const char schema_3[] =
     "ALTER TABLE orders ADD COLUMN change TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE orders ADD COLUMN amend_ms INTEGER NOT NULL DEFAULT 0;";
 
+/* Spot orders that may borrow; orders of a change of a position that are one of several. */
+static const char schema_4[] =
+    "ALTER TABLE orders ADD COLUMN is_leverage INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE orders ADD COLUMN whole_qty TEXT;"
+    "ALTER TABLE orders ADD COLUMN part_qty TEXT;";
+
 static const struct migration migrations[] = {
     { "orders, fills, events", schema_1 },
     { "the guard", schema_2 },
     { "conditional orders, amends", schema_3 },
+    { "spot margin, changes in parts", schema_4 },
 };
 
 static enum err step(sqlite3 *db, const struct migration *migration, size_t version,

@@ -22,6 +22,7 @@ enum reader_statement {
     R_FILL_KEYS,
     R_FILL_KNOWN,
     R_EVENTS,
+    R_EVENTS_BACK,
     R_FIRST_SEQ,
     R_ORDER_TIME,
     R_FILL_TIME,
@@ -49,6 +50,9 @@ static const struct {
                        NULL },
     [R_EVENTS] = { "SELECT seq, at_ms, event, json FROM events WHERE seq>?1 ORDER BY seq LIMIT ?2",
                    NULL },
+    [R_EVENTS_BACK] = { "SELECT seq, at_ms, event, json FROM events WHERE seq<=?1"
+                        " ORDER BY seq DESC LIMIT ?2",
+                        NULL },
     [R_FIRST_SEQ] = { "SELECT min(seq) FROM events", NULL },
     [R_ORDER_TIME] = { "SELECT created_ms FROM orders WHERE id=?1", NULL },
     [R_FILL_TIME] = { "SELECT at_ms FROM fills WHERE id=?1", NULL },
@@ -476,19 +480,20 @@ enum err reader_fills(struct history_reader *reader, const struct list_filter *f
 
 /* --- events --- */
 
-enum err reader_events(struct history_reader *reader, uint64_t after, int limit,
-                       bool (*on_row)(const struct stored_event *event, void *userdata),
-                       void *userdata)
+static enum err read_events(struct history_reader *reader, enum reader_statement which,
+                            uint64_t seq, int limit,
+                            bool (*on_row)(const struct stored_event *event, void *userdata),
+                            void *userdata)
 {
     sqlite3_stmt *statement;
     struct error error = { 0 };
     bool row = true;
-    enum err err = after > INT64_MAX ? ERR_INVALID : ready(reader);
+    enum err err = seq > INT64_MAX ? ERR_INVALID : ready(reader);
 
     if (err)
         return err;
-    statement = reader->statements[R_EVENTS];
-    bind_integer(statement, 1, (int64_t)after);
+    statement = reader->statements[which];
+    bind_integer(statement, 1, (int64_t)seq);
     bind_integer(statement, 2, limit < 0 ? 0 : limit);
     while (!err && row) {
         err = db_next(statement, &row, "events", &error);
@@ -504,6 +509,20 @@ enum err reader_events(struct history_reader *reader, uint64_t after, int limit,
             break;
     }
     return finish(reader, statement, err, &error);
+}
+
+enum err reader_events(struct history_reader *reader, uint64_t after, int limit,
+                       bool (*on_row)(const struct stored_event *event, void *userdata),
+                       void *userdata)
+{
+    return read_events(reader, R_EVENTS, after, limit, on_row, userdata);
+}
+
+enum err reader_events_back(struct history_reader *reader, uint64_t until, int limit,
+                            bool (*on_row)(const struct stored_event *event, void *userdata),
+                            void *userdata)
+{
+    return read_events(reader, R_EVENTS_BACK, until, limit, on_row, userdata);
 }
 
 enum err reader_first_seq(struct history_reader *reader, uint64_t *seq)

@@ -65,6 +65,9 @@ enum order_column {
     O_SLIPPAGE_KIND,
     O_SLIPPAGE,
     O_SMP,
+    O_IS_LEVERAGE,
+    O_WHOLE_QTY,
+    O_PART_QTY,
     O_AMEND,
     O_CHANGE,
     O_AMEND_MS,
@@ -128,6 +131,9 @@ static const struct {
     [O_SLIPPAGE_KIND] = { "slippage_kind", false },
     [O_SLIPPAGE] = { "slippage", false },
     [O_SMP] = { "smp", false },
+    [O_IS_LEVERAGE] = { "is_leverage", false },
+    [O_WHOLE_QTY] = { "whole_qty", false },
+    [O_PART_QTY] = { "part_qty", false },
     [O_AMEND] = { "amend", false },
     [O_CHANGE] = { "change", false },
     [O_AMEND_MS] = { "amend_ms", false },
@@ -365,6 +371,9 @@ static void bind_details(sqlite3_stmt *statement, const struct order_request *re
     bind_text(statement, O_SLIPPAGE_KIND + 1, slippage_word(request->slippage_kind));
     bind_decimal(statement, O_SLIPPAGE + 1, &request->slippage);
     bind_text(statement, O_SMP + 1, smp_word(request->smp));
+    bind_integer(statement, O_IS_LEVERAGE + 1, request->is_leverage);
+    bind_decimal(statement, O_WHOLE_QTY + 1, &request->whole_qty);
+    bind_decimal(statement, O_PART_QTY + 1, &request->part_qty);
 }
 
 static void bind_amend(sqlite3_stmt *statement, const struct order *order)
@@ -488,6 +497,7 @@ static bool read_details(sqlite3_stmt *statement, struct order_request *request)
     const char *slippage = column_word(statement, O_SLIPPAGE_KIND + 1);
     const char *smp = column_word(statement, O_SMP + 1);
 
+    request->is_leverage = column_bool(statement, O_IS_LEVERAGE + 1);
     return read_source(statement, O_TRIGGER_BY, &request->trigger_by) &&
            read_source(statement, O_TAKE_PROFIT_BY, &request->take_profit_by) &&
            read_source(statement, O_STOP_LOSS_BY, &request->stop_loss_by) &&
@@ -496,7 +506,9 @@ static bool read_details(sqlite3_stmt *statement, struct order_request *request)
            (!smp[0] || smp_parse(smp, &request->smp)) &&
            column_decimal(statement, O_TAKE_PROFIT_LIMIT + 1, &request->take_profit_limit) &&
            column_decimal(statement, O_STOP_LOSS_LIMIT + 1, &request->stop_loss_limit) &&
-           column_decimal(statement, O_SLIPPAGE + 1, &request->slippage);
+           column_decimal(statement, O_SLIPPAGE + 1, &request->slippage) &&
+           column_decimal(statement, O_WHOLE_QTY + 1, &request->whole_qty) &&
+           column_decimal(statement, O_PART_QTY + 1, &request->part_qty);
 }
 
 static bool read_request(sqlite3_stmt *statement, struct order_request *request)

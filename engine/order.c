@@ -241,6 +241,7 @@ void order_from_report(struct order *order, const struct order_report *report, i
     request->stop_loss = report->stop_loss;
     request->reduce_only = report->reduce_only;
     request->close_on_trigger = report->close_on_trigger;
+    request->is_leverage = report->is_leverage;
     request->position_idx = report->position_idx;
     order->external = true;
     order->attempt = 1;

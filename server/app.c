@@ -31,6 +31,7 @@
 #define READS_TICK_MS     1000
 #define READS_TICK_MIN_MS 20
 #define KEY_WAIT_MS       5000 /* for what the key may do, at the start */
+#define STALLED_MIN_MS    3000
 
 /* --- start --- */
 
@@ -222,7 +223,7 @@ static enum err start_stream(struct app *app, struct error *error)
     return err;
 }
 
-static void fill_api(struct app *app, uint64_t epoch)
+static void fill_api(struct app *app)
 {
     app->api = (struct api){
         .version = BRIDGE_VERSION,
@@ -231,7 +232,6 @@ static void fill_api(struct app *app, uint64_t epoch)
         .site = app->config->env == ENV_SIM ? NULL : site_word(app->config->site),
         .has_keys = app->has_keys,
         .default_category = app->config->default_category,
-        .epoch = epoch,
         .started_ms = clock_wall_ms(),
         .loop = app->loop,
         .journal = app->journal,
@@ -248,6 +248,7 @@ static void fill_api(struct app *app, uint64_t epoch)
         .order_deadline_ms = scaled(engine_times_default.order_deadline_ms, app->config->speed),
         .feed_last = app_feed_last,
         .feed_wait = app_feed_wait,
+        .feed_has = app_feed_has,
         .add_server_status = app_add_server_status,
         .userdata = app,
     };
@@ -286,6 +287,17 @@ static void list_texts(const char *to[CONFIG_LIST_MAX],
         to[i] = from[i];
 }
 
+/* A reader of a stream that stalls is waited for no less than some seconds. */
+static struct http_times http_times(int speed)
+{
+    struct http_times times = http_times_default;
+
+    times.stalled_ms = scaled(times.stalled_ms, speed);
+    if (times.stalled_ms < STALLED_MIN_MS)
+        times.stalled_ms = STALLED_MIN_MS;
+    return times;
+}
+
 static enum err start_http(struct app *app, struct error *error)
 {
     const struct config *config = app->config;
@@ -316,7 +328,7 @@ static enum err start_http(struct app *app, struct error *error)
         .max_connections = local_connections((size_t)config->max_streams + OTHER_CONNECTIONS,
                                              both ? listeners + 1 : listeners),
         .max_in_flight = 1024,
-        .times = http_times_default,
+        .times = http_times(config->speed),
         .api = &app->api,
         .hub = app->hub,
     };
@@ -395,6 +407,7 @@ static enum err start_parts(struct app *app, struct secret_page *secrets, struct
     app->hub = hub_create(HUB_RING_BYTES, start.last_seq);
     if (!app->hub)
         return error_set(error, ERR_NO_MEMORY, "out of memory");
+    hub_set_epoch(app->hub, start.epoch);
     hub_writer_init(&app->stream_writer, app->hub);
     hub_writer_init(&app->account_writer, app->hub);
     if (app->has_keys)
@@ -409,7 +422,7 @@ static enum err start_parts(struct app *app, struct secret_page *secrets, struct
         err = start_stream(app, error);
     if (err)
         return err;
-    fill_api(app, start.epoch);
+    fill_api(app);
     return start_http(app, error);
 }
 

@@ -19,6 +19,7 @@ void app_on_journaled(uint64_t seq, const char *event, const char *json, size_t 
     struct app *app = userdata;
 
     (void)at_ms;
+    hub_set_epoch(app->hub, journal_epoch(app->journal));
     hub_publish_event(app->hub, seq, event, json, json_bytes);
 }
 
@@ -127,6 +128,20 @@ static void on_liquidation(const struct liquidation *liquidation, int64_t recv_m
     hub_publish_liquidation(&app->stream_writer, liquidation, recv_ms);
 }
 
+static void on_price_limit(const struct price_limit *limit, int64_t recv_ms, void *userdata)
+{
+    struct app *app = userdata;
+
+    hub_publish_price_limit(&app->stream_writer, limit, recv_ms);
+}
+
+static void on_pool(const struct pool *pool, void *userdata)
+{
+    struct app *app = userdata;
+
+    hub_publish_pool(&app->stream_writer, pool);
+}
+
 static void on_gap(const struct stream_gap *gap, void *userdata)
 {
     struct app *app = userdata;
@@ -161,6 +176,8 @@ const struct stream_callbacks app_stream_callbacks = {
     .on_trade = on_trade,
     .on_candle = on_candle,
     .on_liquidation = on_liquidation,
+    .on_price_limit = on_price_limit,
+    .on_pool = on_pool,
     .on_gap = on_gap,
     .on_position = on_position,
     .on_wallet = on_wallet,
@@ -310,6 +327,13 @@ uint64_t app_feed_last(void *userdata)
     const struct app *app = userdata;
 
     return http_feed_last(app->http);
+}
+
+bool app_feed_has(uint64_t after, const struct event_filter *filter, void *userdata)
+{
+    const struct app *app = userdata;
+
+    return http_feed_has(app->http, after, filter);
 }
 
 enum err app_feed_wait(uint64_t after, int64_t until_ms, const atomic_bool *gone,

@@ -78,6 +78,7 @@ void app_on_reads_tick(void *userdata);
 /* Learnt late: ends the process as a signal would, with the status of a bad configuration. */
 void app_on_key_refused(const char *reason, void *userdata);
 /* See struct api. */
+bool app_feed_has(uint64_t after, const struct event_filter *filter, void *userdata);
 void app_add_server_status(struct buffer *out, void *userdata);
 uint64_t app_feed_last(void *userdata);
 MUST_CHECK enum err app_feed_wait(uint64_t after, int64_t until_ms, const atomic_bool *gone,

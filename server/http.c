@@ -285,6 +285,11 @@ uint64_t http_feed_last(const struct http *http)
     return http->config.hub ? hub_last_seq(http->config.hub) : 0;
 }
 
+bool http_feed_has(const struct http *http, uint64_t after, const struct event_filter *filter)
+{
+    return http->config.hub && hub_has_event(http->config.hub, after, filter);
+}
+
 enum err http_feed_wait(struct http *http, uint64_t after, int64_t until_ms,
                         const atomic_bool *gone, void (*on_ready)(void *waiter), void *waiter)
 {

@@ -71,9 +71,11 @@ void http_add_status(struct buffer *out, void *http);
 /* Writes `"listen":[...]`: the addresses in use, as "http://127.0.0.1:8787" or "unix:PATH". On the
  * http thread. */
 void http_add_listen(struct buffer *out, const struct http *http);
-/* Number of the newest event shown; and a wait for a newer one, as api.h says. On the http thread.
+/* Number of the newest event shown, whether one is there, and a wait for a newer one, as api.h
+ * says. On the http thread.
  */
 uint64_t http_feed_last(const struct http *http);
+bool http_feed_has(const struct http *http, uint64_t after, const struct event_filter *filter);
 MUST_CHECK enum err http_feed_wait(struct http *http, uint64_t after, int64_t until_ms,
                                    const atomic_bool *gone, void (*on_ready)(void *waiter),
                                    void *waiter);

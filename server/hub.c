@@ -184,6 +184,16 @@ void hub_publish_event(struct hub *hub, uint64_t seq, const char *event, const c
     (void)pthread_mutex_unlock(&hub->lock);
 }
 
+void hub_set_epoch(struct hub *hub, uint64_t epoch)
+{
+    (void)pthread_mutex_lock(&hub->lock);
+    if (hub->announced_epoch != epoch) {
+        hub->announced_epoch = epoch;
+        wake_once(hub);
+    }
+    (void)pthread_mutex_unlock(&hub->lock);
+}
+
 static void mark_dirty(struct hub *hub, struct topic *topic)
 {
     if (!topic->dirty) {
@@ -315,15 +325,20 @@ static void offer_status(struct hub *hub, struct topic *topic)
     }
 }
 
+struct news {
+    struct inbox events;
+    uint64_t seq;
+    uint64_t epoch;
+};
+
 /* Empties the inboxes under the lock; returns the topics that have news. */
-static struct topic *empty_inboxes(struct hub *hub, struct inbox *events, uint64_t *announced_seq)
+static struct topic *empty_inboxes(struct hub *hub, struct news *out)
 {
     struct topic *news = NULL;
 
     (void)pthread_mutex_lock(&hub->lock);
     hub->woken = false;
-    *events = hub->events;
-    *announced_seq = hub->announced_seq;
+    *out = (struct news){ hub->events, hub->announced_seq, hub->announced_epoch };
     hub->events = (struct inbox){ .oldest = NULL };
     for (struct topic *topic = hub->dirty; topic; topic = topic->dirty_next) {
         topic->incoming = topic->inbox;
@@ -337,23 +352,31 @@ static struct topic *empty_inboxes(struct hub *hub, struct inbox *events, uint64
     return news;
 }
 
+static void take_news(struct hub *hub, struct news *news)
+{
+    bool is_new_epoch = news->epoch != hub->epoch;
+
+    hub->epoch = news->epoch;
+    take_events(hub, &news->events, news->seq);
+    for (struct hub_reader *reader = hub->readers; reader; reader = reader->next) {
+        if (reader->events && is_new_epoch)
+            hub_reader_wake(reader);
+        else if (reader->events)
+            hub_reader_on_events(reader);
+    }
+}
+
 void hub_pump(struct hub *hub)
 {
-    struct inbox events;
-    uint64_t announced_seq;
-    struct topic *news = empty_inboxes(hub, &events, &announced_seq);
+    struct news news;
+    struct topic *dirty = empty_inboxes(hub, &news);
 
-    if (announced_seq != hub->last_seq) {
-        take_events(hub, &events, announced_seq);
-        for (struct hub_reader *reader = hub->readers; reader; reader = reader->next) {
-            if (reader->events)
-                hub_reader_wake(reader);
-        }
-    }
-    while (news) {
-        struct topic *topic = news;
+    if (news.seq != hub->last_seq || news.epoch != hub->epoch)
+        take_news(hub, &news);
+    while (dirty) {
+        struct topic *topic = dirty;
 
-        news = topic->pump_next;
+        dirty = topic->pump_next;
         offer_status(hub, topic);
         take_topic(hub, topic);
     }
@@ -362,6 +385,24 @@ void hub_pump(struct hub *hub)
 uint64_t hub_last_seq(const struct hub *hub)
 {
     return hub->last_seq;
+}
+
+uint64_t hub_epoch(const struct hub *hub)
+{
+    return hub->epoch;
+}
+
+bool hub_has_event(struct hub *hub, uint64_t after, const struct event_filter *filter)
+{
+    if (after >= hub->last_seq)
+        return false;
+    if (after + 1 < hub->ring.first || hub->last_seq >= hub->ring.end)
+        return true;
+    for (uint64_t seq = after + 1; seq <= hub->last_seq; seq++) {
+        if (frame_is_taken(ring_at(&hub->ring, seq), filter))
+            return true;
+    }
+    return false;
 }
 
 uint64_t hub_first_seq(const struct hub *hub)

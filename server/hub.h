@@ -19,6 +19,7 @@
 #include "base/error.h"
 
 struct hub;
+struct event_filter; /* api/event_filter.h */
 
 /* Keeps the newest `ring_bytes` of journaled events; `last_seq`: the journal's last number. NULL:
  * out of memory. */
@@ -29,6 +30,9 @@ void hub_set_wake(struct hub *hub, void (*wake)(void *userdata), void *userdata)
 /* Join the publishing threads first. */
 void hub_destroy(struct hub *hub);
 
+/* The epoch of the ids of what is published from now on. Before the first event of a run; later
+ * again when it rises. */
+void hub_set_epoch(struct hub *hub, uint64_t epoch);
 /* Appends journaled event number `seq`, one more than the last. The text is copied. */
 void hub_publish_event(struct hub *hub, uint64_t seq, const char *event, const char *json,
                        size_t json_bytes);
@@ -62,6 +66,12 @@ void hub_pump(struct hub *hub);
 uint64_t hub_last_seq(const struct hub *hub);
 uint64_t hub_first_seq(const struct hub *hub);
 
+/* As pumped: who was shown ids of another one must be reset. */
+uint64_t hub_epoch(const struct hub *hub);
+/* Whether there is an event above `after` that the filter takes; true also when the ring does not
+ * tell. */
+bool hub_has_event(struct hub *hub, uint64_t after, const struct event_filter *filter);
+
 /* One published text; lives while someone holds it (hub_frame_hold), else until the next hub_pump.
  */
 struct hub_frame {
@@ -85,6 +95,10 @@ enum hub_events { HUB_ORDERS = 1, HUB_FILLS = 2, HUB_GUARD = 4 };
 /* Wants journaled events: "fill" ones for HUB_FILLS, "guard" ones for HUB_GUARD, all others for
  * HUB_ORDERS; those with a number above `after`. */
 void hub_reader_want_events(struct hub_reader *reader, unsigned events, uint64_t after);
+/* Of orders and fills only those that the filter takes; it is borrowed for the reader's life. */
+void hub_reader_filter(struct hub_reader *reader, const struct event_filter *filter);
+/* What the reader holds, in bytes. */
+size_t hub_reader_bytes(const struct hub_reader *reader);
 /* All up to here has been given, or is not wanted. */
 uint64_t hub_reader_position(const struct hub_reader *reader);
 void hub_reader_set_position(struct hub_reader *reader, uint64_t seq);

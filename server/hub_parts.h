@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include "api/event_filter.h"
 #include "server/hub.h"
 
 #define HUB_TOPIC_RING_BYTES ((size_t)256 * 1024)
@@ -14,6 +15,9 @@ struct frame {
     struct hub_frame shown;
     struct frame *next; /* in an inbox */
     size_t bytes;
+    /* The http thread's: read once, when the first reader with a filter comes to it. */
+    bool subject_is_read;
+    struct event_subject subject;
 };
 
 /* Frames by consecutive numbers: first <= number < end. */
@@ -72,6 +76,7 @@ struct hub_reader {
     void *userdata;
     bool awake;
     unsigned events;
+    const struct event_filter *filter; /* NULL: all */
     uint64_t position;
     bool wants_status;
     size_t scan; /* the subscription to look at next */
@@ -89,10 +94,12 @@ struct hub {
     struct topic *dirty;
     struct inbox events;
     uint64_t announced_seq; /* the newest event that was published, kept or not */
+    uint64_t announced_epoch;
     size_t ring_bytes;
     /* The http thread's. */
     struct ring ring;
     uint64_t last_seq;
+    uint64_t epoch;
     size_t market_bytes;
     struct hub_reader *readers;
 };
@@ -102,6 +109,8 @@ struct hub {
 /* A frame with copies of the texts. NULL: out of memory. */
 struct frame *frame_create(uint64_t seq, const char *event, const char *json, size_t json_bytes);
 void frame_destroy(struct frame *frame); /* NULL is fine */
+/* Whether the filter (NULL: any) takes the frame. */
+bool frame_is_taken(struct frame *frame, const struct event_filter *filter);
 void inbox_add(struct inbox *inbox, struct frame *frame);
 struct frame *inbox_take(struct inbox *inbox); /* NULL: empty */
 void inbox_clear(struct inbox *inbox);
@@ -120,5 +129,7 @@ struct topic *hub_topic_hold(struct hub *hub, const char *name);
 /* A reader less; the last one frees the topic, unless it is a status. */
 void hub_topic_drop(struct hub *hub, struct topic *topic);
 void hub_reader_wake(struct hub_reader *reader);
+/* Events came: wakes it if it is owed one of them, else passes over them. */
+void hub_reader_on_events(struct hub_reader *reader);
 /* A status topic is new: readers of status get it. */
 void hub_reader_add_status(struct hub_reader *reader, struct topic *topic);

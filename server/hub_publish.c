@@ -8,24 +8,12 @@
 
 #define TEXT_MAX ((size_t)512 * 1024)
 
-static const char *const words[] = { [STREAM_TICKER] = "ticker",
-                                     [STREAM_BOOK] = "book",
-                                     [STREAM_TRADES] = "trades",
-                                     [STREAM_CANDLES] = "candles",
-                                     [STREAM_LIQUIDATIONS] = "liquidations" };
-
 void hub_topic_name(char out[HUB_TOPIC_MAX], enum stream_kind kind, enum category category,
                     const char *symbol, int depth)
 {
-    const char *place = category_word(category);
+    const struct stream_topic topic = { .kind = kind, .category = category, .depth = depth };
 
-    if (kind == STREAM_BOOK)
-        (void)snprintf(out, HUB_TOPIC_MAX, "%s:%s:%s:%d", words[kind], place, symbol, depth);
-    else if (kind == STREAM_CANDLES)
-        (void)snprintf(out, HUB_TOPIC_MAX, "%s:%s:%s:%s", words[kind], place, symbol,
-                       candle_interval_word((enum candle_interval)depth));
-    else
-        (void)snprintf(out, HUB_TOPIC_MAX, "%s:%s:%s", words[kind], place, symbol);
+    api_topic_name(out, HUB_TOPIC_MAX, &topic, symbol);
 }
 
 void hub_writer_init(struct hub_writer *writer, struct hub *hub)
@@ -171,6 +159,39 @@ void hub_publish_liquidation(struct hub_writer *writer, const struct liquidation
     end_frame(writer, topic, "liquidation", false);
 }
 
+void hub_publish_price_limit(struct hub_writer *writer, const struct price_limit *limit,
+                             int64_t recv_ms)
+{
+    char topic[HUB_TOPIC_MAX];
+    struct buffer *text;
+
+    hub_topic_name(topic, STREAM_PRICE_LIMIT, limit->category, limit->symbol, 0);
+    text = begin(writer, topic);
+    if (!text)
+        return;
+    api_event_price_limit(text, limit, recv_ms);
+    end_state(writer, topic, "price_limit");
+}
+
+void hub_publish_pool(struct hub_writer *writer, const struct pool *pool)
+{
+    static const struct {
+        enum stream_kind kind;
+        const char *event;
+    } kinds[] = { [POOL_ADL] = { STREAM_ADL, "adl" },
+                  [POOL_INSURANCE] = { STREAM_INSURANCE, "insurance" },
+                  [POOL_GREEKS] = { STREAM_GREEKS, "greeks" } };
+    char topic[HUB_TOPIC_MAX];
+    struct buffer *text;
+
+    hub_topic_name(topic, kinds[pool->kind].kind, CATEGORY_LINEAR, pool->name, 0);
+    text = begin(writer, topic);
+    if (!text)
+        return;
+    api_event_pool(text, pool);
+    end_state(writer, topic, kinds[pool->kind].event);
+}
+
 void hub_publish_position(struct hub_writer *writer, const struct position *position,
                           int64_t recv_ms)
 {
@@ -219,7 +240,11 @@ void hub_publish_stream_gap(struct hub_writer *writer, const struct stream_gap *
     add_gap(text, topic, gap->from_ms, gap->to_ms);
     switch (gap->kind) {
     case STREAM_TICKER:
-        end_state(writer, topic, "gap"); /* the next ticker takes its place */
+    case STREAM_PRICE_LIMIT:
+    case STREAM_ADL:
+    case STREAM_INSURANCE:
+    case STREAM_GREEKS:
+        end_state(writer, topic, "gap"); /* the next value takes its place */
         break;
     case STREAM_BOOK:
         if (buffer_check(text) == ERR_NONE)

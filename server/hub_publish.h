@@ -17,7 +17,7 @@
 #define HUB_BALANCE   "balance"
 
 /* "ticker:linear:BTCUSDT", "book:linear:BTCUSDT:50", "trades:...", "candles:linear:BTCUSDT:1m",
- * "liquidations:...". */
+ * "liquidations:...", "price_limit:...", "adl:USDT", "insurance:USDT", "greeks". */
 void hub_topic_name(char out[HUB_TOPIC_MAX], enum stream_kind kind, enum category category,
                     const char *symbol, int depth);
 
@@ -40,6 +40,9 @@ void hub_publish_trade(struct hub_writer *writer, const struct public_trade *tra
 void hub_publish_candle(struct hub_writer *writer, const struct candle *candle, int64_t recv_ms);
 void hub_publish_liquidation(struct hub_writer *writer, const struct liquidation *liquidation,
                              int64_t recv_ms);
+void hub_publish_price_limit(struct hub_writer *writer, const struct price_limit *limit,
+                             int64_t recv_ms);
+void hub_publish_pool(struct hub_writer *writer, const struct pool *pool);
 void hub_publish_position(struct hub_writer *writer, const struct position *position,
                           int64_t recv_ms);
 void hub_publish_balance(struct hub_writer *writer, const struct balance *balance, int64_t as_of_ms,

@@ -65,6 +65,16 @@ void hub_reader_want_events(struct hub_reader *reader, unsigned events, uint64_t
     reader->position = after;
 }
 
+void hub_reader_filter(struct hub_reader *reader, const struct event_filter *filter)
+{
+    reader->filter = event_filter_is_set(filter) ? filter : NULL;
+}
+
+size_t hub_reader_bytes(const struct hub_reader *reader)
+{
+    return sizeof(*reader) + reader->count * sizeof(struct subscription);
+}
+
 uint64_t hub_reader_position(const struct hub_reader *reader)
 {
     return reader->position;
@@ -84,22 +94,45 @@ bool hub_event_wanted(unsigned events, const char *event)
     return events & kind;
 }
 
-static enum hub_owed next_event(struct hub_reader *reader, struct hub_item *out)
+/* Passes over what is not wanted; what is stays to be given. */
+static enum hub_owed find_event(struct hub_reader *reader, const struct frame **out)
 {
     const struct hub *hub = reader->hub;
 
-    while (reader->position < hub->last_seq) {
-        const struct frame *frame;
+    for (; reader->position < hub->last_seq; reader->position++) {
+        struct frame *frame;
 
         if (reader->position + 1 < hub->ring.first || reader->position + 1 >= hub->ring.end)
             return HUB_BEHIND;
-        frame = ring_at(&hub->ring, ++reader->position);
-        if (hub_event_wanted(reader->events, frame->shown.event)) {
-            out->frame = &frame->shown;
+        frame = ring_at(&hub->ring, reader->position + 1);
+        if (hub_event_wanted(reader->events, frame->shown.event) &&
+            frame_is_taken(frame, reader->filter)) {
+            *out = frame;
             return HUB_EVENT;
         }
     }
     return HUB_NOTHING;
+}
+
+static enum hub_owed next_event(struct hub_reader *reader, struct hub_item *out)
+{
+    const struct frame *frame = NULL;
+    enum hub_owed owed = find_event(reader, &frame);
+
+    if (owed == HUB_EVENT) {
+        reader->position++;
+        out->frame = &frame->shown;
+    }
+    return owed;
+}
+
+/* One that is awake may be waiting for the journal: its position is not touched. */
+void hub_reader_on_events(struct hub_reader *reader)
+{
+    const struct frame *frame;
+
+    if (!reader->awake && find_event(reader, &frame) != HUB_NOTHING)
+        hub_reader_wake(reader);
 }
 
 /* --- topics --- */

@@ -26,6 +26,17 @@ struct frame *frame_create(uint64_t seq, const char *event, const char *json, si
     return frame;
 }
 
+bool frame_is_taken(struct frame *frame, const struct event_filter *filter)
+{
+    if (!filter)
+        return true;
+    if (!frame->subject_is_read)
+        event_subject_of(&frame->subject, frame->shown.event, frame->shown.json,
+                         frame->shown.json_bytes);
+    frame->subject_is_read = true;
+    return event_filter_takes(filter, &frame->subject);
+}
+
 void frame_destroy(struct frame *frame)
 {
     free(frame);

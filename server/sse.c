@@ -92,7 +92,7 @@ static enum err watch_topic(struct sse_reader *reader, const struct sse_topic *t
         return err;
     watched->topic = *topic;
     reader->watched_count++;
-    if (!stream || !sse_is_market(topic->kind))
+    if (!stream || !sse_is_upstream(topic->kind))
         return ERR_NONE;
     err = stream_want(stream, (enum stream_kind)topic->kind, topic->category, topic->symbol,
                       topic->depth);
@@ -115,9 +115,10 @@ static struct sse_reader *reader_create(struct sse *sse, struct conn *conn,
     reader->own = buffer_of(OWN_MAX);
     reader->shown_seq = SSE_NO_ID;
     reader->events = wish->events;
+    reader->filter = wish->filter;
     reader->conflate_ms = wish->conflate_ms;
     reader->release_ms = INT64_MAX;
-    reader->format.epoch = sse->api->epoch;
+    reader->format.epoch = hub_epoch(sse->hub);
     reader->format.ndjson = call->accept && strstr(call->accept, "application/x-ndjson");
     (void)snprintf(reader->client, sizeof(reader->client), "%s", call->client ? call->client : "");
     reader->hub = hub_reader_open(sse->hub, on_hub_ready, reader);
@@ -180,7 +181,7 @@ static enum sse_place find_place(const struct sse *sse, const struct conn *conn,
     if (!id || !*id)
         id = api_query(&conn->request->call, "after");
     place = sse_parse_id(id, &epoch, seq);
-    if (place == SSE_AFTER && (epoch != sse->api->epoch || *seq > hub_last_seq(sse->hub)))
+    if (place == SSE_AFTER && (epoch != hub_epoch(sse->hub) || *seq > hub_last_seq(sse->hub)))
         return SSE_UNREADABLE;
     if (place == SSE_LIVE)
         *seq = hub_last_seq(sse->hub);
@@ -201,10 +202,9 @@ static void begin(struct sse_reader *reader, bool status)
               status);
     if (reader->events)
         hub_reader_want_events(reader->hub, reader->events, seq);
+    hub_reader_filter(reader->hub, &reader->filter);
     if (status)
         hub_reader_want_status(reader->hub);
-    for (size_t i = 0; i < reader->watched_count; i++)
-        sse_say_snapshot(reader, i);
     if (place == SSE_UNREADABLE) {
         sse_reset(reader, "the id is unknown here"); /* asks for the guard itself */
         return;
@@ -214,6 +214,7 @@ static void begin(struct sse_reader *reader, bool status)
         reader->replay_order = (struct replay_order){ .kind = REPLAY_EARLIEST,
                                                       .position = hub_last_seq(sse->hub),
                                                       .events = reader->events,
+                                                      .filter = reader->filter,
                                                       .format = reader->format };
         sse_load(reader);
     }
@@ -232,24 +233,42 @@ static void link_reader(struct sse *sse, struct sse_reader *reader)
     sse->readers = reader;
     atomic_store_explicit(&sse->count_now, ++sse->count, memory_order_relaxed);
     reader->conn->reader = reader;
+    sse_note_bytes(reader);
     (void)setsockopt(reader->conn->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
 }
 
-static enum MHD_Result answer(struct conn *conn, struct sse_reader *reader, const char *type)
+/* Takes `response` over; NULL: out of memory. */
+static enum MHD_Result answer(struct conn *conn, struct MHD_Response *response, const char *type)
 {
-    struct MHD_Response *response =
-        reader ? MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, sse_read, reader,
-                                                   NULL)
-               : MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
     enum MHD_Result result = MHD_NO;
 
     conn->request->phase = PHASE_ANSWERED;
-    conn_set_state(conn, reader ? CONN_STREAM : CONN_REPLYING);
+    conn_set_state(conn, conn->reader ? CONN_STREAM : CONN_REPLYING);
     if (response && reply_add_common(conn, response, type))
         result = MHD_queue_response(conn->mhd, MHD_HTTP_OK, response);
     if (response)
         MHD_destroy_response(response);
     return result;
+}
+
+/* A browser's EventSource gives up for good at any answer that is no stream: while the bridge gets
+ * ready it is told to come again, by a stream that ends at once. */
+static enum MHD_Result put_off(struct conn *conn)
+{
+    static const char event[] = RETRY_LINE "event: bye\ndata: ";
+    char text[256];
+    struct buffer json = buffer_of(sizeof(text));
+
+    json_add_open(&json, '{');
+    json_add_key(&json, "reason");
+    json_add_text(&json, "not_ready");
+    json_add_key(&json, "recv_at");
+    json_add_int(&json, clock_wall_ms());
+    json_add_close(&json, '}');
+    (void)snprintf(text, sizeof(text), "%s%s\n\n", event, json.data ? json.data : "{}");
+    buffer_deinit(&json);
+    return answer(conn, MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_COPY),
+                  "text/event-stream");
 }
 
 static enum MHD_Result open_reader(struct sse *sse, struct conn *conn, const struct sse_wish *wish)
@@ -262,21 +281,29 @@ static enum MHD_Result open_reader(struct sse *sse, struct conn *conn, const str
                       err == ERR_BUSY ? "too many topics are streamed already" : "out of memory");
     link_reader(sse, reader);
     begin(reader, wish->status);
-    return answer(conn, reader,
-                  reader->format.ndjson ? "application/x-ndjson" : "text/event-stream");
+    return answer(
+        conn,
+        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, sse_read, reader, NULL),
+        reader->format.ndjson ? "application/x-ndjson" : "text/event-stream");
 }
 
 enum MHD_Result sse_open(struct sse *sse, struct conn *conn)
 {
+    const struct api_call *call = &conn->request->call;
     struct sse_wish wish;
     struct sse_refusal refusal;
 
     if (!sse->hub)
         return refuse(conn, "not_ready", "there is no feed");
-    if (!sse_check_wish(sse, &conn->request->call, &wish, &refusal))
+    if (!sse_check_wish(sse, call, &wish, &refusal)) {
+        if (strcmp(refusal.code, "not_ready") == 0 && !conn->request->verdict.is_head &&
+            call->accept && strstr(call->accept, "text/event-stream"))
+            return put_off(conn);
         return refuse(conn, refusal.code, refusal.detail);
+    }
     if (conn->request->verdict.is_head)
-        return answer(conn, NULL, "text/event-stream");
+        return answer(conn, MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT),
+                      "text/event-stream");
     return open_reader(sse, conn, &wish);
 }
 
@@ -293,6 +320,7 @@ void sse_close(struct conn *conn)
     else
         sse->readers = reader->next;
     atomic_store_explicit(&sse->count_now, --sse->count, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&sse->held_bytes, reader->held_bytes, memory_order_relaxed);
     reader_free(reader);
 }
 
@@ -384,4 +412,6 @@ void sse_add_status(struct buffer *out, struct sse *sse)
     add_count(out, "max", sse->http->config.max_streams);
     add_count(out, "closed_slow", atomic_load_explicit(&sse->closed_slow, memory_order_relaxed));
     add_count(out, "dropped", atomic_load_explicit(&sse->dropped, memory_order_relaxed));
+    add_count(out, "bytes", atomic_load_explicit(&sse->held_bytes, memory_order_relaxed));
+    add_count(out, "bytes_max", atomic_load_explicit(&sse->held_bytes_max, memory_order_relaxed));
 }

@@ -15,7 +15,8 @@ static const struct sse_topic *find_unknown(const struct instruments *newest,
     for (size_t i = 0; i < wish->topics_count; i++) {
         const struct sse_topic *topic = &wish->topics[i];
 
-        if (sse_is_market(topic->kind) && !instruments_find(newest, topic->category, topic->symbol))
+        if (sse_has_symbol(topic->kind) &&
+            !instruments_find(newest, topic->category, topic->symbol))
             return topic;
     }
     return NULL;
@@ -26,11 +27,11 @@ static bool is_symbol_known(const struct sse *sse, const struct sse_wish *wish,
 {
     const struct instruments *newest;
     const struct sse_topic *missing = NULL;
-    bool wants_market = false;
+    bool has_symbols = false;
 
     for (size_t i = 0; i < wish->topics_count; i++)
-        wants_market = wants_market || sse_is_market(wish->topics[i].kind);
-    if (!sse->api->instruments || !wants_market)
+        has_symbols = has_symbols || sse_has_symbol(wish->topics[i].kind);
+    if (!sse->api->instruments || !has_symbols)
         return true;
     newest = instruments_newest(sse->api->instruments);
     if (newest)
@@ -59,7 +60,7 @@ static bool check_keys(const struct sse *sse, const struct sse_wish *wish,
         return true;
     refusal->code = "no_api_key";
     (void)snprintf(refusal->detail, sizeof(refusal->detail),
-                   "topics orders, fills, guard, positions and balance need an API key");
+                   "topics orders, fills, guard, positions, balance and greeks need an API key");
     return false;
 }
 
@@ -77,8 +78,27 @@ static bool parse_conflate(const char *text, int64_t *out, struct sse_refusal *r
     refusal->code = "invalid_value";
     (void)snprintf(refusal->detail, sizeof(refusal->detail),
                    "conflate is a time from %d ms to %d s, as in conflate=250ms: the least time "
-                   "between two events of a ticker, a book or the balance; 0 for all of them",
+                   "between two events of a book or of a topic that is a state; 0 for all of them",
                    CONFLATE_MIN_MS, CONFLATE_MAX_MS / 1000);
+    return false;
+}
+
+/* A filter that filters nothing would be a mistake about what comes. */
+static bool parse_filter(const struct sse *sse, const struct api_call *call, struct sse_wish *wish,
+                         struct sse_refusal *refusal)
+{
+    struct api_refusal why;
+
+    if (event_filter_read(sse->api, call, &wish->filter, &why)) {
+        refusal->code = why.code;
+        (void)snprintf(refusal->detail, sizeof(refusal->detail), "%s", why.detail);
+        return false;
+    }
+    if (!event_filter_is_set(&wish->filter) || (wish->events & (HUB_ORDERS | HUB_FILLS)))
+        return true;
+    refusal->code = "invalid_value";
+    (void)snprintf(refusal->detail, sizeof(refusal->detail),
+                   "tag and symbol choose among orders and fills: topics has neither");
     return false;
 }
 
@@ -104,6 +124,6 @@ bool sse_check_wish(const struct sse *sse, const struct api_call *call, struct s
 {
     return parse_conflate(api_query(call, "conflate"), &wish->conflate_ms, refusal) &&
            sse_parse_topics(wish, api_query(call, "topics"), sse->api->default_category, refusal) &&
-           check_keys(sse, wish, refusal) && is_symbol_known(sse, wish, refusal) &&
-           check_limits(sse, call->client, refusal);
+           parse_filter(sse, call, wish, refusal) && check_keys(sse, wish, refusal) &&
+           is_symbol_known(sse, wish, refusal) && check_limits(sse, call->client, refusal);
 }

@@ -37,6 +37,7 @@ struct sse_reader {
     struct sse_format format;
     char client[SSE_CLIENT_MAX];
     unsigned events;
+    struct event_filter filter; /* of orders and fills */
     enum sse_state state;
     struct replay *replay;
     struct replay_order replay_order;
@@ -55,6 +56,8 @@ struct sse_reader {
     bool aborted;
     struct buffer own; /* what is sent before anything else; from own_sent on */
     size_t own_sent;
+    size_t held_bytes; /* as counted in sse->held_bytes */
+    size_t snapshots;  /* topics whose snapshot was said */
     size_t watched_count;
     struct sse_watched watched[];
 };
@@ -69,6 +72,8 @@ struct sse {
     atomic_size_t count_now;
     atomic_size_t closed_slow;
     atomic_size_t dropped;
+    atomic_size_t held_bytes;     /* by all readers */
+    atomic_size_t held_bytes_max; /* the most that one has held */
     /* Where snapshots are copied to. */
     struct book_level bids[1000];
     struct book_level asks[1000];
@@ -90,6 +95,8 @@ ssize_t sse_read(void *cls, uint64_t position, char *out, size_t max);
 void sse_say(struct sse_reader *reader, const char *event, uint64_t seq, const struct buffer *json);
 /* Starts (or, later, starts again) the journal job in reader->replay_order. */
 void sse_load(struct sse_reader *reader);
+/* Counts what the reader holds now. */
+void sse_note_bytes(struct sse_reader *reader);
 /* The id cannot be resumed: open orders, then live. */
 void sse_reset(struct sse_reader *reader, const char *reason);
 

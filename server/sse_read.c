@@ -23,11 +23,26 @@ void sse_say(struct sse_reader *reader, const char *event, uint64_t seq, const s
         reader->shown_seq = seq;
 }
 
+void sse_note_bytes(struct sse_reader *reader)
+{
+    struct sse *sse = reader->sse;
+    size_t bytes = sizeof(*reader) + reader->watched_count * sizeof(reader->watched[0]) +
+                   hub_reader_bytes(reader->hub) + reader->own.capacity;
+
+    if (bytes == reader->held_bytes)
+        return;
+    atomic_fetch_add_explicit(&sse->held_bytes, bytes - reader->held_bytes, memory_order_relaxed);
+    reader->held_bytes = bytes;
+    if (bytes > atomic_load_explicit(&sse->held_bytes_max, memory_order_relaxed))
+        atomic_store_explicit(&sse->held_bytes_max, bytes, memory_order_relaxed);
+}
+
 /* --- the journal --- */
 
 static void on_chunk(struct sse_reader *reader, struct replay_result *result)
 {
     buffer_add(&reader->own, result->text.data, result->text.bytes);
+    buffer_deinit(&result->text);
     hub_reader_set_position(reader->hub, result->position);
     reader->shown_seq = SSE_NO_ID; /* the next heartbeat names the position */
     reader->state = SSE_READING;
@@ -76,6 +91,7 @@ static void on_replayed(struct replay_result *result, void *userdata)
         on_orders(reader, result);
     else
         on_chunk(reader, result);
+    sse_note_bytes(reader);
     conn_resume(reader->conn);
 }
 
@@ -84,6 +100,7 @@ void sse_load(struct sse_reader *reader)
     struct sse *sse = reader->sse;
 
     reader->state = SSE_LOADING;
+    reader->replay_order.until = hub_last_seq(sse->hub);
     reader->replay =
         replay_start(sse->api, sse->http->bell, &reader->replay_order, on_replayed, reader);
     if (!reader->replay)
@@ -92,9 +109,11 @@ void sse_load(struct sse_reader *reader)
 
 static void load(struct sse_reader *reader, enum replay_kind kind, uint64_t position)
 {
-    reader->replay_order = (struct replay_order){
-        .kind = kind, .position = position, .events = reader->events, .format = reader->format
-    };
+    reader->replay_order = (struct replay_order){ .kind = kind,
+                                                  .position = position,
+                                                  .events = reader->events,
+                                                  .filter = reader->filter,
+                                                  .format = reader->format };
     sse_load(reader);
 }
 
@@ -283,13 +302,30 @@ static void say_heartbeat(struct sse_reader *reader)
     sse_add_heartbeat(&reader->own, &reader->format, seq, clock_wall_ms());
 }
 
-/* False: nothing is owed. */
+/* Numbers that were shown may mean something else now. */
+static bool is_epoch_over(const struct sse_reader *reader)
+{
+    return reader->events && reader->state == SSE_READING &&
+           reader->format.epoch != hub_epoch(reader->sse->hub);
+}
+
+/* False: nothing is owed. The snapshots come one by one, so that one that stalls holds no more than
+ * one. */
 static bool step(struct sse_reader *reader, struct pass *pass)
 {
     if (reader->ended)
         return false;
+    if (reader->snapshots < reader->watched_count) {
+        sse_say_snapshot(reader, reader->snapshots++);
+        return true;
+    }
     if (reader->beat_due) {
         say_heartbeat(reader);
+        return true;
+    }
+    if (is_epoch_over(reader)) {
+        reader->format.epoch = hub_epoch(reader->sse->hub);
+        sse_reset(reader, "the journal lost events");
         return true;
     }
     if (reader->state == SSE_READING && take_from_hub(reader, pass))
@@ -310,6 +346,7 @@ ssize_t sse_read(void *cls, uint64_t position, char *out, size_t max)
         return MHD_CONTENT_READER_END_WITH_ERROR;
     while (send_own(reader, &pass) && step(reader, &pass))
         ;
+    sse_note_bytes(reader);
     if (pass.used)
         return (ssize_t)pass.used;
     if (buffer_check(&reader->own))

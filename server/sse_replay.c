@@ -8,7 +8,7 @@
 #include "server/hub.h"
 
 #define CHUNK_ROWS_MAX  500
-#define CHUNK_BYTES_MAX ((size_t)256 * 1024)
+#define CHUNK_BYTES_MAX ((size_t)24 * 1024) /* what a reader that stalls holds */
 #define CHUNK_MAX       ((size_t)16 * 1024 * 1024)
 #define ORDERS_PAGE     500
 
@@ -49,10 +49,16 @@ static void on_dropped(struct bell_item *item)
 static bool on_event(const struct stored_event *event, void *userdata)
 {
     struct replay *replay = userdata;
+    const struct replay_order *order = &replay->order;
     struct sse_piece piece;
 
-    if (hub_event_wanted(replay->order.events, event->event)) {
-        sse_piece_make(&piece, &replay->order.format, event->event, event->seq, 0, event->json,
+    if (event->seq > order->until)
+        return false;
+    if (event->seq != replay->result.position + 1)
+        return false; /* events were lost: the next read begins with that, and says so */
+    if (hub_event_wanted(order->events, event->event) &&
+        event_filter_takes_event(&order->filter, event->event, event->json, event->json_bytes)) {
+        sse_piece_make(&piece, &order->format, event->event, event->seq, 0, event->json,
                        event->json_bytes);
         sse_piece_add(&piece, &replay->result.text);
     }
@@ -93,6 +99,7 @@ static enum err read_orders(struct replay *replay, struct history_reader *reader
     struct list_filter filter = { .state = FILTER_OPEN, .limit = ORDERS_PAGE };
     enum err err;
 
+    event_filter_to_list(&replay->order.filter, &filter);
     json_add_open(&replay->result.text, '[');
     do {
         replay->orders_seen = 0;

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "api/api.h"
+#include "api/event_filter.h"
 #include "base/buffer.h"
 #include "server/bell.h"
 #include "server/sse_format.h"
@@ -22,7 +23,7 @@ enum replay_kind {
 
 enum replay_end {
     REPLAY_CHUNK,  /* `text` holds events up to `position`; there may be more */
-    REPLAY_PRUNED, /* the next event is not there any more */
+    REPLAY_PRUNED, /* the next event is not there (any more) */
     REPLAY_FAILED, /* try again later */
 };
 
@@ -38,7 +39,9 @@ struct replay_result {
 struct replay_order {
     enum replay_kind kind;
     uint64_t position;
+    uint64_t until; /* the newest event that was shown: a later one's id is not known yet */
     unsigned events;
+    struct event_filter filter;
     struct sse_format format;
 };
 

@@ -54,6 +54,33 @@ static bool candle_from_memory(struct sse_reader *reader, struct sse_watched *wa
     return true;
 }
 
+static bool limit_from_memory(struct sse_reader *reader, struct sse_watched *watched,
+                              struct buffer *json)
+{
+    struct price_limit limit;
+    int64_t recv_ms;
+
+    if (!market_limit(reader->sse->api->market, watched->topic.category, watched->topic.symbol,
+                      &limit, &recv_ms))
+        return false;
+    api_event_price_limit(json, &limit, recv_ms);
+    watched->skip_below = limit.ts_ms;
+    return true;
+}
+
+static bool pool_from_memory(struct sse_reader *reader, struct sse_watched *watched,
+                             enum pool_kind kind, struct buffer *json)
+{
+    struct pool pool;
+
+    if (!market_pool(reader->sse->api->market, kind, watched->topic.symbol, &pool))
+        return false;
+    api_event_pool(json, &pool);
+    watched->skip_below = pool.ts_ms;
+    pool_deinit(&pool);
+    return true;
+}
+
 static int64_t account_as_of(struct account *account, enum account_part part)
 {
     struct account_state state;
@@ -97,6 +124,18 @@ static bool topic_from_memory(struct sse_reader *reader, struct sse_watched *wat
     case SSE_BALANCE:
         *event = "balance";
         return balance_from_memory(reader, watched, json);
+    case SSE_PRICE_LIMIT:
+        *event = "price_limit";
+        return has_market && limit_from_memory(reader, watched, json);
+    case SSE_ADL:
+        *event = "adl";
+        return has_market && pool_from_memory(reader, watched, POOL_ADL, json);
+    case SSE_INSURANCE:
+        *event = "insurance";
+        return has_market && pool_from_memory(reader, watched, POOL_INSURANCE, json);
+    case SSE_GREEKS:
+        *event = "greeks";
+        return has_market && pool_from_memory(reader, watched, POOL_GREEKS, json);
     case SSE_TRADES:
     case SSE_LIQUIDATIONS:
     case SSE_POSITIONS:
@@ -171,6 +210,10 @@ void sse_say_snapshot(struct sse_reader *reader, size_t index)
     case SSE_TICKER:
     case SSE_BOOK:
     case SSE_CANDLES:
+    case SSE_PRICE_LIMIT:
+    case SSE_ADL:
+    case SSE_INSURANCE:
+    case SSE_GREEKS:
     case SSE_BALANCE:
         if (sse_say_from_memory(reader, index))
             sse_hold(reader, index);
@@ -261,6 +304,10 @@ void sse_say_lost(struct sse_reader *reader, size_t index)
         say_gap_and_base(reader, index, true);
         break;
     case SSE_TICKER:
+    case SSE_PRICE_LIMIT:
+    case SSE_ADL:
+    case SSE_INSURANCE:
+    case SSE_GREEKS:
     case SSE_BALANCE:
         say_gap_and_base(reader, index, true);
         break;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "api/events.h"
 #include "base/text.h"
@@ -12,8 +13,9 @@
 
 #define TOPIC_LIST                                                                                 \
     "orders, fills, guard, positions, balance, status, ticker:SYMBOL, book:SYMBOL[:DEPTH], "       \
-    "trades:SYMBOL, candles:SYMBOL[:INTERVAL], liquidations:SYMBOL (as in "                        \
-    "topics=orders,fills,ticker:BTCUSDT,book:spot:BTCUSDT:50,candles:BTCUSDT:5m)"
+    "trades:SYMBOL, candles:SYMBOL[:INTERVAL], liquidations:SYMBOL, "                              \
+    "price_limit:SYMBOL, adl:POOL, insurance:POOL, greeks (as in topics="                          \
+    "orders,fills,ticker:BTCUSDT,book:spot:BTCUSDT:50,candles:BTCUSDT:5m)"
 #define DEPTHS               "1, 50, 200, 1000; of options 25, 100"
 #define INTERVALS            "1m, 3m, 5m, 15m, 30m, 1h, 2h, 4h, 6h, 12h, 1d, 1w, 1M (a month)"
 #define PIECE_MAX            128
@@ -22,12 +24,23 @@
 
 bool sse_is_market(enum sse_kind kind)
 {
-    return kind <= SSE_LIQUIDATIONS;
+    return kind <= SSE_INSURANCE;
+}
+
+bool sse_is_upstream(enum sse_kind kind)
+{
+    return kind <= SSE_GREEKS;
+}
+
+bool sse_has_symbol(enum sse_kind kind)
+{
+    return sse_is_market(kind) && kind != SSE_ADL && kind != SSE_INSURANCE;
 }
 
 bool sse_is_state(enum sse_kind kind)
 {
-    return kind == SSE_TICKER || kind == SSE_BALANCE;
+    return kind == SSE_BALANCE ||
+           (sse_is_upstream(kind) && stream_kind_is_state((enum stream_kind)kind));
 }
 
 static bool refuse(struct sse_refusal *refusal, const char *code, const char *format, ...)
@@ -138,6 +151,36 @@ static bool parse_liquidations(struct sse_topic *topic, char *text, enum categor
                   category_word(topic->category));
 }
 
+static bool parse_price_limit(struct sse_topic *topic, char *text, enum category default_category,
+                              struct sse_refusal *refusal)
+{
+    if (!parse_symbol(topic, text, default_category, refusal))
+        return false;
+    if (topic->category != CATEGORY_OPTION)
+        return true;
+    return refuse(refusal, "invalid_topic", "the exchange has no price limits of options");
+}
+
+static bool parse_pool(struct sse_topic *topic, char *text, enum category default_category,
+                       struct sse_refusal *refusal)
+{
+    static const struct {
+        const char *word;
+        enum category category;
+    } pools[] = { { "USDT", CATEGORY_LINEAR },
+                  { "USDC", CATEGORY_LINEAR },
+                  { "inverse", CATEGORY_INVERSE } };
+
+    (void)default_category;
+    for (size_t i = 0; i < ARRAY_LEN(pools); i++) {
+        if (strcasecmp(text, pools[i].word) != 0)
+            continue;
+        topic->category = pools[i].category;
+        return text_copy(topic->symbol, sizeof(topic->symbol), pools[i].word) == ERR_NONE;
+    }
+    return refuse(refusal, "invalid_topic", "a pool is one of USDT, USDC, inverse");
+}
+
 static bool parse_plain(struct sse_topic *topic, char *text, enum category default_category,
                         struct sse_refusal *refusal)
 {
@@ -169,6 +212,10 @@ static const struct {
     { "trades", SSE_TRADES, parse_plain },
     { "candles", SSE_CANDLES, parse_candles },
     { "liquidations", SSE_LIQUIDATIONS, parse_liquidations },
+    { "price_limit", SSE_PRICE_LIMIT, parse_price_limit },
+    { "adl", SSE_ADL, parse_pool },
+    { "insurance", SSE_INSURANCE, parse_pool },
+    { "greeks", SSE_GREEKS, NULL },
     { "positions", SSE_POSITIONS, NULL },
     { "balance", SSE_BALANCE, NULL },
 };
@@ -204,6 +251,7 @@ static bool parse_topic(struct sse_wish *out, const char *word, char *rest,
     if (i == ARRAY_LEN(topics) || (rest && !topics[i].parse))
         return refuse_unknown(word, rest, refusal);
     topic.kind = topics[i].kind;
+    topic.category = CATEGORY_OPTION; /* of the greeks */
     if (!topics[i].parse)
         return !text_copy(topic.name, sizeof(topic.name), word) && add_topic(out, &topic, refusal);
     if (!topics[i].parse(&topic, rest ? rest : (char[]){ "" }, default_category, refusal))

@@ -7,17 +7,22 @@
 #include <stdint.h>
 
 #include "api/api.h"
+#include "api/event_filter.h"
 #include "base/error.h"
 #include "bybit/stream.h"
 #include "server/hub.h"
 
-/* The first ones are topics of the market: enum stream_kind's numbers. */
+/* The first ones are upstream topics: enum stream_kind's numbers. */
 enum sse_kind {
     SSE_TICKER = STREAM_TICKER,
     SSE_BOOK = STREAM_BOOK,
     SSE_TRADES = STREAM_TRADES,
     SSE_CANDLES = STREAM_CANDLES,
     SSE_LIQUIDATIONS = STREAM_LIQUIDATIONS,
+    SSE_PRICE_LIMIT = STREAM_PRICE_LIMIT,
+    SSE_ADL = STREAM_ADL,
+    SSE_INSURANCE = STREAM_INSURANCE,
+    SSE_GREEKS = STREAM_GREEKS,
     SSE_POSITIONS,
     SSE_BALANCE
 };
@@ -25,20 +30,27 @@ enum sse_kind {
 struct sse_topic {
     enum sse_kind kind;
     enum category category;   /* of the market's */
-    char symbol[SYMBOL_MAX];  /* likewise */
+    char symbol[SYMBOL_MAX];  /* likewise; of pools USDT, USDC, inverse */
     int depth;                /* books; candles: enum candle_interval */
     char name[HUB_TOPIC_MAX]; /* "book:linear:BTCUSDT:50" */
 };
 
 /* Of the market, not of the account. */
 bool sse_is_market(enum sse_kind kind);
-/* Whether only the latest value counts: tickers, balance. All else is a sequence. */
+/* Counted in bybit/stream. */
+bool sse_is_upstream(enum sse_kind kind);
+/* Its `symbol` is one that the exchange lists. */
+bool sse_has_symbol(enum sse_kind kind);
+/* Whether only the latest value counts: tickers, price limits, pools, greeks, balance. All else is
+ * a sequence. */
 bool sse_is_state(enum sse_kind kind);
 
 struct sse_wish {
     unsigned events; /* of enum hub_events */
     bool status;
-    int64_t conflate_ms; /* not of the topics: set by sse.c */
+    /* Not of the topics: set by sse_check.c. */
+    int64_t conflate_ms;
+    struct event_filter filter;
     size_t topics_count;
     struct sse_topic topics[HUB_TOPICS_MAX];
 };

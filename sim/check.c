@@ -246,6 +246,7 @@ static struct refusal check_words(const struct create_fields *fields, struct sim
         return (struct refusal){ 10001, "params error: orderLinkId is required" };
     out->reduce_only = fields->reduce_only && instrument_has_position(instrument);
     out->close_on_trigger = fields->close_on_trigger && instrument_is_contract(instrument);
+    out->is_leverage = fields->is_leverage == 1 && instrument->category == CATEGORY_SPOT;
     return accepted;
 }
 

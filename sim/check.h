@@ -41,6 +41,7 @@ struct create_fields {
     const char *slippage;
     const char *order_iv;
     int64_t position_idx;
+    int64_t is_leverage;
     bool reduce_only;
     bool close_on_trigger;
 };

@@ -246,7 +246,7 @@ int feeds_flood_run(struct feeds *feeds, int64_t now_us)
 enum err feeds_flood_start(struct feeds *feeds, const struct flood_plan *plan)
 {
     const struct instrument *instrument = instrument_at(plan->instrument);
-    struct book_feed *book = &feeds->books[plan->feed][plan->instrument];
+    struct book_feed *book;
     struct feed_flood *flood;
     char name[TOPIC_NAME_MAX];
 
@@ -267,6 +267,7 @@ enum err feeds_flood_start(struct feeds *feeds, const struct flood_plan *plan)
         return ERR_NO_MEMORY;
     }
     feeds_flood_stop(feeds);
+    book = &feeds->books[plan->feed][plan->instrument];
     feed_book_forget_fault(book);
     if (book->u == 0)
         book->u = FEED_U_START;

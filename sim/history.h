@@ -33,6 +33,7 @@ struct sim_order {
     bool in_quote;      /* qty counts quote coin */
     bool reduce_only;
     bool close_on_trigger;
+    bool is_leverage;
     int position_idx;
     enum stop_kind kind;
     struct trigger trigger;

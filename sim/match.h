@@ -28,6 +28,7 @@ struct sim_request {
     const char *market_unit; /* static: "", "baseCoin", "quoteCoin" */
     bool reduce_only;
     bool close_on_trigger;
+    bool is_leverage; /* only told: nobody lends here */
     int position_idx;
     enum stop_kind kind; /* STOP_NONE: there is no trigger */
     struct trigger trigger;

@@ -121,7 +121,7 @@ void sim_message_order(cJSON *out, const struct sim_order *order, bool stream)
     add_names(out, order);
     add_order_amounts(out, order);
     build_text(out, "marketUnit", order->market_unit);
-    build_text(out, "isLeverage", spot ? "0" : "");
+    build_text(out, "isLeverage", !spot ? "" : order->is_leverage ? "1" : "0");
     if (instrument_is_contract(order->instrument))
         build_text(out, "createType", stop_kind_creator(order->kind));
     build_price(out, "lastPriceOnCreated", order->instrument, order->last_ticks_on_create);

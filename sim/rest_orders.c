@@ -93,6 +93,8 @@ struct refusal sim_rest_create(struct rest_call *call)
     read_create(call, &fields);
     if (!call_int(call, "positionIdx", 0, 2, 0, &fields.position_idx))
         return (struct refusal){ 10001, "params error: positionIdx is invalid" };
+    if (!call_int(call, "isLeverage", 0, 1, 0, &fields.is_leverage))
+        return (struct refusal){ 10001, "params error: isLeverage is invalid" };
     if (!call_int(call, "triggerDirection", 0, 2, 0, &fields.trigger_direction))
         return (struct refusal){ 10001, "TriggerDirection invalid" };
     refusal = check_create(call->exchange, &fields, &request);

@@ -36,6 +36,7 @@ struct connection {
 };
 
 struct got {
+    int connection;
     char path[64];
     char text[1024];
 };
@@ -175,6 +176,7 @@ static void keep_text(struct connection *connection, const char *text)
         struct text path_out = text_in(got->path, sizeof(got->path));
         struct text text_out = text_in(got->text, sizeof(got->text));
 
+        got->connection = (int)(connection - state->connections);
         text_add(&path_out, connection->path);
         text_add(&text_out, text); /* cut: for tests enough */
     }
@@ -560,4 +562,49 @@ void ws_server_cut(struct ws_server *server, const char *path)
         atomic_store(&connection->cut, true);
         (void)shutdown(connection->fd, SHUT_RDWR);
     }
+}
+
+int ws_server_connection_of(struct ws_server *server, const char *part)
+{
+    struct ws_server_state *state = server->state;
+    int found = -1;
+
+    pthread_mutex_lock(&state->lock);
+    for (int i = 0; i < state->texts_count && found < 0; i++) {
+        if (strstr(state->texts[i].text, part))
+            found = state->texts[i].connection;
+    }
+    pthread_mutex_unlock(&state->lock);
+    return found;
+}
+
+int ws_server_words(struct ws_server *server, int connection, const char *part, const char *word)
+{
+    struct ws_server_state *state = server->state;
+    int count = 0;
+
+    pthread_mutex_lock(&state->lock);
+    for (int i = 0; i < state->texts_count; i++) {
+        const char *at = state->texts[i].text;
+
+        if (state->texts[i].connection != connection || !strstr(at, part))
+            continue;
+        for (; (at = strstr(at, word)); at++)
+            count++;
+    }
+    pthread_mutex_unlock(&state->lock);
+    return count;
+}
+
+bool ws_server_is_open(struct ws_server *server, int connection)
+{
+    return atomic_load(&server->state->connections[connection].open);
+}
+
+void ws_server_cut_one(struct ws_server *server, int connection)
+{
+    struct connection *it = &server->state->connections[connection];
+
+    atomic_store(&it->cut, true);
+    (void)shutdown(it->fd, SHUT_RDWR);
 }

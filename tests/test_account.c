@@ -313,6 +313,48 @@ START_TEST(of_two_messages_the_later_one_stays)
 }
 END_TEST
 
+/* As the exchange says "none": the mark is that of the last fill, so the message is no newer by it.
+ */
+static const char *const no_stops[] = {
+    ",\"takeProfit\":\"\",\"stopLoss\":\"\",\"trailingStop\":\"0\"",
+    ",\"takeProfit\":\"0\",\"stopLoss\":\"0.00\",\"trailingStop\":\"0\"",
+    ",\"takeProfit\":null,\"stopLoss\":null",
+    "",
+};
+
+static void stops_message(const char *stops)
+{
+    char text[400];
+    struct position position;
+    struct json item;
+    struct error error;
+
+    (void)snprintf(text, sizeof(text),
+                   "{\"symbol\":\"BTCUSDT\",\"side\":\"Buy\",\"size\":\"1\",\"entryPrice\":\"100\","
+                   "\"positionIdx\":0,\"updatedTime\":\"1000\",\"seq\":10%s}",
+                   stops);
+    ck_assert(!json_open(&item, text, strlen(text), &error));
+    ck_assert_msg(!position_read(&position, &item, CATEGORY_LINEAR, &error), "%s", error.text);
+    account_on_position(kit.account, &position);
+}
+
+START_TEST(stops_that_somebody_else_removes_are_gone_and_told)
+{
+    struct position places[ACCOUNT_PLACES_MAX];
+
+    come_up(ITEM("BTCUSDT", "Buy", "1", "1000", "10"));
+    stops_message(",\"takeProfit\":\"120\",\"stopLoss\":\"90\",\"trailingStop\":\"5\"");
+    ck_assert_uint_eq(kit.told_count, 2);
+    stops_message(no_stops[_i]);
+    ck_assert_uint_eq(kit.told_count, 3);
+    ck_assert_uint_eq(account_position(kit.account, CATEGORY_LINEAR, "BTCUSDT", places), 1);
+    ck_assert(decimal_is_none(&places[0].take_profit) && decimal_is_none(&places[0].stop_loss) &&
+              decimal_is_none(&places[0].trailing_stop));
+    stops_message(no_stops[_i]);
+    ck_assert_uint_eq(kit.told_count, 3); /* nothing new */
+}
+END_TEST
+
 START_TEST(a_message_that_comes_during_a_load_is_not_overwritten)
 {
     account_on_private(kit.account, true);
@@ -568,7 +610,7 @@ START_TEST(an_open_positions_ticker_is_wanted_until_it_is_flat)
     ck_assert_uint_eq(account_position(kit.account, CATEGORY_LINEAR, "BTCUSDT", places), 1);
     ck_assert_int_eq(decimal_cmp(&places[0].mark_price, &expected), 0);
     ck_assert_int_eq((int)places[0].unrealised_pnl.mantissa, 10);
-    market_set_stale(kit.market, CATEGORY_LINEAR);
+    market_stale_ticker(kit.market, CATEGORY_LINEAR, "BTCUSDT");
     ck_assert_uint_eq(account_positions(kit.account, places, 1), 1);
     ck_assert(decimal_is_none(&places[0].mark_price));
     kit_message("BTCUSDT", SIDE_NONE, "0", 1001, 11);
@@ -683,6 +725,8 @@ int main(void)
     tcase_add_checked_fixture(settled, start_settled, kit_stop);
     add_loads(settled);
     tcase_add_test(settled, of_two_messages_the_later_one_stays);
+    tcase_add_loop_test(settled, stops_that_somebody_else_removes_are_gone_and_told, 0,
+                        (int)ARRAY_LEN(no_stops));
     tcase_add_test(settled, a_load_long_after_the_message_is_believed);
     tcase_add_test(settled, a_time_far_ahead_does_not_stop_the_account);
     tcase_add_test(settled, what_was_never_open_and_comes_flat_is_no_news);

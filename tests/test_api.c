@@ -52,7 +52,7 @@ static const struct {
     { "/orders", "symbol=BTCUSDT&side=up&qty=1", "invalid_value" },
     { "/orders", "side=buy&qty=1", "missing_field" },
     { "/orders", ORDER "&price=1&type=market", "field_not_allowed" },
-    { "/orders", ORDER "&is_leverage=1", "not_yet" },
+    { "/orders", ORDER "&is_leverage=2", "invalid_value" },
     { "/orders", ORDER "&tag=%20", "invalid_tag" },
     { "/orders", "symbol=a%20b&side=buy&qty=1", "invalid_symbol" },
     { "/orders", "symbol=BTCUSDD&side=buy&qty=1", "unknown_symbol" },

@@ -33,7 +33,7 @@ START_TEST(a_book_that_is_old_or_stale_does_not_count)
 {
     set_rest();
     put_books();
-    market_set_stale(kit.api.market, CATEGORY_LINEAR);
+    market_stale_book(kit.api.market, CATEGORY_LINEAR, "BTCUSDT", 50);
     ck_assert_int_eq(kit_run("POST", "/orders", "symbol=BTCUSDT&side=buy&qty=1"), 201);
     ck_assert_int_eq(kit.facts.source, GUARD_PRICE_REST_BOOK);
     put_books();

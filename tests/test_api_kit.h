@@ -16,6 +16,7 @@
 #include "api/api.h"
 #include "api/endpoints.h"
 #include "api/errors.h"
+#include "api/event_filter.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "db/reader.h"
@@ -79,6 +80,7 @@ struct kit {
 
     /* journal */
     enum err submit_err;
+    void (*take_job)(void (*run)(struct history_reader *, enum err, void *), void *);
     enum err job_err; /* of jobs that wait for a position */
     enum err reader_err;
     uint64_t position; /* of the last job */
@@ -90,6 +92,9 @@ struct kit {
     struct journal_status journal;
     uint64_t first_event; /* events are there from this number */
     uint64_t last_event;  /* to this one */
+    uint64_t lost_event;  /* but for this one; 0: none */
+    bool tagged_events;
+    int unshown_events;   /* of the newest ones */
     uint64_t waits_after; /* of the waiter */
     int64_t waits_until_ms;
     void (*on_ready)(void *waiter);
@@ -115,6 +120,8 @@ struct kit {
     int chains_max;
     size_t touches;
     enum stream_kind touched;
+    struct stream_topic topics[4];
+    size_t topics_count;
     int touched_depth;
     enum err touch_err;
     struct link_status link;
@@ -136,6 +143,10 @@ enum err history_submit(struct history *history, uint64_t position,
     kit.position = position;
     kit.jobs++;
     kit.lists = 0;
+    if (kit.take_job) {
+        kit.take_job(run, userdata);
+        return ERR_NONE;
+    }
     run(NULL, position ? kit.job_err : ERR_NONE, userdata);
     return ERR_NONE;
 }
@@ -258,6 +269,20 @@ enum err reader_first_seq(struct history_reader *reader, uint64_t *seq)
     return kit.reader_err;
 }
 
+/* Each tenth one is of the tag grid. */
+static inline struct stored_event kit_event(uint64_t seq)
+{
+    static const char plain[] = "{\"ts\":1}";
+    static const char tagged[] = "{\"category\":\"spot\",\"symbol\":\"BTCUSDT\",\"tag\":\"grid\"}";
+    bool is_plain = seq % 10 || !kit.tagged_events;
+
+    return (struct stored_event){ .seq = seq,
+                                  .event = "order",
+                                  .json = is_plain ? plain : tagged,
+                                  .json_bytes = is_plain ? sizeof(plain) - 1 : sizeof(tagged) - 1,
+                                  .at_ms = 1000 };
+}
+
 enum err reader_events(struct history_reader *reader, uint64_t after, int limit,
                        bool (*on_row)(const struct stored_event *event, void *userdata),
                        void *userdata)
@@ -265,10 +290,27 @@ enum err reader_events(struct history_reader *reader, uint64_t after, int limit,
     (void)reader;
     if (kit.reader_err)
         return kit.reader_err;
-    for (uint64_t seq = after + 1; seq <= kit.last_event && limit > 0; seq++, limit--) {
-        const struct stored_event event = {
-            .seq = seq, .event = "order", .json = "{\"ts\":1}", .json_bytes = 8, .at_ms = 1000
-        };
+    for (uint64_t seq = after + 1; seq <= kit.last_event && limit > 0; seq++) {
+        const struct stored_event event = kit_event(seq);
+
+        if (seq == kit.lost_event)
+            continue;
+        limit--;
+        if (!on_row(&event, userdata))
+            break;
+    }
+    return ERR_NONE;
+}
+
+enum err reader_events_back(struct history_reader *reader, uint64_t until, int limit,
+                            bool (*on_row)(const struct stored_event *event, void *userdata),
+                            void *userdata)
+{
+    (void)reader;
+    if (kit.reader_err)
+        return kit.reader_err;
+    for (uint64_t seq = until; seq >= kit.first_event && seq > 0 && limit > 0; seq--, limit--) {
+        const struct stored_event event = kit_event(seq);
 
         if (!on_row(&event, userdata))
             break;
@@ -276,11 +318,25 @@ enum err reader_events(struct history_reader *reader, uint64_t after, int limit,
     return ERR_NONE;
 }
 
+/* struct api's: the ring holds the last 50. */
+static inline bool kit_feed_has(uint64_t after, const struct event_filter *filter, void *userdata)
+{
+    (void)userdata;
+    for (uint64_t seq = after + 1; seq <= kit.last_event; seq++) {
+        const struct stored_event event = kit_event(seq);
+
+        if (after + 50 < kit.last_event ||
+            event_filter_takes_event(filter, event.event, event.json, event.json_bytes))
+            return true;
+    }
+    return false;
+}
+
 /* struct api's. */
 static inline uint64_t kit_feed_last(void *userdata)
 {
     (void)userdata;
-    return kit.last_event;
+    return kit.last_event - (uint64_t)kit.unshown_events;
 }
 
 static inline enum err kit_feed_wait(uint64_t after, int64_t until_ms, const atomic_bool *gone,
@@ -408,6 +464,21 @@ void stream_link_status(struct stream *stream, enum stream_link link, struct lin
     *out = kit.link;
 }
 
+size_t stream_topics(struct stream *stream, struct stream_topic *out, size_t max)
+{
+    (void)stream;
+    for (size_t i = 0; i < kit.topics_count && i < max; i++)
+        out[i] = kit.topics[i];
+    return kit.topics_count;
+}
+
+const char *stream_topic_state_word(enum stream_topic_state state)
+{
+    static const char *const words[] = { "waiting", "subscribed", "refused" };
+
+    return words[state];
+}
+
 const char *stream_link_word(enum stream_link link)
 {
     static const char *const words[] = { "public.spot", "public.linear", "public.inverse",
@@ -493,13 +564,13 @@ static void kit_open(void)
                             .env = "sim",
                             .has_keys = true,
                             .default_category = CATEGORY_LINEAR,
-                            .epoch = 1,
                             .started_ms = 1700000000000,
                             .order_deadline_ms = 5000,
                             .loop = (struct loop *)&parts[0],
                             .journal = (struct journal *)&parts[1],
                             .feed_last = kit_feed_last,
-                            .feed_wait = kit_feed_wait };
+                            .feed_wait = kit_feed_wait,
+                            .feed_has = kit_feed_has };
     kit.api.instruments = instruments_slot_create();
     kit.api.market = market_create();
     kit.api.clock = clock_sync_create();

@@ -248,10 +248,42 @@ START_TEST(a_streamed_book_is_served_from_memory)
     ck_assert(kit_says("\"state\":\"synced\"") && kit_says("\"seq\":7"));
     ck_assert_int_eq(kit_get("/book/BTCUSDT?depth=1"), 200);
     ck_assert(kit_says("\"bids\":[[\"9\",\"1\"]]"));
-    market_set_stale(kit.api.market, CATEGORY_LINEAR);
+    market_stale_book(kit.api.market, CATEGORY_LINEAR, "BTCUSDT", 50);
     ck_assert_int_eq(kit_get("/book/BTCUSDT"), 200);
     ck_assert(kit_says("\"state\":\"stale\""));
     ck_assert_uint_eq(kit.reads, 0);
+}
+END_TEST
+
+START_TEST(what_is_streamed_is_listed_by_link_and_socket)
+{
+    kit.topics[0] = (struct stream_topic){ .link = LINK_PUBLIC_OPTION,
+                                           .socket = 1,
+                                           .kind = STREAM_TRADES,
+                                           .category = CATEGORY_OPTION,
+                                           .symbol = "BTC",
+                                           .state = STREAM_TOPIC_REFUSED };
+    kit.topics[1] = (struct stream_topic){ .link = LINK_PUBLIC_LINEAR,
+                                           .socket = 2,
+                                           .kind = STREAM_CANDLES,
+                                           .category = CATEGORY_LINEAR,
+                                           .symbol = "A",
+                                           .depth = CANDLE_5M,
+                                           .state = STREAM_TOPIC_ON,
+                                           .last_data_ms = clock_wall_ms() - 5000 };
+    kit.topics[2] = kit.topics[1];
+    kit.topics[2].socket = 1;
+    kit.topics[2].kind = STREAM_BOOK;
+    kit.topics[2].depth = 200;
+    kit.topics_count = 3;
+    ck_assert_int_eq(kit_get("/topics.csv"), 200);
+    ck_assert(kit_says("topic,link,socket,state,age_ms,as_of\r\nbook:linear:A:200,public.linear,1,"
+                       "subscribed,500"));
+    ck_assert(kit_says("\r\ncandles:linear:A:5m,public.linear,2,subscribed,500"));
+    ck_assert(kit_says("\r\ntrades:option:BTC,public.option,1,refused,,\r\n"));
+    kit.topics_count = 0;
+    ck_assert_int_eq(kit_get("/topics"), 200);
+    ck_assert(kit_says("{\"items\":[],\"next\":null}"));
 }
 END_TEST
 
@@ -429,6 +461,7 @@ int main(void)
     tcase_add_test(tcase, a_failed_read_is_a_502);
     tcase_add_test(tcase, all_tickers_are_a_list);
     tcase_add_test(tcase, a_streamed_book_is_served_from_memory);
+    tcase_add_test(tcase, what_is_streamed_is_listed_by_link_and_socket);
     tcase_add_test(tcase, a_book_that_is_not_deep_enough_is_read);
     tcase_add_loop_test(tcase, symbols_are_filtered, 0, (int)ARRAY_LEN(symbol_lists));
     tcase_add_test(tcase, ready_says_what_is_missing);

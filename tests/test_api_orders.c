@@ -82,7 +82,7 @@ START_TEST(a_trigger_gets_its_direction_from_the_price)
     ck_assert_int_eq(kit_run("POST", "/orders", STOP "90&triggerBy=MarkPrice"), 201);
     ck_assert_int_eq(kit.created.trigger_direction, 2);
     ck_assert_uint_eq(kit.reads, 4);
-    market_set_stale(kit.api.market, CATEGORY_LINEAR);
+    market_stale_ticker(kit.api.market, CATEGORY_LINEAR, "BTCUSDT");
     ck_assert_int_eq(kit_run("POST", "/orders", STOP "90"), 201);
     ck_assert_int_eq(kit.created.trigger_direction, 2);
     ck_assert_uint_eq(kit.reads, 5);

@@ -42,6 +42,7 @@ static void publish(void)
     struct instruments *instruments;
 
     list[0].max_market_qty = kit_decimal("2");
+    list[0].min_qty = kit_decimal("0.010");
     list[0].min_leverage = kit_decimal("1");
     list[0].max_leverage = kit_decimal("100");
     list[0].leverage_step = kit_decimal("0.01");
@@ -160,7 +161,7 @@ static const struct {
     { "/positions/BTCUSDT", "qty=x", 400, "invalid_number" },
     { "/positions/BTCUSDT", "qty=1&side=buy", 400, "unknown_field" },
     { "/positions/BTCUSDT", "qty=0.50001", 422, "qty_step" },
-    { "/positions/BTCUSDT", "qty=99", 422, "qty_too_large" },
+    { "/positions/BTCUSDT", "qty=999", 422, "qty_too_large" },
     { "/positions/BTCUSDT", "qty=1&position_idx=1", 422, "position_idx_wrong" },
     { "/positions/BTCUSDT?position_idx=1", "qty=1&position_idx=2", 400, "invalid_value" },
     { "/positions/BTCUSDT", "qty=1&position_idx=3", 400, "invalid_value" },
@@ -481,8 +482,7 @@ START_TEST(a_large_close_is_cut_and_answered_as_a_list)
     kit_set_header("Idempotency-Key", "out");
     ck_assert_int_eq(kit_run("DELETE", "/positions/BTCUSDT", NULL), 207);
     ck_assert_uint_eq(kit.creates, 3);
-    ck_assert(sent(SIDE_BUY, "0.5", true));
-    ck_assert_str_eq(kit.created.link, "out-2");
+    ck_assert_str_eq(kit.created.link, "out-0"); /* the kit answers the last one first */
     json = kit_json();
     ck_assert_int_eq(cJSON_GetArraySize(cJSON_GetObjectItem(json, "items")), 3);
     cJSON_Delete(json);
@@ -491,17 +491,319 @@ START_TEST(a_large_close_is_cut_and_answered_as_a_list)
 }
 END_TEST
 
-/* The first two of three are known: they are answered, and nothing more is sold. */
+/* --- what was made, as the journal would have it --- */
+
+static struct order_request made[8];
+static size_t made_count;
+static const char *refused_link; /* NULL: none */
+
+static bool note_made(const struct order_request *request, const struct guard_facts *facts,
+                      struct loop_reply *reply)
+{
+    static const struct guard_verdict verdict = { .limit = GUARD_SYMBOLS, .text = "no" };
+
+    (void)facts;
+    reply->verdict = &verdict;
+    if (refused_link && strcmp(request->link, refused_link) == 0)
+        return true;
+    made[made_count++ % ARRAY_LEN(made)] = *request;
+    return false;
+}
+
+static void note_all(void)
+{
+    made_count = 0;
+    refused_link = NULL;
+    kit.on_create = note_made;
+}
+
+static const struct order_request *made_as(const char *link)
+{
+    for (size_t i = 0; i < made_count; i++) {
+        if (strcmp(made[i].link, link) == 0)
+            return &made[i];
+    }
+    return NULL;
+}
+
+static struct order *keep_made(const char *link, enum order_state state)
+{
+    struct order *order = keep_order(link, state);
+    const struct order_request *request = made_as(link);
+
+    ck_assert_msg(request, "%s", link);
+    order->request = *request;
+    return order;
+}
+
+static bool made_is(const char *link, enum side side, const char *qty, bool reduce_only)
+{
+    const struct order_request *request = made_as(link);
+    struct decimal wanted = kit_decimal(qty);
+
+    return request && request->side == side && decimal_cmp(&request->qty, &wanted) == 0 &&
+           request->reduce_only == reduce_only && request->type == ORDER_TYPE_MARKET;
+}
+
+static int items_of(int status)
+{
+    cJSON *json = kit_json();
+    const cJSON *item;
+    int count = 0;
+
+    cJSON_ArrayForEach(item, cJSON_GetObjectItem(json, "items"))
+    {
+        if (cJSON_GetObjectItem(item, "status")->valueint == status)
+            count++;
+    }
+    cJSON_Delete(json);
+    return count;
+}
+
+/* --- many orders of one change --- */
+
+START_TEST(the_parts_of_a_close_leave_together)
+{
+    be(LARGE);
+    note_all();
+    kit_set_header("Idempotency-Key", "out");
+    ck_assert_int_eq(kit_run("DELETE", "/positions/BTCUSDT", NULL), 207);
+    ck_assert_uint_eq(kit.batches, 1);
+    ck_assert_uint_eq(kit.batch_count, 3);
+    ck_assert(made_is("out-0", SIDE_BUY, "2", true) && made_is("out-1", SIDE_BUY, "2", true) &&
+              made_is("out-2", SIDE_BUY, "0.5", true));
+    ck_assert_uint_eq(made_count, 3);
+}
+END_TEST
+
+/* Of two that say the same at once, the second may have seen nothing of the key at first, and sees
+ * the smaller position then. */
+START_TEST(a_close_looks_for_its_key_once_more_before_it_is_sent)
+{
+    be(LARGE);
+    note_all();
+    kit_set_header("Idempotency-Key", "out");
+    kit.jobs = 0;
+    ck_assert_int_eq(kit_run("DELETE", "/positions/BTCUSDT?qty=0.5", NULL), 201);
+    ck_assert_uint_eq(kit.jobs, 2);
+    ck_assert_uint_eq(made_count, 1);
+}
+END_TEST
+
 START_TEST(a_large_close_is_repeated_as_it_was)
 {
     be(LARGE);
+    note_all();
     kit_set_header("Idempotency-Key", "out");
-    keep_order("out-0", ORDER_CLOSED);
-    keep_order("out-1", ORDER_CLOSED);
-    kit.reply.outcome = OUTCOME_REPLAYED;
     ck_assert_int_eq(kit_run("DELETE", "/positions/BTCUSDT", NULL), 207);
-    ck_assert_uint_eq(kit.creates, 2);
-    ck_assert(kit_says("\"status\":200") && !kit_says("out-2"));
+    keep_made("out-0", ORDER_CLOSED);
+    keep_made("out-1", ORDER_CLOSED);
+    keep_made("out-2", ORDER_UNKNOWN);
+    kit.creates = 0;
+    kit.reply = (struct loop_reply){ .outcome = OUTCOME_NOT_FOUND };
+    ck_assert_int_eq(kit_run("DELETE", "/positions/BTCUSDT", NULL), 207);
+    ck_assert_uint_eq(kit.creates, 0);
+    ck_assert_int_eq(items_of(200), 2);
+    ck_assert_int_eq(items_of(202), 1); /* the one in doubt */
+}
+END_TEST
+
+/* The exchange has made one smaller, as it may with reduce-only orders: that is no reason to sell
+ * more. */
+START_TEST(only_what_is_missing_of_a_large_close_is_sent_when_it_is_repeated)
+{
+    be(LARGE);
+    note_all();
+    refused_link = "out-1";
+    kit_set_header("Idempotency-Key", "out");
+    ck_assert_int_eq(kit_run("DELETE", "/positions/BTCUSDT", NULL), 207);
+    ck_assert_int_eq(items_of(422), 1);
+    keep_made("out-0", ORDER_CLOSED)->request.qty = kit_decimal("0.7");
+    keep_made("out-2", ORDER_NOT_SENT);
+    be(LIST(ITEM("BTCUSDT", "Sell", "9", "0", ",\"seq\":8"))); /* grown meanwhile */
+    note_all();
+    ck_assert_int_eq(kit_run("DELETE", "/positions/BTCUSDT", NULL), 207);
+    ck_assert_uint_eq(made_count, 2);
+    ck_assert(made_is("out-1", SIDE_BUY, "2", true) && made_is("out-2", SIDE_BUY, "0.5", true));
+}
+END_TEST
+
+/* A batch of POST /orders, or a close of another size, may have used the name. */
+START_TEST(parts_of_another_request_are_not_taken_for_those_of_this_one)
+{
+    be(LARGE);
+    keep_order("out-1", ORDER_CLOSED);
+    kit_set_header("Idempotency-Key", "out");
+    ck_assert_int_eq(kit_run("DELETE", "/positions/BTCUSDT", NULL), 422);
+    ck_assert(kit_says("idempotency_key_reused"));
+    ck_assert_int_eq(kit_run("PUT", "/positions/BTCUSDT", "qty=9"), 422);
+    ck_assert_uint_eq(kit.creates, 0);
+}
+END_TEST
+
+static const struct {
+    const char *target;
+    const char *first;
+    const char *last;
+    size_t count;
+    enum side side;
+    bool reduce_only;
+} far_targets[] = {
+    { "5", "2", "0.5", 3, SIDE_BUY, false },
+    { "-4.5", "2", "1", 3, SIDE_SELL, false },
+    { "2.501", "1.991", "0.010", 2, SIDE_BUY, false }, /* 0.001 is less than the least order */
+};
+
+START_TEST(a_target_far_away_is_reached_by_several_orders)
+{
+    char body[40];
+    char last[16];
+    struct text text = text_in(body, sizeof(body));
+    struct text link = text_in(last, sizeof(last));
+
+    come_up();
+    note_all();
+    kit_set_header("Idempotency-Key", "far");
+    text_addf(&text, "qty=%s", far_targets[_i].target);
+    text_addf(&link, "far-%zu", far_targets[_i].count - 1);
+    ck_assert_msg(kit_run("PUT", "/positions/BTCUSDT", body) == 207, "%s", kit.call.reply.data);
+    ck_assert_uint_eq(kit.batches, 1);
+    ck_assert_uint_eq(made_count, far_targets[_i].count);
+    ck_assert(
+        made_is("far-0", far_targets[_i].side, far_targets[_i].first, far_targets[_i].reduce_only));
+    ck_assert(
+        made_is(last, far_targets[_i].side, far_targets[_i].last, far_targets[_i].reduce_only));
+    ck_assert_int_eq(items_of(201), (int)far_targets[_i].count);
+}
+END_TEST
+
+START_TEST(a_target_far_away_is_reached_once)
+{
+    come_up();
+    note_all();
+    kit_set_header("Idempotency-Key", "far");
+    ck_assert_int_eq(kit_run("PUT", "/positions/BTCUSDT", "qty=5"), 207);
+    keep_made("far-0", ORDER_CLOSED);
+    keep_made("far-1", ORDER_UNKNOWN);
+    keep_made("far-2", ORDER_REJECTED);
+    kit.reply = (struct loop_reply){ .outcome = OUTCOME_NOT_FOUND };
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(kit_run("PUT", "/positions/BTCUSDT", "qty=5.0"), 207);
+        ck_assert_int_eq(items_of(200), 2);
+        ck_assert_int_eq(items_of(202), 1);
+    }
+    ck_assert_int_eq(kit_run("PUT", "/positions/BTCUSDT", "qty=6"), 422);
+    ck_assert(kit_says("idempotency_key_reused"));
+    ck_assert_uint_eq(made_count, 3);
+}
+END_TEST
+
+static void send_but_one(void)
+{
+    come_up();
+    note_all();
+    refused_link = "far-1";
+    kit_set_header("Idempotency-Key", "far");
+    ck_assert_int_eq(kit_run("PUT", "/positions/BTCUSDT", "qty=5"), 207);
+    ck_assert(items_of(422) == 1 && items_of(201) == 2);
+}
+
+START_TEST(what_is_missing_of_a_target_is_sent_when_the_rest_is_there)
+{
+    send_but_one();
+    keep_made("far-0", ORDER_CLOSED);
+    keep_made("far-2", ORDER_CLOSED);
+    be(LIST(ITEM("BTCUSDT", "Buy", "3", "0", ",\"seq\":9")));
+    note_all();
+    ck_assert_int_eq(kit_run("PUT", "/positions/BTCUSDT", "qty=5"), 207);
+    ck_assert_uint_eq(made_count, 1);
+    ck_assert(made_is("far-1", SIDE_BUY, "2", false));
+    ck_assert(items_of(200) == 2 && items_of(201) == 1);
+}
+END_TEST
+
+/* While one may still be filled, it is not known what is missing. */
+START_TEST(nothing_is_sent_of_a_target_while_a_part_of_it_is_in_doubt)
+{
+    send_but_one();
+    keep_made("far-0", ORDER_UNKNOWN);
+    keep_made("far-2", ORDER_CLOSED);
+    note_all();
+    kit.reply = (struct loop_reply){ .outcome = OUTCOME_NOT_FOUND };
+    ck_assert_int_eq(kit_run("PUT", "/positions/BTCUSDT", "qty=5"), 207);
+    ck_assert_uint_eq(made_count, 0);
+    ck_assert(items_of(200) == 1 && items_of(202) == 1 && items_of(503) == 1);
+    ck_assert(kit_says("\"not_ready\"") && kit_says("far-0") &&
+              kit_says("\"outcome\":\"not_sent\""));
+}
+END_TEST
+
+/* Somebody else has moved it: the missing part would lead beyond the target. */
+START_TEST(what_is_missing_of_a_target_is_not_sent_beyond_it)
+{
+    send_but_one();
+    keep_made("far-0", ORDER_CLOSED);
+    keep_made("far-2", ORDER_NOT_SENT);
+    be(LIST(ITEM("BTCUSDT", "Buy", "2.6", "0", ",\"seq\":9")));
+    note_all();
+    ck_assert_int_eq(kit_run("PUT", "/positions/BTCUSDT", "qty=5"), 207);
+    ck_assert_uint_eq(made_count, 0);
+    ck_assert(items_of(200) == 1 && items_of(422) == 2 && kit_says("idempotency_key_reused"));
+    be(LIST(ITEM("BTCUSDT", "Buy", "5", "0", ",\"seq\":10")));
+    ck_assert_int_eq(kit_run("PUT", "/positions/BTCUSDT", "qty=5"), 207);
+    ck_assert_uint_eq(made_count, 0);
+    /* Less was filled than was asked for: it still leads there. */
+    be(LIST(ITEM("BTCUSDT", "Buy", "2.4", "0", ",\"seq\":11")));
+    ck_assert_int_eq(kit_run("PUT", "/positions/BTCUSDT", "qty=5"), 207);
+    ck_assert_uint_eq(made_count, 2);
+}
+END_TEST
+
+/* --- kills --- */
+
+START_TEST(a_kill_of_long_ago_stops_no_change)
+{
+    kit_kills += 3;
+    come_up();
+    ck_assert_int_eq(kit_run("PUT", "/positions/BTCUSDT", "qty=1"), 201);
+    ck_assert_int_eq(kit_run("DELETE", "/positions/BTCUSDT", NULL), 201);
+    kit.reply.outcome = OUTCOME_OK;
+    ck_assert_int_eq(kit_run("PATCH", "/positions/BTCUSDT", "leverage=10"), 200);
+    be(LARGE);
+    kit.reply.outcome = OUTCOME_ACCEPTED;
+    ck_assert_int_eq(kit_run("DELETE", "/positions/BTCUSDT", NULL), 207);
+    ck_assert_int_eq(items_of(201), 3);
+}
+END_TEST
+
+static void kill_and_read(enum bybit_route route, const char *query)
+{
+    kit_kills++;
+    on_read(route, query);
+}
+
+/* Also when it is armed again by then. */
+START_TEST(a_kill_while_the_position_is_read_ends_the_change)
+{
+    all = EMPTY;
+    symbol = LONG_HALF;
+    come_up();
+    kit.on_read = kill_and_read;
+    ck_assert_int_eq(kit_run("PUT", "/positions/BTCUSDT", "qty=1"), 422);
+    ck_assert(kit_says("guard_killed") && kit_says("\"outcome\":\"not_sent\""));
+    ck_assert_uint_eq(kit.creates, 0);
+}
+END_TEST
+
+START_TEST(a_kill_while_the_position_is_read_ends_the_setting)
+{
+    all = EMPTY;
+    symbol = LONG_HALF;
+    come_up();
+    kit.on_read = kill_and_read;
+    ck_assert_int_eq(kit_run("PATCH", "/positions/BTCUSDT", "leverage=10"), 422);
+    ck_assert(kit_says("guard_killed"));
+    ck_assert_uint_eq(kit.settings, 0);
 }
 END_TEST
 
@@ -739,7 +1041,20 @@ int main(void)
     tcase_add_loop_test(tcase, a_close_is_reduce_only_and_at_market, 0, (int)ARRAY_LEN(closes));
     tcase_add_test(tcase, a_close_that_is_wrong_is_refused);
     tcase_add_test(tcase, a_large_close_is_cut_and_answered_as_a_list);
+    tcase_add_test(tcase, the_parts_of_a_close_leave_together);
+    tcase_add_test(tcase, a_close_looks_for_its_key_once_more_before_it_is_sent);
     tcase_add_test(tcase, a_large_close_is_repeated_as_it_was);
+    tcase_add_test(tcase, only_what_is_missing_of_a_large_close_is_sent_when_it_is_repeated);
+    tcase_add_test(tcase, parts_of_another_request_are_not_taken_for_those_of_this_one);
+    tcase_add_loop_test(tcase, a_target_far_away_is_reached_by_several_orders, 0,
+                        (int)ARRAY_LEN(far_targets));
+    tcase_add_test(tcase, a_target_far_away_is_reached_once);
+    tcase_add_test(tcase, what_is_missing_of_a_target_is_sent_when_the_rest_is_there);
+    tcase_add_test(tcase, nothing_is_sent_of_a_target_while_a_part_of_it_is_in_doubt);
+    tcase_add_test(tcase, what_is_missing_of_a_target_is_not_sent_beyond_it);
+    tcase_add_test(tcase, a_kill_of_long_ago_stops_no_change);
+    tcase_add_test(tcase, a_kill_while_the_position_is_read_ends_the_change);
+    tcase_add_test(tcase, a_kill_while_the_position_is_read_ends_the_setting);
     tcase_add_test(tcase, each_part_of_a_close_is_answered_for_itself);
     tcase_add_test(tcase, a_close_in_too_many_parts_is_refused);
     tcase_add_test(tcase, the_guards_word_is_the_answer);

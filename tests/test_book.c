@@ -402,6 +402,134 @@ START_TEST(more_levels_than_can_be_do_no_harm)
 }
 END_TEST
 
+/* --- PROTOCOL section 15, rule by rule --- */
+
+#define START "{\"b\":[[\"5\",\"1\"],[\"4\",\"2\"]],\"a\":[[\"6\",\"3\"]],\"u\":7,\"seq\":9}"
+
+static size_t count_bids(const struct book *book)
+{
+    struct book_level levels[8];
+
+    return book_bids(book, levels, 8);
+}
+
+START_TEST(a_level_that_is_not_there_can_be_deleted)
+{
+    struct book *book = book_create(50);
+
+    ck_assert_int_eq(apply_text(book, START, true), BOOK_APPLIED);
+    ck_assert_int_eq(
+        apply_text(book, "{\"b\":[[\"4.5\",\"0\"]],\"a\":[[\"9\",\"0\"]],\"u\":8}", false),
+        BOOK_APPLIED);
+    ck_assert_uint_eq(count_bids(book), 2);
+    assert_top(book, "5", "6");
+    ck_assert_int_eq(apply_text(book, "{\"b\":[[\"5.0\",\"0\"]],\"a\":[],\"u\":9}", false),
+                     BOOK_APPLIED); /* the same price, written otherwise */
+    ck_assert_uint_eq(count_bids(book), 1);
+    book_destroy(book);
+}
+END_TEST
+
+START_TEST(a_repeat_is_dropped_and_a_restart_is_not)
+{
+    struct book *book = book_create(50);
+
+    ck_assert_int_eq(apply_text(book, START, true), BOOK_APPLIED);
+    for (int u = 2; u <= 7; u++) {
+        char text[80];
+
+        (void)snprintf(text, sizeof(text), "{\"b\":[[\"5\",\"0\"]],\"a\":[],\"u\":%d}", u);
+        ck_assert_int_eq(apply_text(book, text, false), BOOK_REPEATED);
+    }
+    ck_assert_int_eq(book_u(book), 7);
+    assert_top(book, "5", "6");
+    ck_assert_int_eq(apply_text(book, "{\"b\":[],\"a\":[[\"8\",\"1\"]],\"u\":1}", false),
+                     BOOK_APPLIED);
+    assert_top(book, "", "8");
+    ck_assert_int_eq(apply_text(book, "{\"b\":[],\"a\":[[\"7\",\"1\"]],\"u\":1}", false),
+                     BOOK_APPLIED); /* and once more */
+    assert_top(book, "", "7");
+    book_destroy(book);
+}
+END_TEST
+
+START_TEST(a_later_snapshot_replaces_whatever_its_u)
+{
+    struct book *book = book_create(50);
+
+    ck_assert_int_eq(apply_text(book, START, true), BOOK_APPLIED);
+    ck_assert_int_eq(apply_text(book, "{\"b\":[[\"3\",\"1\"]],\"a\":[],\"u\":5,\"seq\":4}", true),
+                     BOOK_APPLIED);
+    assert_top(book, "3", "");
+    ck_assert_int_eq(apply_text(book, "{\"b\":[[\"3\",\"1\"]],\"a\":[],\"u\":5,\"seq\":4}", true),
+                     BOOK_APPLIED); /* only depth 1 repeats itself */
+    ck_assert_int_eq(apply_text(book, "{\"b\":[],\"a\":[[\"4\",\"1\"]],\"u\":6}", false),
+                     BOOK_APPLIED);
+    assert_top(book, "3", "4");
+    book_destroy(book);
+}
+END_TEST
+
+START_TEST(after_a_jump_nothing_is_applied_until_a_snapshot)
+{
+    struct book *book = book_create(50);
+
+    ck_assert_int_eq(apply_text(book, "{\"b\":[],\"a\":[],\"u\":2}", false), BOOK_WAITING);
+    ck_assert_int_eq(apply_text(book, START, true), BOOK_APPLIED);
+    ck_assert_int_eq(apply_text(book, "{\"b\":[],\"a\":[],\"u\":9}", false), BOOK_JUMPED);
+    ck_assert_int_eq(apply_text(book, "{\"b\":[],\"a\":[],\"u\":8}", false), BOOK_WAITING);
+    ck_assert_int_eq(apply_text(book, "{\"b\":[],\"a\":[],\"u\":10}", false), BOOK_WAITING);
+    ck_assert_int_eq(book_state(book), BOOK_SYNCING);
+    ck_assert_int_eq(apply_text(book, "{\"b\":[],\"a\":[],\"u\":1}", false), BOOK_APPLIED);
+    ck_assert_int_eq(book_state(book), BOOK_SYNCED);
+    book_destroy(book);
+}
+END_TEST
+
+/* Where u jumps all the time, crossing is what is left to see a loss by. */
+START_TEST(a_book_over_jumps_is_lost_when_it_crosses)
+{
+    struct book *book = book_create(50);
+
+    ck_assert_int_eq(apply_text(book, START, true), BOOK_APPLIED);
+    book_let_jumps_pass(book);
+    ck_assert_int_eq(apply_text(book, "{\"b\":[],\"a\":[],\"u\":20}", false), BOOK_APPLIED);
+    ck_assert_int_eq(apply_text(book, "{\"b\":[[\"6\",\"1\"]],\"a\":[],\"u\":30}", false),
+                     BOOK_BROKEN);
+    ck_assert_int_eq(book_state(book), BOOK_SYNCING);
+    ck_assert_int_eq(apply_text(book, "{\"b\":[],\"a\":[],\"u\":31}", false), BOOK_WAITING);
+    book_destroy(book);
+}
+END_TEST
+
+START_TEST(levels_beyond_the_depth_go)
+{
+    struct book *book = book_create(2);
+
+    ck_assert_int_eq(apply_text(book, START, true), BOOK_APPLIED);
+    ck_assert_int_eq(apply_text(book, "{\"b\":[[\"5.5\",\"1\"]],\"a\":[],\"u\":8}", false),
+                     BOOK_APPLIED);
+    ck_assert_uint_eq(count_bids(book), 2);
+    ck_assert_int_eq(apply_text(book, "{\"b\":[[\"5.5\",\"0\"]],\"a\":[],\"u\":9}", false),
+                     BOOK_APPLIED); /* the 4 was forgotten: it does not come back */
+    ck_assert_uint_eq(count_bids(book), 1);
+    assert_top(book, "5", "6");
+    book_destroy(book);
+}
+END_TEST
+
+START_TEST(u_and_seq_may_be_texts)
+{
+    struct book *book = book_create(50);
+
+    ck_assert_int_eq(apply_text(book, "{\"b\":[],\"a\":[],\"seq\":\"5\",\"u\":\"7\"}", true),
+                     BOOK_APPLIED);
+    ck_assert_int_eq(book_u(book), 7);
+    ck_assert_int_eq(book_seq(book), 5);
+    book_destroy(book);
+}
+END_TEST
+
 START_TEST(states_have_words)
 {
     ck_assert_str_eq(book_state_word(BOOK_SYNCING), "syncing");
@@ -426,6 +554,13 @@ int main(void)
     tcase_add_test(tcase, levels_may_be_numbers_and_have_blanks);
     tcase_add_loop_test(tcase, a_book_agrees_with_a_naive_one, 0, 4);
     tcase_add_test(tcase, more_levels_than_can_be_do_no_harm);
+    tcase_add_test(tcase, a_level_that_is_not_there_can_be_deleted);
+    tcase_add_test(tcase, a_repeat_is_dropped_and_a_restart_is_not);
+    tcase_add_test(tcase, a_later_snapshot_replaces_whatever_its_u);
+    tcase_add_test(tcase, after_a_jump_nothing_is_applied_until_a_snapshot);
+    tcase_add_test(tcase, a_book_over_jumps_is_lost_when_it_crosses);
+    tcase_add_test(tcase, levels_beyond_the_depth_go);
+    tcase_add_test(tcase, u_and_seq_may_be_texts);
     tcase_add_test(tcase, states_have_words);
     suite_add_tcase(suite, tcase);
     srunner_set_fork_status(runner, CK_NOFORK);

@@ -269,7 +269,7 @@ START_TEST(a_book_that_is_gone_ends_it_silently)
     else if (strcmp(ends[_i], "jumped") == 0)
         ck_assert_int_eq(feed_to("BTCUSDT", 50, false, 15, 1001, "", ""), BOOK_JUMPED);
     else
-        market_set_stale(kit.market, CATEGORY_LINEAR);
+        market_stale_book(kit.market, CATEGORY_LINEAR, "BTCUSDT", 50);
     answer(1000, "[\"70\",\"1\"]", "[\"71\",\"1\"]");
     settle();
     ck_counts(0, 0, 0);
@@ -320,7 +320,7 @@ END_TEST
 
 START_TEST(few_are_under_way_at_once_and_all_get_their_turn)
 {
-    char symbol[16];
+    char symbol[24];
 
     for (int i = 0; i < 10; i++) {
         (void)snprintf(symbol, sizeof(symbol), "S%dUSDT", i);

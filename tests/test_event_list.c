@@ -1,4 +1,6 @@
 /* GET /events without sockets: paging, ids, the long poll. */
+#include <unistd.h>
+
 #include "test_api_run.h"
 
 static void set_up(void)
@@ -149,6 +151,112 @@ START_TEST(a_wait_that_ends_says_where_to_go_on)
 }
 END_TEST
 
+START_TEST(the_newest_of_a_tag_are_looked_for)
+{
+    kit.tagged_events = true;
+    ck_assert_int_eq(kit_get("/events?tag=grid&limit=2"), 200);
+    ids_are((const char *const[]){ "3-240", "3-250" }, 2);
+    ck_assert_str_eq(next_page(), "");
+    ck_assert_int_eq(kit_get("/events?tag=other"), 200);
+    ids_are(NULL, 0);
+    ck_assert_int_eq(kit_get("/events?symbol=spot:BTCUSDT&limit=1"), 200);
+    ids_are((const char *const[]){ "3-250" }, 1);
+    ck_assert_int_eq(kit_get("/events?symbol=BTCUSDT"), 200); /* linear */
+    ids_are(NULL, 0);
+}
+END_TEST
+
+START_TEST(pages_of_a_tag_go_on_behind_what_was_passed_over)
+{
+    kit.tagged_events = true;
+    ck_assert_int_eq(kit_get("/events?after=earliest&tag=grid&limit=2"), 200);
+    ids_are((const char *const[]){ "3-10", "3-20" }, 2);
+    ck_assert_str_eq(next_page(), "/events?after=3-29&tag=grid&limit=2");
+    ck_assert_int_eq(kit_get("/events?after=3-29&tag=grid&limit=30"), 200);
+    ck_assert(kit_says("\"3-250\""));
+    ck_assert_str_eq(next_page(), "");
+}
+END_TEST
+
+START_TEST(one_call_looks_through_so_many_events_at_most)
+{
+    kit.tagged_events = true;
+    kit.last_event = 50000;
+    ck_assert_int_eq(kit_get("/events?after=earliest&tag=other"), 200);
+    ids_are(NULL, 0);
+    ck_assert_str_eq(next_page(), "/events?after=3-20000&tag=other");
+    ck_assert_int_eq(kit_get("/events?after=3-40000&tag=other"), 200);
+    ck_assert_str_eq(next_page(), "");
+    ck_assert_int_eq(kit_get("/events?tag=other"), 200);
+    ids_are(NULL, 0);
+}
+END_TEST
+
+START_TEST(a_long_poll_of_a_tag_waits_on_while_others_come)
+{
+    kit.tagged_events = true;
+    (void)kit_get("/events?after=3-250&tag=grid&wait=20s");
+    ck_assert_uint_eq(kit.waits_after, 250);
+    kit.last_event = 259;
+    kit.on_ready(kit.waiter);
+    ck_assert_int_eq(kit.dones, 0);
+    ck_assert_uint_eq(kit.waits_after, 259);
+    kit.last_event = 261;
+    kit.on_ready(kit.waiter);
+    ck_assert_int_eq(kit.dones, 1);
+    ck_assert_int_eq(kit.call.status, 200);
+    ids_are((const char *const[]){ "3-260" }, 1);
+    ck_assert_str_eq(next_page(), "/events?after=3-261&tag=grid&wait=20s");
+}
+END_TEST
+
+/* At its end it answers with nothing, and the position has moved. A stop ends it at once. */
+START_TEST(a_long_poll_of_a_tag_ends)
+{
+    kit.tagged_events = true;
+    (void)kit_get(_i ? "/events?after=3-250&tag=grid&wait=20s"
+                     : "/events?after=3-250&tag=grid&wait=1ms");
+    kit.last_event = 255;
+    if (_i)
+        kit.wait_err = ERR_BUSY;
+    else
+        (void)usleep(5000);
+    kit.on_ready(kit.waiter);
+    ck_assert_int_eq(kit.dones, 1);
+    ck_assert_int_eq(kit.call.status, 200);
+    ids_are(NULL, 0);
+    ck_assert_ptr_eq(strstr(next_page(), "/events?after=3-255&tag=grid&wait="), next_page());
+}
+END_TEST
+
+/* What is committed and not shown yet can't be gone on from: its id is not known before. */
+START_TEST(what_is_not_shown_yet_is_not_listed)
+{
+    kit.unshown_events = 2;
+    ck_assert_int_eq(kit_get("/events?after=3-245"), 200);
+    ids_are((const char *const[]){ "3-246", "3-247", "3-248" }, 3);
+    ck_assert_str_eq(next_page(), "");
+    ck_assert_int_eq(kit_get("/events?limit=1&wait=1s"), 0);
+    kit.on_ready(kit.waiter);
+    ck_assert_str_eq(next_page(), "/events?after=3-248&limit=1&wait=1s");
+}
+END_TEST
+
+/* Never over it in silence. */
+START_TEST(a_hole_in_the_journal_is_an_unknown_id)
+{
+    kit.lost_event = 100;
+    ck_assert_int_eq(kit_get("/events?after=3-90&limit=50"), 200);
+    ck_assert(kit_says("\"3-99\""));
+    ck_assert(!kit_says("\"3-101\""));
+    ck_assert_str_eq(next_page(), "/events?after=3-99&limit=50");
+    ck_assert_int_eq(kit_get("/events?after=3-99&limit=50"), 410);
+    ck_assert(kit_says("event_id_unknown"));
+    ck_assert_int_eq(kit_get("/events?limit=150"), 200); /* the newest: it begins behind it */
+    ck_assert(kit_says("\"3-101\""));
+}
+END_TEST
+
 START_TEST(a_journal_that_cannot_be_read_is_said)
 {
     kit.reader_err = ERR_IO;
@@ -194,6 +302,13 @@ int main(void)
     tcase_add_test(tcase, what_is_there_is_not_waited_for);
     tcase_add_test(tcase, a_long_poll_answers_with_the_next_event);
     tcase_add_test(tcase, a_wait_that_ends_says_where_to_go_on);
+    tcase_add_test(tcase, the_newest_of_a_tag_are_looked_for);
+    tcase_add_test(tcase, pages_of_a_tag_go_on_behind_what_was_passed_over);
+    tcase_add_test(tcase, one_call_looks_through_so_many_events_at_most);
+    tcase_add_test(tcase, a_long_poll_of_a_tag_waits_on_while_others_come);
+    tcase_add_loop_test(tcase, a_long_poll_of_a_tag_ends, 0, 2);
+    tcase_add_test(tcase, what_is_not_shown_yet_is_not_listed);
+    tcase_add_test(tcase, a_hole_in_the_journal_is_an_unknown_id);
     tcase_add_test(tcase, a_journal_that_cannot_be_read_is_said);
     tcase_add_test(tcase, rows_alone_as_csv_and_ndjson);
     suite_add_tcase(suite, tcase);

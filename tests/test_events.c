@@ -161,6 +161,7 @@ static const char *const order_members[] = {
     "slippage_ticks",
     "slippage_percent",
     "smp",
+    "is_leverage",
     "state",
     "filled_qty",
     "avg_price",
@@ -177,7 +178,8 @@ static const char *const order_members[] = {
 START_TEST(members_are_always_there_and_null_when_empty)
 {
     static const char *const set[] = { "category",     "reduce_only", "close_on_trigger",
-                                       "position_idx", "state",       "fees" };
+                                       "position_idx", "is_leverage", "state",
+                                       "fees" };
     struct order order = empty_order();
     cJSON *json;
 

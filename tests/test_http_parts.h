@@ -154,7 +154,7 @@ static const struct api_endpoint test_endpoints[] = {
     { .method = "GET",
       .path = "/stream",
       .access = ACCESS_READ,
-      .query = "topics conflate after",
+      .query = "topics conflate after tag symbol",
       .flags = IS_STREAM },
 };
 

@@ -7,6 +7,7 @@
 
 #include <check.h>
 
+#include "api/event_filter.h"
 #include "server/hub.h"
 
 static atomic_int wakes;
@@ -100,6 +101,51 @@ START_TEST(events_come_in_order_and_by_kind)
     expect(guard, HUB_NOTHING, NULL, 0);
     hub_reader_close(orders);
     hub_destroy(hub); /* closes the other */
+}
+END_TEST
+
+static void publish_tagged(struct hub *hub, uint64_t seq, const char *tag)
+{
+    char json[64];
+
+    (void)snprintf(json, sizeof(json), "{\"tag\":\"%s\"}", tag);
+    hub_publish_event(hub, seq, "order", json, strlen(json));
+    hub_pump(hub);
+}
+
+/* What a sleeping reader does not want wakes it not, and moves its position. */
+START_TEST(a_filtered_reader_sleeps_over_what_it_does_not_want)
+{
+    static const struct event_filter filter = { .tag = "grid" };
+    struct hub *hub = make(10000, 7);
+    struct hub_reader *reader = hub_reader_open(hub, on_ready, NULL);
+
+    hub_reader_want_events(reader, HUB_ORDERS, 7);
+    hub_reader_filter(reader, &filter);
+    publish_tagged(hub, 8, "other");
+    ck_assert_uint_eq(hub_reader_position(reader), 7); /* awake: it has not looked yet */
+    expect(reader, HUB_NOTHING, NULL, 0);
+    ck_assert_uint_eq(hub_reader_position(reader), 8);
+    publish_tagged(hub, 9, "other");
+    publish(hub, 10, "fill");
+    hub_pump(hub);
+    ck_assert_int_eq(ready, 0);
+    ck_assert_uint_eq(hub_reader_position(reader), 10);
+    ck_assert(!hub_has_event(hub, 7, &filter));
+    publish_tagged(hub, 11, "grid");
+    ck_assert_int_eq(ready, 1);
+    ck_assert_uint_eq(hub_reader_position(reader), 10);
+    ck_assert(hub_has_event(hub, 7, &filter));
+    ck_assert(!hub_has_event(hub, 11, &filter));
+    ck_assert(hub_has_event(hub, 3, &filter)); /* the ring does not tell */
+    expect(reader, HUB_EVENT, "{\"tag\":\"grid\"}", 0);
+    expect(reader, HUB_NOTHING, NULL, 0);
+    hub_set_epoch(hub, 5);
+    ck_assert_uint_eq(hub_epoch(hub), 0);
+    hub_pump(hub);
+    ck_assert_uint_eq(hub_epoch(hub), 5);
+    ck_assert_int_eq(ready, 2);
+    hub_destroy(hub);
 }
 END_TEST
 
@@ -553,6 +599,7 @@ int main(void)
 
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, events_come_in_order_and_by_kind);
+    tcase_add_test(tcase, a_filtered_reader_sleeps_over_what_it_does_not_want);
     tcase_add_test(tcase, a_reader_behind_the_ring_is_sent_to_the_journal);
     tcase_add_test(tcase, an_inbox_that_nobody_pumps_stays_bounded_and_loses_nothing_silently);
     tcase_add_test(tcase, an_event_larger_than_the_ring_is_in_the_journal_only);

@@ -83,6 +83,9 @@ static void ask_for_all(struct order_request *request)
     request->slippage_kind = SLIPPAGE_PERCENT;
     request->slippage = kit_decimal("0.50");
     request->smp = SMP_CANCEL_BOTH;
+    request->is_leverage = true;
+    request->whole_qty = kit_decimal("7.50");
+    request->part_qty = kit_decimal("2");
 }
 
 static void expect_all(const struct order_request *request)
@@ -98,6 +101,9 @@ static void expect_all(const struct order_request *request)
     ck_assert_int_eq(request->slippage_kind, SLIPPAGE_PERCENT);
     expect_decimal(&request->slippage, "0.50");
     ck_assert_int_eq(request->smp, SMP_CANCEL_BOTH);
+    ck_assert(request->is_leverage);
+    expect_decimal(&request->whole_qty, "7.50");
+    expect_decimal(&request->part_qty, "2");
 }
 
 START_TEST(all_that_was_asked_for_comes_back)
@@ -247,12 +253,12 @@ END_TEST
 START_TEST(a_word_that_is_not_ours_is_damage)
 {
     static const char *const damages[] = {
-        "UPDATE orders SET amend='maybe'",      "UPDATE orders SET change='qty'",
-        "UPDATE orders SET change='qty=one'",   "UPDATE orders SET change='size=1'",
-        "UPDATE orders SET trigger_by='sun'",   "UPDATE orders SET smp='x'",
-        "UPDATE orders SET slippage_kind='x'",  "UPDATE orders SET spot_trigger='x'",
-        "UPDATE orders SET slippage='a lot'",   "UPDATE orders SET take_profit_by='x'",
-        "UPDATE orders SET stop_loss_limit='x'"
+        "UPDATE orders SET amend='maybe'",       "UPDATE orders SET change='qty'",
+        "UPDATE orders SET change='qty=one'",    "UPDATE orders SET change='size=1'",
+        "UPDATE orders SET trigger_by='sun'",    "UPDATE orders SET smp='x'",
+        "UPDATE orders SET slippage_kind='x'",   "UPDATE orders SET spot_trigger='x'",
+        "UPDATE orders SET slippage='a lot'",    "UPDATE orders SET take_profit_by='x'",
+        "UPDATE orders SET stop_loss_limit='x'", "UPDATE orders SET whole_qty='all'"
     };
     struct error error = { 0 };
 
@@ -313,7 +319,8 @@ static void write_old_file(const char *name)
     kit_change(&bridge, old_file);
 }
 
-static const char *const old_files[] = { "journal_format_1.sql", "journal_format_2.sql" };
+static const char *const old_files[] = { "journal_format_1.sql", "journal_format_2.sql",
+                                         "journal_format_3.sql" };
 
 START_TEST(a_file_of_an_older_format_is_brought_up_and_keeps_its_orders)
 {
@@ -321,7 +328,7 @@ START_TEST(a_file_of_an_older_format_is_brought_up_and_keeps_its_orders)
 
     write_old_file(old_files[_i]);
     open_and_restore();
-    ck_assert_int_eq(kit_query(&bridge, "PRAGMA user_version"), 3);
+    ck_assert_int_eq(kit_query(&bridge, "PRAGMA user_version"), 4);
     ck_assert_uint_eq(restored_count, 2);
     ck_assert_str_eq(restored[0].request.link, "old-live");
     ck_assert_str_eq(restored[1].order_id, "1003");
@@ -332,6 +339,8 @@ START_TEST(a_file_of_an_older_format_is_brought_up_and_keeps_its_orders)
         ck_assert_int_eq(restored[i].request.spot_trigger, SPOT_TRIGGER_NONE);
         ck_assert_int_eq(restored[i].request.slippage_kind, SLIPPAGE_NONE);
         ck_assert_int_eq(restored[i].request.smp, SMP_DEFAULT);
+        ck_assert(!restored[i].request.is_leverage);
+        ck_assert(decimal_is_none(&restored[i].request.whole_qty));
         ck_assert(decimal_is_none(&restored[i].request.take_profit_limit));
         ck_assert(decimal_is_none(&restored[i].request.slippage));
         ck_assert(decimal_is_none(&restored[i].change.qty));

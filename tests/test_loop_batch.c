@@ -28,6 +28,7 @@ enum manner {
     WHOLE_DUPLICATE,
     REFUSED_WITH_AN_ID,
     LAST_TOO_MANY,
+    MIDDLE_TOO_MANY,
     SERVER_ERROR,
     SETTING_UNCHANGED,
     SETTING_REFUSED,
@@ -75,6 +76,8 @@ static int code_of(size_t at, size_t count)
         return at == 1 ? 110007 : 0;
     case LAST_TOO_MANY:
         return at + 1 == count ? 10006 : 0;
+    case MIDDLE_TOO_MANY:
+        return at == 1 ? 10006 : 0;
     default:
         return 0;
     }
@@ -378,6 +381,7 @@ static const struct {
     { WHOLE_DUPLICATE, { OUTCOME_UNKNOWN, OUTCOME_UNKNOWN, OUTCOME_UNKNOWN } },
     { REFUSED_WITH_AN_ID, { OUTCOME_ACCEPTED, OUTCOME_UNKNOWN, OUTCOME_ACCEPTED } },
     { LAST_TOO_MANY, { OUTCOME_ACCEPTED, OUTCOME_ACCEPTED, OUTCOME_THROTTLED } },
+    { MIDDLE_TOO_MANY, { OUTCOME_ACCEPTED, OUTCOME_THROTTLED, OUTCOME_ACCEPTED } },
 };
 
 START_TEST(each_is_told_what_its_own_place_says)
@@ -415,6 +419,47 @@ START_TEST(too_many_items_hold_the_next_batch)
     atomic_store(&manner, ALL_FINE);
     batch(2);
     ck_assert_int_ge(clock_mono_ms() - begin_ms, 700);
+}
+END_TEST
+
+/* The others are what they are; that one was not executed: it says when to come again, and with its
+ * key it is sent then. */
+START_TEST(a_10006_in_the_middle_of_a_batch)
+{
+    atomic_store(&manner, MIDDLE_TOO_MANY);
+    want(3);
+    for (size_t i = 0; i < 3; i++) {
+        (void)snprintf(wanted[i].link, sizeof(wanted[i].link), "m-%zu", i);
+        memcpy(wanted[i].client_id, wanted[i].link, sizeof(wanted[i].link));
+        wanted[i].client_key = true;
+    }
+    batch(3);
+    ck_assert_int_eq(told[0].outcome, OUTCOME_ACCEPTED);
+    ck_assert_int_eq(told[1].outcome, OUTCOME_THROTTLED);
+    ck_assert_int_eq(told[1].order.state, ORDER_NOT_SENT);
+    ck_assert_int_eq(told[2].outcome, OUTCOME_ACCEPTED);
+    ck_assert_uint_eq(posts_seen(), 1);
+    atomic_store(&manner, ALL_FINE);
+    batch(3);
+    ck_assert_int_eq(told[0].outcome, OUTCOME_REPLAYED);
+    ck_assert_int_eq(told[1].outcome, OUTCOME_ACCEPTED);
+    ck_assert_int_eq(told[2].outcome, OUTCOME_REPLAYED);
+    ck_assert_uint_eq(posts_seen(), 2);
+    ck_assert_ptr_nonnull(strstr(body_of(1), wanted[1].link));
+    ck_assert_ptr_null(strstr(body_of(1), wanted[0].link));
+}
+END_TEST
+
+START_TEST(a_batch_with_some_items_refused)
+{
+    atomic_store(&manner, SECOND_REFUSED);
+    want(4);
+    batch(4);
+    for (size_t i = 0; i < 4; i++) {
+        expect_outcome(i, i == 1 ? OUTCOME_REJECTED : OUTCOME_ACCEPTED);
+        ck_assert_int_eq(told[i].order.state, i == 1 ? ORDER_REJECTED : ORDER_ACKED);
+    }
+    ck_assert_uint_eq(posts_seen(), 1);
 }
 END_TEST
 
@@ -518,6 +563,8 @@ int main(void)
     tcase_add_loop_test(tcase, each_is_told_what_its_own_place_says, 0, (int)ARRAY_LEN(answers));
     tcase_add_test(tcase, a_refused_item_brings_the_code_and_words_of_its_own);
     tcase_add_test(tcase, too_many_items_hold_the_next_batch);
+    tcase_add_test(tcase, a_10006_in_the_middle_of_a_batch);
+    tcase_add_test(tcase, a_batch_with_some_items_refused);
     tcase_add_test(tcase, a_kill_reaches_batches_that_wait_for_their_turn);
     tcase_add_test(tcase, every_item_is_answered_at_the_stop);
     tcase_add_test(tcase, a_batch_is_neither_empty_nor_without_bound);

@@ -149,9 +149,10 @@ START_TEST(the_newest_candle_of_each_interval_is_kept)
     ck_assert_int_eq(put(market, "BTCUSDT", CANDLE_1M, 60000, 130000, true), ERR_NONE);
     ck_assert_int_eq(kept_ts(market, CANDLE_1M), 120001);
     ck_assert(!market_candle(market, CATEGORY_LINEAR, "BTCUSDT", CANDLE_1M, &candle, &recv_ms));
-    market_set_stale(market, CATEGORY_LINEAR);
+    market_stale_candle(market, CATEGORY_LINEAR, "BTCUSDT", CANDLE_1M);
     ck_assert_int_eq(kept_ts(market, CANDLE_1M), 120001);
-    market_set_stale(market, CATEGORY_SPOT);
+    market_stale_candle(market, CATEGORY_SPOT, "BTCUSDT", CANDLE_1M);
+    market_stale_candle(market, CATEGORY_SPOT, "BTCUSDT", CANDLE_5M);
     ck_assert_int_eq(kept_ts(market, CANDLE_1M), -1);
     ck_assert_int_eq(put(market, "BTCUSDT", CANDLE_1M, 120000, 120002, false), ERR_NONE);
     ck_assert_int_eq(kept_ts(market, CANDLE_1M), 120002);
@@ -228,7 +229,7 @@ START_TEST(a_book_is_read_from_the_shallowest_that_suffices)
 }
 END_TEST
 
-START_TEST(a_category_goes_stale_until_its_next_frame)
+START_TEST(what_is_streamed_goes_stale_until_its_next_frame)
 {
     struct market *market = market_create();
     struct market_ticker kept;
@@ -241,7 +242,12 @@ START_TEST(a_category_goes_stale_until_its_next_frame)
         ERR_NONE);
     ck_assert_int_eq(merge(market, CATEGORY_SPOT, "A", "{\"symbol\":\"A\"}", true), ERR_NONE);
     ck_assert_int_eq(apply(market, CATEGORY_LINEAR, "A", 50, BOOK, true), BOOK_APPLIED);
-    market_set_stale(market, CATEGORY_LINEAR);
+    market_stale_ticker(market, CATEGORY_LINEAR, "A");
+    market_stale_ticker(market, CATEGORY_LINEAR, "B");
+    ck_assert(market_book(market, CATEGORY_LINEAR, "A", 1, &book, &level, &other));
+    ck_assert_int_eq(book.state, BOOK_SYNCED);
+    market_stale_book(market, CATEGORY_LINEAR, "A", 200);
+    market_stale_book(market, CATEGORY_LINEAR, "A", 50);
     ck_assert(market_ticker(market, CATEGORY_LINEAR, "A", &kept) && kept.stale);
     ck_assert(market_ticker(market, CATEGORY_SPOT, "A", &kept) && !kept.stale);
     ck_assert(market_book(market, CATEGORY_LINEAR, "A", 1, &book, &level, &other));
@@ -341,7 +347,7 @@ int main(void)
     tcase_add_test(tcase, an_unreadable_ticker_is_refused_and_leaves_no_place);
     tcase_add_test(tcase, the_number_of_symbols_is_bounded);
     tcase_add_test(tcase, a_book_is_read_from_the_shallowest_that_suffices);
-    tcase_add_test(tcase, a_category_goes_stale_until_its_next_frame);
+    tcase_add_test(tcase, what_is_streamed_goes_stale_until_its_next_frame);
     tcase_add_test(tcase, a_spot_ticker_takes_bid_and_ask_from_the_book);
     tcase_add_test(tcase, the_newest_candle_of_each_interval_is_kept);
     tcase_add_test(tcase, candles_count_as_symbols_and_make_room_again);

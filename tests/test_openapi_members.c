@@ -112,6 +112,8 @@ START_TEST(members_of_books_and_tickers)
     const struct instrument instrument = { 0 };
     const struct ticker ticker = { 0 };
     const struct market_book book = { 0 };
+    const struct stream_topic topic = { .symbol = "X" };
+    const struct price_limit limit = { 0 };
 
     api_add_symbol(&out, &instrument);
     same_members("Symbol", &out);
@@ -127,6 +129,57 @@ START_TEST(members_of_books_and_tickers)
     same_members("EventBook", &out);
     api_event_status(&out, LINK_PRIVATE, LINK_CONNECTED, 1);
     same_members("EventStatus", &out);
+    api_add_topic(&out, &topic, 1);
+    same_members("Topic", &out);
+    api_event_price_limit(&out, &limit, 1);
+    same_members("EventPriceLimit", &out);
+}
+END_TEST
+
+/* The object that stands in an example's place, or in a member's. */
+static void same_inner(const char *schema, const cJSON *object)
+{
+    struct buffer out = buffer_of(API_BODY_MAX);
+    char *text = cJSON_PrintUnformatted(object);
+
+    ck_assert_ptr_nonnull(text);
+    buffer_add_text(&out, text);
+    cJSON_free(text);
+    same_members(schema, &out);
+}
+
+static const cJSON *inner(const cJSON *object, const char *name)
+{
+    const cJSON *member = cJSON_GetObjectItemCaseSensitive(object, name);
+
+    ck_assert_msg(member, "%s", name);
+    return member;
+}
+
+START_TEST(members_of_pools)
+{
+    static const struct {
+        enum pool_kind kind;
+        const char *event;
+        const char *row;
+    } kinds[] = { { POOL_ADL, "EventAdl", "AdlAlert" },
+                  { POOL_INSURANCE, "EventInsurance", "InsurancePool" },
+                  { POOL_GREEKS, "EventGreeks", "Greeks" } };
+    struct pool_row row = { .key = "X", .coin = "Y" };
+
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        const struct pool pool = {
+            .kind = kinds[i].kind, .name = "USDT", .count = 1, .rows = &row
+        };
+        struct buffer out = buffer_of(API_BODY_MAX);
+        cJSON *event;
+
+        api_event_pool(&out, &pool);
+        event = cJSON_Parse(out.data);
+        same_members(kinds[i].event, &out);
+        same_inner(kinds[i].row, inner(event, "items")->child);
+        cJSON_Delete(event);
+    }
 }
 END_TEST
 
@@ -178,26 +231,6 @@ START_TEST(members_of_accounts)
     same_members("EventBalance", &out);
 }
 END_TEST
-
-/* The object that stands in an example's place, or in a member's. */
-static void same_inner(const char *schema, const cJSON *object)
-{
-    struct buffer out = buffer_of(API_BODY_MAX);
-    char *text = cJSON_PrintUnformatted(object);
-
-    ck_assert_ptr_nonnull(text);
-    buffer_add_text(&out, text);
-    cJSON_free(text);
-    same_members(schema, &out);
-}
-
-static const cJSON *inner(const cJSON *object, const char *name)
-{
-    const cJSON *member = cJSON_GetObjectItemCaseSensitive(object, name);
-
-    ck_assert_msg(member, "%s", name);
-    return member;
-}
 
 START_TEST(members_of_the_guard)
 {
@@ -334,6 +367,11 @@ static const char *link_of(int i)
     return i == 0 ? "rest" : stream_link_word((enum stream_link)(i - 1));
 }
 
+static const char *topic_state_of(int i)
+{
+    return stream_topic_state_word((enum stream_topic_state)i);
+}
+
 static const char *link_state_of(int i)
 {
     return link_state_word((enum link_state)i);
@@ -373,6 +411,7 @@ START_TEST(words_are_the_same)
     same_words("OpenInterest", "interval", oi_interval_of, OI_INTERVAL_COUNT, false);
     same_words("link", NULL, link_of, STREAM_LINK_COUNT + 1, false);
     same_words("link_state", NULL, link_state_of, LINK_DOWN + 1, false);
+    same_words("Topic", "state", topic_state_of, STREAM_TOPIC_REFUSED + 1, false);
 }
 END_TEST
 
@@ -421,6 +460,7 @@ int main(void)
     tcase_add_test(tcase, aliases_are_documented);
     tcase_add_test(tcase, members_of_orders);
     tcase_add_test(tcase, members_of_books_and_tickers);
+    tcase_add_test(tcase, members_of_pools);
     tcase_add_test(tcase, members_of_series);
     tcase_add_test(tcase, members_of_accounts);
     tcase_add_test(tcase, members_of_the_guard);

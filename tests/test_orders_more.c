@@ -42,6 +42,7 @@ static char *native(void)
 #define L      "symbol=BTCUSDT&side=buy&qty=1&"
 #define LIMIT  L "price=100&"
 #define SPOT   "symbol=spot:BTCUSDT&side=buy&qty=1&"
+#define CLOSE  "symbol=BTCUSDT&side=sell&qty=0&"
 #define OPTION "symbol=option:BTC-27MAR26-70000-C-USDT&side=buy&qty=1&"
 
 static const struct {
@@ -76,6 +77,10 @@ static const struct {
     { OPTION "price=5", "\"category\":\"option\"" },
     { OPTION "price=5&take_profit=9", "\"takeProfit\":\"9\"" },
     { SPOT "price=100&isLeverage=0", "\"price\":\"100\"" },
+    { SPOT "price=100&isLeverage=1", "\"isLeverage\":1" },
+    { SPOT "is_leverage=1&market_unit=quoteCoin", "\"timeInForce\":\"IOC\",\"isLeverage\":1" },
+    { CLOSE "reduce_only=1&close_on_trigger=1", "\"qty\":\"0\"" },
+    { CLOSE "reduceOnly=true&closeOnTrigger=true&trigger_price=90", "\"qty\":\"0\"" },
 };
 
 START_TEST(what_is_meant_is_sent)

@@ -65,7 +65,7 @@ static void lose_book(void)
                                     .depth = 50,
                                     .from_ms = 7 };
 
-    market_set_stale(api.market, CATEGORY_LINEAR);
+    market_stale_book(api.market, CATEGORY_LINEAR, "BTCUSDT", 50);
     hub_publish_stream_gap(&writer, &gap);
 }
 
@@ -74,7 +74,7 @@ START_TEST(a_reader_that_came_while_the_link_was_mute_gets_the_book_when_it_goes
 {
     begin();
     send_book(2, true, 1);
-    market_set_stale(api.market, CATEGORY_LINEAR);
+    market_stale_book(api.market, CATEGORY_LINEAR, "BTCUSDT", 50);
     watch("/stream?topics=book:BTCUSDT", BOOK);
     ck_assert_int_eq(count("event: book\n"), 0);
     send_book(3, false, 1);

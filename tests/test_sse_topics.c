@@ -178,6 +178,81 @@ START_TEST(liquidations_come)
 }
 END_TEST
 
+/* --- the smaller states --- */
+
+static void publish_pool(enum pool_kind kind, const char *name, const char *text, int64_t ts_ms)
+{
+    struct pool pool;
+    struct json data;
+
+    ck_assert_int_eq(json_open_trusted(&data, text, strlen(text), NULL), ERR_NONE);
+    ck_assert_uint_eq(market_merge_pool(api.market, kind, name, &data, false, ts_ms, 7), 0);
+    ck_assert(market_pool(api.market, kind, name, &pool));
+    hub_publish_pool(&writer, &pool);
+    pool_deinit(&pool);
+}
+
+START_TEST(price_limits_begin_with_the_one_in_memory_and_the_latest_wins)
+{
+    struct price_limit limit = { .category = CATEGORY_SPOT,
+                                 .symbol = "BTCUSDT",
+                                 .buy_max = number(9),
+                                 .sell_min = number(8),
+                                 .ts_ms = 5 };
+
+    start_topics(&calm);
+    api.market = market_create();
+    ck_assert_int_eq(market_put_limit(api.market, &limit, 6), ERR_NONE);
+    stream_open("/stream?topics=price_limit:spot:BTCUSDT", "");
+    stream_until(
+        "event: price_limit\ndata: {\"category\":\"spot\",\"symbol\":\"BTCUSDT\",\"buy_max\":"
+        "\"9\",\"sell_min\":\"8\",\"ts\":5,\"recv_at\":6}\n\n");
+    limit.ts_ms = 4;
+    hub_publish_price_limit(&writer, &limit, 7); /* the snapshot is newer */
+    limit.ts_ms = 10;
+    limit.sell_min = DECIMAL_NONE;
+    hub_publish_price_limit(&writer, &limit, 11);
+    stream_until("\"sell_min\":null,\"ts\":10,\"recv_at\":11}\n\n");
+    ck_assert_int_eq(count("\"ts\":4,"), 0);
+    stream_close();
+    stop_topics();
+}
+END_TEST
+
+START_TEST(pools_are_told_whole)
+{
+    const struct stream_gap gap = {
+        .kind = STREAM_ADL, .category = CATEGORY_LINEAR, .symbol = "USDT", .from_ms = 3
+    };
+
+    start_topics(&calm);
+    api.market = market_create();
+    publish_pool(POOL_INSURANCE, "USDT",
+                 "[{\"coin\":\"USDT\",\"symbols\":\"A\",\"balance\":\"1\"}]", 5);
+    stream_open("/stream?topics=insurance:USDT,adl:USDT,greeks", "");
+    stream_until(
+        "event: insurance\ndata: {\"pool\":\"USDT\",\"items\":[{\"symbols\":\"A\",\"coin\":"
+        "\"USDT\",\"balance\":\"1\",\"updated_at\":null}],\"ts\":5,\"recv_at\":7}\n\n");
+    publish_pool(POOL_INSURANCE, "USDT",
+                 "[{\"coin\":\"USDT\",\"symbols\":\"B\",\"balance\":\"2\"}]", 6);
+    stream_until("\"symbols\":\"A\",\"coin\":\"USDT\",\"balance\":\"1\",\"updated_at\":null},{"
+                 "\"symbols\":\"B\",");
+    publish_pool(POOL_ADL, "USDT", "[{\"c\":\"USDT\",\"s\":\"A\",\"b\":-1,\"i_pr\":-0.3}]", 6);
+    stream_until(
+        "event: adl\ndata: {\"pool\":\"USDT\",\"items\":[{\"symbol\":\"A\",\"coin\":\"USDT\","
+        "\"balance\":\"-1\",\"drawdown_8h\":null,\"start_ratio\":\"-0.3\",\"stop_ratio\":null,"
+        "\"trigger_balance\":null}],\"ts\":6,");
+    publish_pool(POOL_GREEKS, "", "[{\"baseCoin\":\"ETH\",\"totalDelta\":\"0.1\"}]", 6);
+    stream_until(
+        "event: greeks\ndata: {\"items\":[{\"coin\":\"ETH\",\"delta\":\"0.1\",\"gamma\":null,");
+    hub_publish_stream_gap(&writer, &gap);
+    stream_until(
+        "event: gap\ndata: {\"topic\":\"adl:USDT\",\"from\":3,\"to\":null,\"repaired\":false,");
+    stream_close();
+    stop_topics();
+}
+END_TEST
+
 /* --- candles --- */
 
 #define CANDLES "candles:linear:BTCUSDT:5m"
@@ -367,10 +442,12 @@ static void *change_positions(void *userdata)
     return userdata;
 }
 
-/* While they change: no reader sees one go back, and each ends at the last. */
+/* While they change: no reader sees one go back, and each ends at the last. One that was overtaken,
+ * as on a busy machine, is told so. */
 START_TEST(the_snapshot_of_positions_joins_what_is_live)
 {
     pthread_t thread;
+    const char *from = client.text;
     int64_t last = 0;
 
     start_topics(&calm);
@@ -384,9 +461,12 @@ START_TEST(the_snapshot_of_positions_joins_what_is_live)
     for (const char *at = client.text; (at = strstr(at, "\"qty\":\"")); at++) {
         int64_t qty = member_after(at, "\"qty\":\"");
 
+        const char *gap = strstr(from, "event: gap\ndata: {\"topic\":\"positions\"");
+
         ck_assert_int_ge(qty, last);
-        ck_assert(last == 0 || qty <= last + 1); /* nothing is missed */
+        ck_assert(last == 0 || qty <= last + 1 || (gap && gap < at)); /* nothing is missed */
         last = qty;
+        from = at;
     }
     stream_close();
     stop_topics();
@@ -586,7 +666,7 @@ START_TEST(conflated_books_come_whole)
     ck_assert_int_eq(count("\"type\":\"snapshot\""), events);
     ck_assert_int_eq(count("\"type\":\"delta\""), 0);
     ck_assert_int_eq(count("event: gap"), 0);
-    market_set_stale(api.market, CATEGORY_LINEAR);
+    market_stale_book(api.market, CATEGORY_LINEAR, "BTCUSDT", 50);
     hub_publish_stream_gap(&writer, &gap);
     stream_until("event: gap\n");
     apply_book(2);
@@ -775,6 +855,8 @@ int main(void)
     tcase_add_test(tcase, a_reader_of_trades_that_fell_behind_learns_how_many_it_lost_and_goes_on);
     tcase_add_test(tcase, a_gap_of_the_link_reaches_the_readers_of_trades);
     tcase_add_test(tcase, liquidations_come);
+    tcase_add_test(tcase, price_limits_begin_with_the_one_in_memory_and_the_latest_wins);
+    tcase_add_test(tcase, pools_are_told_whole);
     tcase_add_test(tcase, candles_begin_with_the_one_in_memory_and_each_is_sent);
     tcase_add_test(tcase, a_candle_that_is_not_in_memory_comes_with_its_first_frame);
     tcase_add_test(tcase, a_reader_of_candles_that_fell_behind_gets_a_gap_and_the_newest);

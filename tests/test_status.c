@@ -25,7 +25,8 @@ static void teardown(void)
 
 static void add_server(struct buffer *out, void *userdata)
 {
-    static const char streams[] = "{\"readers\":3,\"max\":2000,\"closed_slow\":4,\"dropped\":5}";
+    static const char streams[] = "{\"readers\":3,\"max\":2000,\"closed_slow\":4,\"dropped\":5,"
+                                  "\"bytes\":9000,\"bytes_max\":6000}";
     static const char http[] = "{\"connections\":6,\"in_flight\":7,\"closed_slow\":8}";
 
     (void)userdata;
@@ -70,6 +71,8 @@ START_TEST(metrics_say_what_the_parts_say)
         "bybit_bridge_stream_readers 3",
         "bybit_bridge_stream_readers_closed_slow_total 4",
         "bybit_bridge_stream_readers_dropped_total 5",
+        "bybit_bridge_stream_readers_bytes 9000",
+        "bybit_bridge_stream_reader_bytes_max 6000",
         "bybit_bridge_http_connections 6",
         "bybit_bridge_http_in_flight 7",
         "bybit_bridge_http_closed_slow_total 8",

@@ -84,6 +84,8 @@ END_TEST
 
 START_TEST(a_refused_login_is_tried_ever_slower)
 {
+    int64_t began_ms = clock_mono_ms();
+
     times.backoff_min_ms = 40;
     times.backoff_max_ms = 10000;
     times.login_retry_ms = 100000;
@@ -96,9 +98,9 @@ START_TEST(a_refused_login_is_tried_ever_slower)
                      5); /* then only after login_retry_ms */
     HOLDS(seen.ups == 0);
     HOLDS(seen.downs == 0);
-    for (int i = 0, least_ms = 40; i < 4; i++, least_ms *= 2)
-        ck_assert_int_ge(ws_server_accepted_ms(&server, i + 1) - ws_server_accepted_ms(&server, i),
-                         least_ms - 2);
+    /* From the beginning: each accept can be late, but never early. */
+    for (int i = 1, wait_ms = 40, least_ms = 40; i <= 4; i++, wait_ms *= 2, least_ms += wait_ms)
+        ck_assert_int_ge(ws_server_accepted_ms(&server, i) - began_ms, least_ms - 2 * i);
     end();
 }
 END_TEST
@@ -137,7 +139,7 @@ END_TEST
 START_TEST(pings_are_sent_and_a_missing_pong_ends_the_link)
 {
     times.ping_every_ms = 40;
-    times.pong_timeout_ms = 100;
+    times.pong_timeout_ms = 1000;
     begin_plain(true);
     WAIT(ws_server_count(&server, "private", "\"op\":\"ping\"") >= 5);
     HOLDS(seen.downs == 0);
@@ -151,13 +153,15 @@ END_TEST
 
 START_TEST(a_server_that_never_upgrades_is_given_up)
 {
+    int64_t began_ms = clock_mono_ms();
+
     times.connect_timeout_ms = 150;
     ws_server_start(&server, NULL, NULL);
     atomic_store(&server.mute_upgrade, true);
     begin(true, "ws://127.0.0.1", NULL);
     WAIT(atomic_load(&server.connections) >= 3);
     HOLDS(seen.ups == 0);
-    ck_assert_int_ge(ws_server_accepted_ms(&server, 1) - ws_server_accepted_ms(&server, 0), 150);
+    ck_assert_int_ge(ws_server_accepted_ms(&server, 1) - began_ms, 150);
     HOLDS(seen.states[LINK_PRIVATE][LINK_DOWN] >= 2);
     atomic_store(&server.mute_upgrade, false);
     WAIT(seen.ups == 1);
@@ -349,7 +353,7 @@ END_TEST
 
 START_TEST(a_mute_link_is_stale_and_then_rebuilt)
 {
-    times.stale_after_ms = 100;
+    times.stale_after_ms = 1000; /* so long it may take to speak again, on a busy machine */
     begin_plain(false);
     want_book();
     ck_assert(ws_server_send(&server, "linear", SNAPSHOT(10)));
@@ -422,11 +426,12 @@ END_TEST
 
 START_TEST(a_touch_lingers_and_ends)
 {
+    times.linger_ms = 1000;
     begin_plain(false);
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 15; i++) { /* longer than it lingers */
         ck_assert_int_eq(stream_touch(stream, STREAM_BOOK, CATEGORY_INVERSE, "BTCUSD", 200),
                          ERR_NONE);
-        usleep(20000);
+        usleep(100000);
     }
     ck_assert_int_eq(state_of(LINK_PUBLIC_INVERSE), LINK_CONNECTED);
     WAIT(state_of(LINK_PUBLIC_INVERSE) == LINK_IDLE);
@@ -503,27 +508,6 @@ START_TEST(what_cannot_be_wanted_is_refused)
                      ERR_INVALID);
     ck_assert_int_eq(stream_want(stream, STREAM_LIQUIDATIONS, CATEGORY_OPTION, "BTC-1-C", 0),
                      ERR_INVALID);
-    end();
-}
-END_TEST
-
-START_TEST(the_number_of_topics_is_bounded)
-{
-    char symbol[16];
-
-    times.connect_timeout_ms = 5000;
-    begin_plain(false);
-    for (int i = 0; i < MARKET_SYMBOLS_MAX - 1; i++) {
-        (void)snprintf(symbol, sizeof(symbol), "S%d", i);
-        ck_assert_int_eq(stream_want(stream, STREAM_TICKER, CATEGORY_LINEAR, symbol, 0), ERR_NONE);
-    }
-    /* A spot ticker takes two places: neither remains. */
-    ck_assert_int_eq(stream_want(stream, STREAM_TICKER, CATEGORY_SPOT, "BTCUSDT", 0), ERR_BUSY);
-    ck_assert_int_eq(stream_want(stream, STREAM_TICKER, CATEGORY_LINEAR, "S1", 0), ERR_NONE);
-    WAIT_MS(state_of(LINK_PUBLIC_LINEAR) == LINK_CONNECTED, 10000);
-    usleep(200000);
-    ck_assert_int_eq(stream_want(stream, STREAM_TICKER, CATEGORY_LINEAR, "MORE", 0), ERR_NONE);
-    ck_assert_int_eq(stream_want(stream, STREAM_TICKER, CATEGORY_LINEAR, "EVENMORE", 0), ERR_BUSY);
     end();
 }
 END_TEST
@@ -637,7 +621,7 @@ int main(void)
 
     log_set_level(getenv("STREAM_LOG") ? LOG_DEBUG : LOG_ERROR);
     tcase_set_timeout(tcase, 60);
-    tcase_add_checked_fixture(tcase, reset, NULL);
+    tcase_add_checked_fixture(tcase, reset, clean_up);
     tcase_add_test(tcase, it_logs_in_and_subscribes);
     tcase_add_test(tcase, data_before_the_ack_is_taken_but_is_not_up);
     tcase_add_test(tcase, it_comes_back_after_a_cut);
@@ -660,7 +644,6 @@ int main(void)
     tcase_add_test(tcase, a_bad_topic_is_found_and_the_others_go_on);
     tcase_add_test(tcase, option_acks_name_their_topics);
     tcase_add_test(tcase, what_cannot_be_wanted_is_refused);
-    tcase_add_test(tcase, the_number_of_topics_is_bounded);
     tcase_add_test(tcase, tls_is_verified);
     tcase_add_test(tcase, a_tls_server_that_never_upgrades_is_given_up);
     tcase_add_test(tcase, what_cannot_start_says_why);

@@ -43,3 +43,11 @@ bool ws_server_send(struct ws_server *server, const char *path, const char *text
 bool ws_server_send_pieces(struct ws_server *server, const char *path, const char *text,
                            size_t bytes, size_t piece);
 void ws_server_cut(struct ws_server *server, const char *path);
+
+/* Connections are numbered from 0 as they are accepted. */
+/* The one on which the first text with `part` came; -1: none did. */
+int ws_server_connection_of(struct ws_server *server, const char *part);
+/* How often `word` is in the texts with `part` that came on that connection. */
+int ws_server_words(struct ws_server *server, int connection, const char *part, const char *word);
+bool ws_server_is_open(struct ws_server *server, int connection);
+void ws_server_cut_one(struct ws_server *server, int connection);

@@ -154,7 +154,7 @@ def check(method, target, status, headers, body):
 
 def check_event(event, data):
     """The data of one event of the stream."""
-    name = "Event" + event.capitalize()
+    name = "Event" + "".join(part.capitalize() for part in event.split("_"))
     if name not in document()["components"]["schemas"]:
         raise Undescribed("stream: the event %s is not described" % event)
     validate({"$ref": "#/components/schemas/" + name}, data, "stream: event " + event)

@@ -45,11 +45,10 @@ class Truth:
 class BookTruth(Case):
     def flood(self, book, deltas, **more):
         category, symbol, depth = book
-        return self.sim_do("/sim/flood", {"category": category, "symbol": symbol, "depth": depth, "deltas": deltas,
-                                          "keep_every": KEEP_EVERY[depth], "every_us": EVERY_US, **more})
+        return self.sim_do("/sim/flood", {"category": category, "symbol": symbol, "depth": depth, "deltas": deltas, **more})
 
-    def reader(self, bridge, book):
-        reader = BookReader(bridge.port, "book:%s:%s:%d" % book, book[2], KEEP_EVERY[book[2]])
+    def reader(self, bridge, book, every):
+        reader = BookReader(bridge.port, "book:%s:%s:%d" % book, book[2], every)
         self.addCleanup(reader.close)
         until(lambda: reader.u)
         return reader
@@ -99,9 +98,12 @@ class BookTruth(Case):
         truth.fetch()
         return flood, shown
 
+
+class Rebuilt(BookTruth):
     def one_round(self, bridge, book, deltas, seed):
-        reader, truth = self.reader(bridge, book), Truth(self.sim)
-        self.flood(book, deltas, seed=seed, faults=FAULTS, jumps_most=JUMPS)
+        every = KEEP_EVERY[book[2]]
+        reader, truth = self.reader(bridge, book, every), Truth(self.sim)
+        self.flood(book, deltas, seed=seed, every_us=EVERY_US, keep_every=every, faults=FAULTS, jumps_most=JUMPS)
         flood, shown = self.follow(bridge, book, truth, lambda f: f["published"] == deltas)
         self.settle(bridge, book, reader)
         self.sim_do("/sim/flood", {"stop": True})
@@ -111,7 +113,7 @@ class BookTruth(Case):
         of_reads, different_reads = truth.compare(shown)
         self.assertEqual(different[:1] + different_reads[:1], [])
         self.assertGreaterEqual(reader.gaps, 1)
-        self.assertGreater(compared, deltas / KEEP_EVERY[book[2]] / 4)
+        self.assertGreater(compared, deltas / every / 8)
         print("%s: %d deltas, %s; the reader took %d (%d left out, %d snapshots): %d of %d books compared, %d of GET /book"
               % (":".join(map(str, book)), deltas,
                  ", ".join("%d %s" % (flood[fault], fault) for fault in ("gap", "reorder", "duplicate", "restart")),
@@ -122,6 +124,34 @@ class BookTruth(Case):
         rounds = -(-DELTAS // A_ROUND)
         for number in range(rounds):
             self.one_round(bridge, BOOKS[number % len(BOOKS)], DELTAS // rounds, number + 1)
+
+
+class Altered(BookTruth):
+    speed = int(os.environ.get("BOOK_SPEED", "60"))  # a book is checked once a minute, that is each second
+
+    def checks(self, bridge):
+        return request(bridge.port, "GET", "/status").json["book_checks"]
+
+    def test_one_altered_delta_is_found(self):
+        book = ("linear", "BTCUSDT", 50)
+        bridge = self.start()
+        reader, truth = self.reader(bridge, book, 5), Truth(self.sim)
+        self.flood(book, 10 ** 6, seed=7, every_us=1000, keep_every=5, alter_at=500, jumps_most=1,
+                   faults={"duplicate": 0.001, "gap": 0.005, "leave": 0.3})
+        flood, shown = self.follow(bridge, book, truth, lambda f: "joined_ms" in f.get("altered", {}))
+        altered = flood["altered"]
+        until(lambda: reader.seq > altered["joined_seq"] + 100)
+        self.assertEqual(self.bridge_book(bridge, book)[0], "synced")
+        self.assertEqual(self.checks(bridge)["mismatch"], 1)
+        truth.fetch()
+        self.sim_do("/sim/flood", {"stop": True})
+        self.assertEqual(reader.wrong, [])
+        _, different = truth.compare(reader.points)
+        self.assertTrue(different)  # what was altered has arrived
+        different += truth.compare(shown)[1]
+        self.assertEqual([d for d in different if not altered["seq"] <= d[0][1] <= altered["joined_seq"]], [])
+        print("one altered delta was found after %d ms, at speed %d: %s"
+              % (altered["joined_ms"] - altered["at_ms"], self.speed, self.checks(bridge)), flush=True)
 
 
 if __name__ == "__main__":

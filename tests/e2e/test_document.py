@@ -50,6 +50,7 @@ SAMPLES = {
     "/fees/{symbol}": ["/fees/BTCUSDT", "/fees/spot:BTCUSDT", "/fees/" + OPTION],
     "/guard": ["/guard"],
     "/stream": [],  # by feeds, below
+    "/topics": ["/topics"],
     "/errors": ["/errors"],
     "/errors/{code}": ["/errors/qty_step", "/errors/filter_required"],
 }
@@ -62,7 +63,7 @@ POSITIONS = {("set_position", 201), ("set_position", 200), ("set_position", 422)
 GUARD = {("set_guard", 200), ("set_guard", 400), ("kill", 200), ("arm", 200), ("arm", 400), ("guard", 200)}
 SESSIONS = {("login", 200), ("login", 400), ("login", 401), ("logout", 204)}
 TOPICS = ("orders,fills,positions,balance,status,ticker:BTCUSDT,ticker:{0},book:BTCUSDT:50,book:{0},trades:BTCUSDT,"
-          "candles:BTCUSDT,liquidations:BTCUSDT")
+          "candles:BTCUSDT,liquidations:BTCUSDT,price_limit:BTCUSDT,adl:USDT,insurance:USDT,greeks")
 
 
 def operations():

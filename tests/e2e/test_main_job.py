@@ -3,6 +3,7 @@ import json
 import sqlite3
 import unittest
 
+from guard_kit import Exchange
 from harness import Case, Feed, request, until
 
 
@@ -113,6 +114,20 @@ class MainJob(Case):
         self.wait_state(bridge, "sp", "filled", "cancelled")
         fills = until(lambda: request(bridge.port, "GET", "/fills?symbol=spot:BTCUSDT").json["items"])
         self.assertLessEqual(sum(float(f["value"]) for f in fills), 100)
+
+    def test_spot_order_that_may_borrow(self):
+        bridge = self.start()
+        order = {"symbol": "spot:BTCUSDT", "side": "buy", "qty": "0.001", "type": "limit", "price": "20000"}
+        tried = request(bridge.port, "POST", "/orders?dry_run=1", dict(order, is_leverage=1))
+        self.assertEqual(tried.json["request"]["isLeverage"], 1, tried)
+        for name, fields in (("borrows", {"is_leverage": 1}), ("own", {})):
+            answer = request(bridge.port, "POST", "/orders", dict(order, client_id=name, **fields))
+            self.assertEqual((answer.status, answer.json["is_leverage"]), (201, name == "borrows"), answer)
+        self.wait_state(bridge, "borrows", "open")
+        there = Exchange(self.sim.port).call("GET", "/v5/order/realtime", {"category": "spot", "symbol": "BTCUSDT"})["list"]
+        self.assertEqual({o["orderLinkId"]: o["isLeverage"] for o in there}, {"borrows": "1", "own": "0"})
+        again = request(bridge.port, "POST", "/orders", dict(order, client_id="borrows"))
+        self.assertEqual((again.status, again.json["code"]), (422, "idempotency_key_reused"), again)
 
     def test_reads(self):
         bridge = self.start()

@@ -2,6 +2,7 @@
 import time
 from decimal import Decimal
 
+from guard_kit import Exchange
 from harness import Case, request, until
 
 
@@ -110,3 +111,49 @@ class Positions(Case):
         answer = self.do("PATCH", "/positions/BTCUSDT", {"stop_loss": None})
         self.assertEqual((answer.status, answer.json["stop_loss"]), (200, None), answer)
         self.assertEqual(Decimal(answer.json["take_profit"]), Decimal(wanted["take_profit"]))
+
+    def test_a_stop_that_somebody_else_removes_is_gone(self):
+        """On Bybit's website, say: by setting it to 0, or by cancelling the order that it is; all of it is told on the private stream."""
+        exchange = Exchange(self.sim.port)
+        self.do("PUT", "/positions/BTCUSDT?wait=filled", {"qty": "0.3"})
+        self.becomes("0.3")
+        mark = Decimal(self.get("/positions/BTCUSDT")["mark_price"]).quantize(Decimal("1"))
+        names = {"take_profit": mark + 5000, "stop_loss": mark - 5000, "trailing_stop": Decimal("900")}
+
+        def shows(*there):
+            found = self.get("/positions/BTCUSDT")
+            self.assertEqual(found["source"], "stream")
+            return all((found[name] and Decimal(found[name])) == (price if name in there else None) for name, price in names.items())
+
+        for way in ("website", "cancel"):
+            answer = self.do("PATCH", "/positions/BTCUSDT", {name: str(price) for name, price in names.items()})
+            self.assertEqual(answer.status, 200, answer)
+            until(lambda: shows(*names))
+            left = list(names)
+            for name, theirs, kind in (("stop_loss", "stopLoss", "StopLoss"), ("take_profit", "takeProfit", "TakeProfit"),
+                                       ("trailing_stop", "trailingStop", "TrailingStop")):
+                if way == "website":
+                    exchange.call("POST", "/v5/position/trading-stop", {"category": "linear", "symbol": "BTCUSDT", "tpslMode": "Full",
+                                                                        "positionIdx": 0, theirs: "0"})
+                else:
+                    orders = exchange.call("GET", "/v5/order/realtime", {"category": "linear", "symbol": "BTCUSDT"})["list"]
+                    stop, = [o["orderId"] for o in orders if o["stopOrderType"] == kind]
+                    exchange.call("POST", "/v5/order/cancel", {"category": "linear", "symbol": "BTCUSDT", "orderId": stop})
+                left.remove(name)
+                until(lambda: shows(*left), 5)
+
+    def test_an_order_of_size_0_closes_all(self):
+        self.do("PUT", "/positions/BTCUSDT?wait=filled", {"qty": "0.3"})
+        self.becomes("0.3")
+        order = {"symbol": "BTCUSDT", "side": "sell", "qty": "0", "reduce_only": True, "close_on_trigger": True}
+        tried = self.do("POST", "/orders?dry_run=1", order)
+        self.assertEqual((tried.status, tried.json["would_send"], tried.json["request"]["qty"]), (200, True, "0"), tried)
+        answer = self.do("POST", "/orders?wait=filled", order, {"Idempotency-Key": "all"})
+        self.assertEqual((answer.status, answer.json["state"], Decimal(answer.json["filled_qty"]), Decimal(answer.json["qty"])),
+                         (201, "filled", Decimal("0.3"), Decimal("0.3")), answer)
+        self.becomes("0")
+        again = self.do("POST", "/orders", order, {"Idempotency-Key": "all"})
+        self.assertEqual((again.status, again.json["id"]), (200, answer.json["id"]), again)
+        none = self.do("POST", "/orders?wait=final", order)
+        self.assertEqual(none.json.get("filled_qty") or "0", "0", none)
+        self.assertEqual(self.size(), 0)

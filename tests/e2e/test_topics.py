@@ -83,6 +83,58 @@ class Topics(Case):
         event = feed.wait(lambda e: e["event"] == "liquidation" and e["data"]["qty"] == "0.123")
         self.assertEqual((event["data"]["side"], float(event["data"]["price"])), ("buy", 20000))
 
+    def test_price_limits_and_pools(self):
+        bridge = self.start()
+        feed = self.feed(bridge, "price_limit:BTCUSDT,price_limit:spot:BTCUSDT,price_limit:inverse:BTCUSD,adl:USDT,"
+                                 "insurance:USDT,insurance:inverse")
+        for category in ("linear", "spot", "inverse"):
+            limit = feed.wait(lambda e: e["event"] == "price_limit" and e["data"]["category"] == category)["data"]
+            self.assertLess(float(limit["sell_min"]), float(limit["buy_max"]))
+        self.sim_do("/sim/pool", {"category": "linear", "symbol": "SOLUSDT", "balance": "9000", "drawdown": "-0.31"})
+
+        def row(name):
+            rows = [r for e in feed.named(name) if e["data"]["pool"] == "USDT" for r in e["data"]["items"]
+                    if r.get("symbol", r.get("symbols")) == "SOLUSDT"]
+            return rows[-1] if rows and float(rows[-1]["balance"]) == 9000 else None
+
+        self.assertEqual(float(until(lambda: row("adl"))["drawdown_8h"]), -0.31)
+        until(lambda: row("insurance"))
+        # A pool that changes no more is told to who comes later, whole.
+        late = self.feed(bridge, "insurance:USDT,price_limit:BTCUSDT")
+        first = late.wait(lambda e: e["event"] == "insurance")["data"]
+        self.assertEqual(first["items"], [e["data"] for e in feed.named("insurance")
+                                          if e["data"]["pool"] == "USDT"][-1]["items"])
+
+    def test_greeks_follow_the_options(self):
+        bridge = self.start()
+        feed = self.feed(bridge, "greeks,positions")
+        symbol = [s["symbol"] for s in request(bridge.port, "GET", OPTIONS).json["items"]
+                  if s["symbol"].startswith("BTC-") and s["symbol"].split("-")[3] == "C"][0]
+        until(lambda: any(t["topic"] == "greeks" and t["state"] == "subscribed"
+                          for t in request(bridge.port, "GET", "/topics").json["items"]))
+        answer = request(bridge.port, "POST", "/orders?wait=filled", {
+            "symbol": "option:" + symbol, "side": "buy", "qty": "0.01", "type": "market"})
+        self.assertEqual(answer.json["state"], "filled", answer)
+        greeks = feed.wait(lambda e: e["event"] == "greeks")["data"]
+        self.assertEqual([g["coin"] for g in greeks["items"]], ["BTC"])
+        self.assertGreater(float(greeks["items"][0]["delta"]), 0)
+
+    def test_a_book_that_the_exchange_forgot_is_subscribed_again(self):
+        """Other topics flow on the socket, so it is not mute; depth 1 would be repeated by 3 s at the latest."""
+        self.speed = 2
+        bridge = self.start()
+        feed = self.feed(bridge, "book:spot:BTCUSDT:1,trades:spot:ETHUSDT,ticker:spot:ETHUSDT")
+        feed.wait(lambda e: e["event"] == "book")
+        self.sim_do("/sim/stream", {"mode": "freeze", "topic": "orderbook.1.BTCUSDT", "category": "spot"})
+        gap = feed.wait(lambda e: e["event"] == "gap", 12)["data"]
+        self.assertEqual(gap["topic"], "book:spot:BTCUSDT:1")
+        seen = len(feed.named("book"))
+        self.sim_do("/sim/stream", {"mode": "thaw"})
+        until(lambda: len(feed.named("book")) > seen, 12)
+        self.assertEqual(feed.named("book")[seen]["data"]["type"], "snapshot")
+        links = request(bridge.port, "GET", "/status").json["links"]
+        self.assertEqual([l["reconnects"] for l in links if l["link"] == "public.spot"], [0])
+
     def test_positions_and_balance_follow_an_order(self):
         bridge = self.start()
         feed = self.feed(bridge, "positions,balance")
@@ -244,7 +296,7 @@ class WithoutKeys(Case):
     def test_what_is_of_the_account_needs_a_key(self):
         bridge = self.start(env={"BYBIT_API_KEY": "", "BYBIT_API_SECRET": ""}, wait=False)
         until(lambda: request(bridge.port, "GET", "/price/BTCUSDT").status == 200)
-        for topics in ("positions", "balance", "trades:BTCUSDT,balance", "orders"):
+        for topics in ("positions", "balance", "trades:BTCUSDT,balance", "orders", "greeks"):
             answer = request(bridge.port, "GET", "/stream?topics=" + topics)
             self.assertEqual((answer.status, answer.json["code"]), (401, "no_api_key"), topics)
         feed = Feed(bridge.port, "trades:BTCUSDT,candles:BTCUSDT")
