@@ -209,7 +209,7 @@ class Status(Operations):
         self.assertEqual([link["link"] for link in status["links"]],
                          ["rest", "public.spot", "public.linear", "public.inverse", "public.option", "private"])
         for link in status["links"]:
-            self.assertEqual(set(link), {"link", "state", "since", "age_ms", "reconnects", "topics", "lossy_books",
+            self.assertEqual(set(link), {"link", "state", "since", "age_ms", "sockets", "reconnects", "topics", "lossy_books",
                                          "unreadable", "delay_p50_us", "delay_p99_us"})
         self.assertTrue(status["clock"]["synced"])
         self.assertGreaterEqual(status["clock"]["bound_ms"], 0)
