@@ -28,8 +28,10 @@ PAUSE_MS = 40
 ROUNDS = 8        # so many times the whole of what it can do, then it must have died
 LATER = 12
 LATER_RARE = 2    # of what one round passes once
+LATER_THIRD = 4   # of what clients do with each third order
 LATER_START = 4   # of pages that are read at a start
 RARE = re.compile(r"retry_|guard_|patch_|kill_|arm_|cancel_all_|checkpoint_|private_|find_")
+THIRD = re.compile(r"amend_|batch_")
 ONCE = re.compile(r"run_begun|restored|stop_")  # once in a life: the other time is in a life that has a past
 AT_START = re.compile(r"run_begun|restored|page_")
 AMEND, BATCH = "/v5/order/amend", "/v5/order/create-batch"
@@ -196,6 +198,10 @@ class Run(GuardCase):
                     time.sleep(4)
                 self.one_round(number)
         except (OSError, http.client.HTTPException):
+            pass
+        try:  # the clients go on, without a kill in their way
+            bridge.child.wait(timeout=20)
+        except subprocess.TimeoutExpired:
             pass
         for client in self.clients:
             client.stop.set()
@@ -371,7 +377,8 @@ def deaths(points):
             yield point, 1, False
             yield point, 1, True
             continue
-        later = LATER_RARE if RARE.match(point) else LATER_START if AT_START.match(point) else LATER
+        later = (LATER_RARE if RARE.match(point) else LATER_THIRD if THIRD.match(point) else LATER_START if AT_START.match(point)
+                 else LATER)
         both = (1, later) if os.environ.get("CRASH_ONLY") else (later,) if place % 2 else (1,)
         for number in range(1, most + 1) if most else both:
             yield point, number, AT_START.match(point) is not None and number > 1
