@@ -378,6 +378,15 @@ static void move_watermark(struct engine *engine)
         set_watermark(engine, server_now_ms(engine) - engine->times->rescan_back_ms);
 }
 
+bool recovery_may_tell(const struct engine *engine)
+{
+    const struct recovery *recovery = &engine->recovery;
+
+    return (recovery->plan == PLAN_RECOVERY || recovery->plan == PLAN_RESCAN) &&
+           recovery->jobs_done < recovery->jobs_count &&
+           engine->now_ms - recovery->plan_started_ms < engine->times->gap_patience_ms;
+}
+
 void recovery_pump(struct engine *engine)
 {
     struct recovery *recovery = &engine->recovery;

@@ -704,6 +704,44 @@ START_TEST(a_lone_fill_waits_for_a_look_up_of_its_order)
 }
 END_TEST
 
+/* The reads that the last step asked for. */
+static size_t take_reads(struct bench *bench, uint64_t *ids, size_t count_now)
+{
+    for (int i = 0; i < count(bench, ACTION_READ); i++) {
+        ck_assert_int_ne(must(bench, ACTION_READ, i)->u.read.kind, READ_ORDER);
+        ids[count_now++] = must(bench, ACTION_READ, i)->u.read.read_id;
+    }
+    return count_now;
+}
+
+START_TEST(a_lone_fill_of_a_scan_waits_for_what_else_the_scan_brings)
+{
+    struct bench *bench = bench_open(100, false);
+    struct fill fill = fill_of("e1", "id-x", 3);
+    uint64_t reads[64];
+    size_t known;
+    size_t next = 0;
+
+    happens(bench, EVENT_START);
+    happens(bench, EVENT_CLOCK);
+    happens(bench, EVENT_PRIVATE_UP);
+    known = take_reads(bench, reads, 0);
+    memset(fill.link, 0, sizeof(fill.link));
+    page(bench, reads[next++], true, NULL, 0, &fill, 1, "");
+    for (int i = 0; i < count(bench, ACTION_READ); i++)
+        reads[known++] = must(bench, ACTION_READ, i)->u.read.read_id;
+    found(bench, must(bench, ACTION_FIND, 0)->u.find.find_id, NULL, false);
+    ck_assert_int_eq(count(bench, ACTION_READ), 0);
+    while (next + 1 < known) { /* nothing is asked singly until the last list is there */
+        empty_page(bench, reads[next++]);
+        known = take_reads(bench, reads, known);
+    }
+    empty_page(bench, reads[next]);
+    ck_assert_int_eq(must(bench, ACTION_READ, 0)->u.read.kind, READ_ORDER);
+    bench_close(bench);
+}
+END_TEST
+
 START_TEST(a_fill_whose_order_is_nowhere_is_journaled_all_the_same)
 {
     struct bench *bench = bench_open(100, true);
@@ -798,6 +836,7 @@ static const TTest *const *all(size_t *tests_count)
     tests[at++] = a_question_that_failed_is_asked_again;
     tests[at++] = late_evidence_about_a_final_order_is_judged_by_the_stored_one;
     tests[at++] = a_lone_fill_waits_for_a_look_up_of_its_order;
+    tests[at++] = a_lone_fill_of_a_scan_waits_for_what_else_the_scan_brings;
     tests[at++] = a_fill_whose_order_is_nowhere_is_journaled_all_the_same;
     tests[at++] = funding_is_journaled_once;
     tests[at++] = what_waits_is_bounded_and_what_is_dropped_is_owed;
