@@ -641,6 +641,41 @@ START_TEST(parts_of_another_request_are_not_taken_for_those_of_this_one)
 }
 END_TEST
 
+/* Keys that a person counts up: the same is asked for, by another key, and is no repeat. */
+START_TEST(a_part_of_one_key_is_not_taken_for_what_another_key_made)
+{
+    be(LARGE);
+    note_all();
+    kit_set_header("Idempotency-Key", "out");
+    ck_assert_int_eq(kit_run("DELETE", "/positions/BTCUSDT", NULL), 207);
+    keep_made("out-0", ORDER_CLOSED);
+    keep_made("out-1", ORDER_CLOSED);
+    keep_made("out-2", ORDER_CLOSED);
+    note_all();
+    kit.creates = 0;
+    kit_set_header("Idempotency-Key", "out-1");
+    ck_assert_int_eq(kit_run("DELETE", "/positions/BTCUSDT", NULL), 422);
+    ck_assert(kit_says("idempotency_key_reused") && kit_says("\"outcome\":\"not_sent\""));
+    ck_assert_uint_eq(kit.creates, 0);
+}
+END_TEST
+
+START_TEST(an_order_of_one_key_is_not_taken_for_a_part_of_another)
+{
+    come_up();
+    note_all();
+    kit_set_header("Idempotency-Key", _i ? "out-1" : "out-0");
+    ck_assert_int_eq(kit_run("DELETE", "/positions/BTCUSDT", NULL), 201);
+    keep_made(_i ? "out-1" : "out-0", ORDER_CLOSED);
+    be(LIST(ITEM("BTCUSDT", "Sell", "4.5", "0", ",\"seq\":8")));
+    note_all();
+    kit_set_header("Idempotency-Key", "out");
+    ck_assert_int_eq(kit_run("DELETE", "/positions/BTCUSDT", NULL), 422);
+    ck_assert(kit_says("idempotency_key_reused") && kit_says("\"outcome\":\"not_sent\""));
+    ck_assert_uint_eq(made_count, 0);
+}
+END_TEST
+
 static const struct {
     const char *target;
     const char *first;
@@ -1046,6 +1081,8 @@ int main(void)
     tcase_add_test(tcase, a_large_close_is_repeated_as_it_was);
     tcase_add_test(tcase, only_what_is_missing_of_a_large_close_is_sent_when_it_is_repeated);
     tcase_add_test(tcase, parts_of_another_request_are_not_taken_for_those_of_this_one);
+    tcase_add_test(tcase, a_part_of_one_key_is_not_taken_for_what_another_key_made);
+    tcase_add_loop_test(tcase, an_order_of_one_key_is_not_taken_for_a_part_of_another, 0, 2);
     tcase_add_loop_test(tcase, a_target_far_away_is_reached_by_several_orders, 0,
                         (int)ARRAY_LEN(far_targets));
     tcase_add_test(tcase, a_target_far_away_is_reached_once);
