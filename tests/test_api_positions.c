@@ -420,6 +420,22 @@ START_TEST(one_change_of_a_position_at_a_time)
 }
 END_TEST
 
+/* A book of many positions is closed at once: each key is another one's. */
+START_TEST(as_many_keys_as_requests_may_be_under_way_at_once)
+{
+    static struct position_call calls[1000];
+    char key[16];
+
+    for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+        (void)snprintf(key, sizeof(key), "out-%zu", i);
+        ck_assert_msg(position_call_claim_key(&calls[i], key), "%s", key);
+        ck_assert(!position_call_claim_key(&(struct position_call){ .idx = 0 }, key));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(calls); i++)
+        position_call_release(&calls[i]);
+}
+END_TEST
+
 /* --- DELETE --- */
 
 static const struct {
@@ -1073,6 +1089,7 @@ int main(void)
     tcase_add_test(tcase, a_key_whose_order_was_not_sent_is_tried_again_at_the_same_size_only);
     tcase_add_test(tcase, keys_have_a_grammar);
     tcase_add_test(tcase, one_change_of_a_position_at_a_time);
+    tcase_add_test(tcase, as_many_keys_as_requests_may_be_under_way_at_once);
     tcase_add_loop_test(tcase, a_close_is_reduce_only_and_at_market, 0, (int)ARRAY_LEN(closes));
     tcase_add_test(tcase, a_close_that_is_wrong_is_refused);
     tcase_add_test(tcase, a_large_close_is_cut_and_answered_as_a_list);
