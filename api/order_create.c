@@ -189,7 +189,7 @@ static void refuse_new(struct create_job *job, const struct loop_reply *reply)
 
 unsigned order_kills_before(const struct api *api, struct api_call *call)
 {
-    if (!call->kills_noted)
+    if (!call->kills_noted && api->loop) /* without keys nothing comes of it */
         call->kills = loop_kills(api->loop);
     call->kills_noted = true;
     return call->kills;

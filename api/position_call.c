@@ -14,7 +14,7 @@
 
 #define AGAIN_MS        1000
 #define READ_TIMEOUT_MS 5000
-#define CLAIMS_MAX      64
+#define CLAIMS_MAX      1024 /* no less than requests wait for a reply (server/http.h) */
 
 /* --- from the call --- */
 

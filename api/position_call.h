@@ -58,7 +58,8 @@ MUST_CHECK enum err position_call_now(const struct position_call *position, stru
 void position_call_load(struct position_call *position,
                         void (*on_loaded)(const char *why, void *userdata), void *userdata);
 
-/* One change of a symbol's size at a time: false, another one is under way (or 64 are). */
+/* One change of a symbol's size at a time: false, another one is under way (or 1024
+ * are). */
 bool position_call_claim(struct position_call *position);
 /* Likewise of orders of one key, whatever symbol they are of. */
 bool position_call_claim_key(struct position_call *position, const char *link);

@@ -328,7 +328,8 @@ static void fail_foreign(struct change *change)
 {
     struct api_refusal refusal;
 
-    (void)api_refuse(&refusal, "idempotency_key_reused", "this key was used for another request");
+    (void)api_refuse(&refusal, "idempotency_key_reused",
+                     "this key, or it with the number of an order, was used for another request");
     fail(change, &refusal);
 }
 

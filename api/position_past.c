@@ -2,7 +2,8 @@
  *
  * One order by itself has the key, several have `<key>-<n>`, and each says what all of them add up
  * to and how that was cut: so it is known which ones are missing, whichever of them the journal
- * has. */
+ * has. And that tells them from an order by itself whose key happens to be `<key>-<n>`: the same
+ * was asked for, and by another key. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,10 +15,19 @@ static bool is_ours(const struct change *change, const struct order *order)
                   sizeof(order->request.body_hash)) == 0;
 }
 
+static bool is_part(const struct order *order)
+{
+    return !decimal_is_none(&order->request.whole_qty);
+}
+
 /* --- one by itself --- */
 
 static enum err take_one(struct change *change, const struct order *order, enum past *out)
 {
+    if (is_part(order)) {
+        *out = PAST_FOREIGN;
+        return ERR_NONE;
+    }
     if (!change->wish.is_close && order->state == ORDER_NOT_SENT && is_ours(change, order)) {
         change->again = true;
         change->again_side = order->request.side;
@@ -48,39 +58,31 @@ static enum err keep_piece(struct change *change, size_t n, const struct order *
     return ERR_NONE;
 }
 
-/* A journal of an older format does not tell how large it was. */
-static void refuse_unplanned(struct change *change, size_t n)
-{
-    struct api_refusal refusal;
-
-    (void)api_refuse(&refusal, "idempotency_key_reused",
-                     "an order of this key was not sent, and how large it was to be is not known: "
-                     "what is left needs a new key");
-    change_piece_refuse(change, n, &refusal);
-}
-
-/* The ones that the journal lacks, as `like` and its plan say. */
-static void make_missing(struct change *change, const struct order_request *like, enum past *out)
+/* The ones that the journal lacks, as `like` and its plan say: `found` is behind the last one that
+ * it has. */
+static void make_missing(struct change *change, const struct order_request *like, size_t found,
+                         enum past *out)
 {
     struct decimal sizes[POSITION_PARTS_MAX];
     struct order_request request = *like;
     size_t count = position_cut(&like->whole_qty, &like->part_qty, sizes, POSITION_PARTS_MAX);
 
+    if (found > count) { /* more than it was cut into */
+        *out = PAST_FOREIGN;
+        return;
+    }
     *out = PAST_KNOWN;
-    if (count > change->count) /* the rest of the places is there: they were made for the most */
-        change->count = count;
-    for (size_t i = 0; i < change->count; i++) {
+    change->count = count; /* there is room for the most */
+    for (size_t i = 0; i < count; i++) {
         if (change->pieces[i].known)
             continue;
         *out = PAST_PARTLY;
         if (change->pieces[i].unsent)
             continue;
-        request.qty = i < count ? sizes[i] : DECIMAL_NONE;
+        request.qty = sizes[i];
         change_key_of(change, i, request.client_id);
         order_key_to_link(request.client_id, request.link);
         change_piece_begin(change, i, &request);
-        if (decimal_sign(&request.qty) <= 0)
-            refuse_unplanned(change, i);
     }
 }
 
@@ -108,7 +110,7 @@ static enum err find_parts(struct change *change, struct history_reader *reader,
             continue;
         if (err)
             return err;
-        if (!is_ours(change, &order)) {
+        if (!is_ours(change, &order) || !is_part(&order)) {
             *out = PAST_FOREIGN;
             return ERR_NONE;
         }
@@ -121,8 +123,7 @@ static enum err find_parts(struct change *change, struct history_reader *reader,
     }
     if (count == 0)
         return ERR_NONE;
-    change->count = count;
-    make_missing(change, &like, out);
+    make_missing(change, &like, count, out);
     return ERR_NONE;
 }
 

@@ -278,15 +278,21 @@ static void deinit_upstream(struct upstream *upstream)
     buffer_deinit(&upstream->in);
 }
 
+void stream_halt(struct stream *stream)
+{
+    if (!stream || !stream->started)
+        return;
+    atomic_store(&stream->stopping, true);
+    lws_cancel_service(stream->context);
+    pthread_join(stream->thread, NULL);
+    stream->started = false;
+}
+
 void stream_stop(struct stream *stream)
 {
     if (!stream)
         return;
-    atomic_store(&stream->stopping, true);
-    if (stream->started) {
-        lws_cancel_service(stream->context);
-        pthread_join(stream->thread, NULL);
-    }
+    stream_halt(stream);
     for (size_t i = 0; i < UPSTREAMS; i++) {
         stream->upstreams[i].wsi = NULL; /* nothing that comes from closing counts */
         resolve_drop(stream->upstreams[i].resolve);
@@ -307,7 +313,8 @@ void stream_stop(struct stream *stream)
 static void wants_are_new(struct stream *stream)
 {
     atomic_store(&stream->wants_changed, true);
-    lws_cancel_service(stream->context);
+    if (!atomic_load(&stream->stopping))
+        lws_cancel_service(stream->context);
 }
 
 /* A spot ticker needs the depth-1 book too. */

@@ -144,7 +144,10 @@ struct stream_config {
 
 MUST_CHECK enum err stream_start(struct stream **out, const struct stream_config *config,
                                  struct error *error);
-/* Closes all sockets and joins the thread. NULL is fine. */
+/* Joins the thread: no callback comes any more, and stream_want, stream_touch and stream_drop only
+ * count. For a stop while others may still ask; NULL is fine. */
+void stream_halt(struct stream *stream);
+/* The same, and closes all sockets. NULL is fine. */
 void stream_stop(struct stream *stream);
 
 /* One more reader wants it (`depth`: of books; of candles enum candle_interval; else 0).

@@ -500,10 +500,11 @@ void app_stop(struct app *app)
     http_quiesce(app->http);
     reads_halt(app->reads); /* its callbacks use the stream, too */
     account_use_stream(app->account, NULL);
-    stream_stop(app->stream);
+    stream_halt(app->stream);
     loop_stop(app->loop, LOOP_GRACE_MS);
+    history_stop(app->history); /* its last jobs ask the reads, the stream and the loop */
     reads_stop(app->reads);
-    history_stop(app->history);
+    stream_stop(app->stream);
     journal_close(app->journal);
     http_stop(app->http, HTTP_GRACE_MS);
     loop_destroy(app->loop);

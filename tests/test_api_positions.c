@@ -420,6 +420,22 @@ START_TEST(one_change_of_a_position_at_a_time)
 }
 END_TEST
 
+/* A book of many positions is closed at once: each key is another one's. */
+START_TEST(as_many_keys_as_requests_may_be_under_way_at_once)
+{
+    static struct position_call calls[1000];
+    char key[16];
+
+    for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+        (void)snprintf(key, sizeof(key), "out-%zu", i);
+        ck_assert_msg(position_call_claim_key(&calls[i], key), "%s", key);
+        ck_assert(!position_call_claim_key(&(struct position_call){ .idx = 0 }, key));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(calls); i++)
+        position_call_release(&calls[i]);
+}
+END_TEST
+
 /* --- DELETE --- */
 
 static const struct {
@@ -638,6 +654,41 @@ START_TEST(parts_of_another_request_are_not_taken_for_those_of_this_one)
     ck_assert(kit_says("idempotency_key_reused"));
     ck_assert_int_eq(kit_run("PUT", "/positions/BTCUSDT", "qty=9"), 422);
     ck_assert_uint_eq(kit.creates, 0);
+}
+END_TEST
+
+/* Keys that a person counts up: the same is asked for, by another key, and is no repeat. */
+START_TEST(a_part_of_one_key_is_not_taken_for_what_another_key_made)
+{
+    be(LARGE);
+    note_all();
+    kit_set_header("Idempotency-Key", "out");
+    ck_assert_int_eq(kit_run("DELETE", "/positions/BTCUSDT", NULL), 207);
+    keep_made("out-0", ORDER_CLOSED);
+    keep_made("out-1", ORDER_CLOSED);
+    keep_made("out-2", ORDER_CLOSED);
+    note_all();
+    kit.creates = 0;
+    kit_set_header("Idempotency-Key", "out-1");
+    ck_assert_int_eq(kit_run("DELETE", "/positions/BTCUSDT", NULL), 422);
+    ck_assert(kit_says("idempotency_key_reused") && kit_says("\"outcome\":\"not_sent\""));
+    ck_assert_uint_eq(kit.creates, 0);
+}
+END_TEST
+
+START_TEST(an_order_of_one_key_is_not_taken_for_a_part_of_another)
+{
+    come_up();
+    note_all();
+    kit_set_header("Idempotency-Key", _i ? "out-1" : "out-0");
+    ck_assert_int_eq(kit_run("DELETE", "/positions/BTCUSDT", NULL), 201);
+    keep_made(_i ? "out-1" : "out-0", ORDER_CLOSED);
+    be(LIST(ITEM("BTCUSDT", "Sell", "4.5", "0", ",\"seq\":8")));
+    note_all();
+    kit_set_header("Idempotency-Key", "out");
+    ck_assert_int_eq(kit_run("DELETE", "/positions/BTCUSDT", NULL), 422);
+    ck_assert(kit_says("idempotency_key_reused") && kit_says("\"outcome\":\"not_sent\""));
+    ck_assert_uint_eq(made_count, 0);
 }
 END_TEST
 
@@ -1038,6 +1089,7 @@ int main(void)
     tcase_add_test(tcase, a_key_whose_order_was_not_sent_is_tried_again_at_the_same_size_only);
     tcase_add_test(tcase, keys_have_a_grammar);
     tcase_add_test(tcase, one_change_of_a_position_at_a_time);
+    tcase_add_test(tcase, as_many_keys_as_requests_may_be_under_way_at_once);
     tcase_add_loop_test(tcase, a_close_is_reduce_only_and_at_market, 0, (int)ARRAY_LEN(closes));
     tcase_add_test(tcase, a_close_that_is_wrong_is_refused);
     tcase_add_test(tcase, a_large_close_is_cut_and_answered_as_a_list);
@@ -1046,6 +1098,8 @@ int main(void)
     tcase_add_test(tcase, a_large_close_is_repeated_as_it_was);
     tcase_add_test(tcase, only_what_is_missing_of_a_large_close_is_sent_when_it_is_repeated);
     tcase_add_test(tcase, parts_of_another_request_are_not_taken_for_those_of_this_one);
+    tcase_add_test(tcase, a_part_of_one_key_is_not_taken_for_what_another_key_made);
+    tcase_add_loop_test(tcase, an_order_of_one_key_is_not_taken_for_a_part_of_another, 0, 2);
     tcase_add_loop_test(tcase, a_target_far_away_is_reached_by_several_orders, 0,
                         (int)ARRAY_LEN(far_targets));
     tcase_add_test(tcase, a_target_far_away_is_reached_once);

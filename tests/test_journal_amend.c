@@ -393,7 +393,8 @@ int main(void)
     tcase_add_test(tcase, an_order_that_was_not_made_here_is_amended_by_its_id);
     tcase_add_loop_test(tcase, a_word_that_is_not_ours_is_damage, 0, 11);
     tcase_add_test(tcase, a_change_is_one_text);
-    tcase_add_loop_test(tcase, a_file_of_an_older_format_is_brought_up_and_keeps_its_orders, 0, 2);
+    tcase_add_loop_test(tcase, a_file_of_an_older_format_is_brought_up_and_keeps_its_orders, 0,
+                        (int)ARRAY_LEN(old_files));
     tcase_add_test(tcase, a_file_of_format_2_keeps_what_it_knew);
     suite_add_tcase(suite, tcase);
     return kit_main(suite);

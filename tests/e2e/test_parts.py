@@ -109,6 +109,16 @@ class Parts(Case):
         self.assertEqual(self.states(), ["filled"] * 4)
         self.assertEqual(len(self.proxy.batches), 1)
 
+    def test_a_repeat_of_what_is_in_doubt_says_that_it_is_one(self):
+        self.fault = lambda method, path: ("drop_before", 0) if path == "/v5/order/create" else None
+        asked = (("POST", "/orders", {"symbol": "BTCUSDT", "side": "buy", "qty": "0.1", "type": "market"}),
+                 ("PUT", "/positions/ETHUSDT", {"qty": "0.1"}), ("DELETE", "/positions/BTCUSDT?qty=0.1", None))
+        request(self.bridge.port, "PUT", "/positions/BTCUSDT", {"qty": "0.4"})  # in parts, which no fault meets
+        self.becomes("0.4")
+        for n, one in enumerate(asked):
+            told = [request(self.bridge.port, *one, {"Idempotency-Key": "doubt-%s" % "abc"[n]}) for _ in range(2)]
+            self.assertEqual([(t.status, t.headers.get("idempotent-replayed")) for t in told], [(202, None), (202, "true")], told)
+
     def only_batches(self, mode):
         return lambda method, path: (mode, 0) if path == BATCH else None
 

@@ -156,8 +156,14 @@ class Stopping(Case):
         self.wait_ready(bridge)
         self.assertEqual(request(bridge.port, "GET", "/price/BTCUSDT").status, 200)
         for method, path, body in (("POST", "/orders", "symbol=BTCUSDT&side=buy&qty=0.01&type=market"),
+                                   ("POST", "/orders?dry_run=1", "symbol=BTCUSDT&side=buy&qty=0.01&type=market"),
+                                   ("POST", "/orders", "[{}]"), ("PATCH", "/orders/x", "qty=1"),
                                    ("GET", "/orders", None), ("GET", "/fills", None), ("DELETE", "/orders/x", None),
-                                   ("GET", "/stream?topics=orders", None)):
+                                   ("DELETE", "/orders?all=true", None), ("GET", "/orders/x/timeline", None),
+                                   ("PUT", "/positions/BTCUSDT", "qty=1"), ("DELETE", "/positions/BTCUSDT", None),
+                                   ("PATCH", "/positions/BTCUSDT", "leverage=5"), ("GET", "/positions", None),
+                                   ("GET", "/pnl", None), ("GET", "/balance", None), ("GET", "/events", None),
+                                   ("POST", "/guard/kill", None), ("GET", "/stream?topics=orders", None)):
             answer = request(bridge.port, method, path, body)
             self.assertEqual((answer.status, answer.json["code"]), (401, "no_api_key"), (path, answer))
         feed = Feed(bridge.port, "ticker:BTCUSDT")
