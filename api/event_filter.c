@@ -73,7 +73,7 @@ void event_subject_of(struct event_subject *out, const char *event, const char *
 
 static bool is_text(const char *at, size_t bytes, const char *text)
 {
-    return strlen(text) == bytes && memcmp(at, text, bytes) == 0;
+    return at && strlen(text) == bytes && memcmp(at, text, bytes) == 0;
 }
 
 bool event_filter_takes(const struct event_filter *filter, const struct event_subject *subject)

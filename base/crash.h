@@ -11,6 +11,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/error.h"
 
 /* Name, where. The order is about that of a command's way. */
@@ -35,14 +37,37 @@
     POINT(CREATE_SUBMITTED, "create_submitted") /* the transport has it */                         \
     POINT(WRITE_SIGNED, "write_signed")         /* connected and signed, no byte left */           \
     POINT(BODY_LEAVES, "body_leaves")           /* the first bytes of the body may leave */        \
+    POINT(BODY_LEFT, "body_left")               /* all of it has, no answer came */                \
     POINT(CREATE_ANSWERED, "create_answered")   /* the exchange answered, the engine not told */   \
     POINT(CREATE_SETTLED, "create_settled")     /* and told: its row is handed over */             \
+    /* an amend, from the inbox to what became of it */                                            \
+    POINT(AMEND_TAKEN, "amend_taken")         /* out of the inbox, the engine has not seen it */   \
+    POINT(AMEND_MADE, "amend_made")           /* its intent's row is made, not yet handed over */  \
+    POINT(AMEND_SEND, "amend_send")           /* the intent is committed */                        \
+    POINT(AMEND_SUBMITTED, "amend_submitted") /* the transport has it */                           \
+    POINT(AMEND_SIGNED, "amend_signed")       /* connected and signed, no byte left */             \
+    POINT(AMEND_LEAVES, "amend_leaves")       /* the first bytes of the body may leave */          \
+    POINT(AMEND_LEFT, "amend_left")           /* all of it has, no answer came */                  \
+    POINT(AMEND_ANSWERED, "amend_answered")   /* the engine not told */                            \
+    POINT(AMEND_SETTLED, "amend_settled")     /* and told */                                       \
+    POINT(AMEND_ENDED, "amend_ended")         /* a row of an order that was amended is made */     \
+    /* creates that leave in one request */                                                        \
+    POINT(BATCH_SEND, "batch_send")           /* their intents are committed */                    \
+    POINT(BATCH_SUBMITTED, "batch_submitted") /* the transport has them */                         \
+    POINT(BATCH_SIGNED, "batch_signed")       /* connected and signed, no byte left */             \
+    POINT(BATCH_LEAVES, "batch_leaves")       /* the first bytes of the body may leave */          \
+    POINT(BATCH_LEFT, "batch_left")           /* all of it has, no answer came */                  \
+    POINT(BATCH_ANSWERED, "batch_answered")   /* the engine not told */                            \
+    POINT(BATCH_ITEM, "batch_item")           /* told of one order of it, not of the next one */   \
+    POINT(BATCH_SETTLED, "batch_settled")     /* told of all */                                    \
     /* the journal */                                                                              \
-    POINT(BATCH_TAKEN, "batch_taken")       /* rows wait for their transaction */                  \
+    POINT(ROWS_TAKEN, "rows_taken")         /* rows wait for their transaction */                  \
     POINT(BEGUN_SYNCED, "begun_synced")     /* a transaction that is to be synced */               \
     POINT(BEGUN_UNSYNCED, "begun_unsynced") /* one that is not */                                  \
-    POINT(INTENT_WRITTEN, "intent_written") /* within the transaction, as the next four */         \
+    POINT(INTENT_WRITTEN, "intent_written") /* within the transaction, as the next ones */         \
     POINT(RETRY_WRITTEN, "retry_written")                                                          \
+    POINT(AMEND_WRITTEN, "amend_written")         /* the intent of an amend */                     \
+    POINT(AMEND_END_WRITTEN, "amend_end_written") /* a row of an order that was amended */         \
     POINT(FILL_WRITTEN, "fill_written")                                                            \
     POINT(GUARD_WRITTEN, "guard_written")                                                          \
     POINT(EVENT_WRITTEN, "event_written")                                                          \
@@ -95,6 +120,7 @@ MUST_CHECK enum err crash_init(char text[CRASH_TEXT_MAX]);
 
 #ifdef BRIDGE_CRASH_POINTS
 void crash_pass(enum crash_point point);
+#define CRASH_BUILD        true
 #define CRASH_POINT(point) crash_pass(CRASH_##point)
 #define CRASH_POINT_IF(condition, point)                                                           \
     do {                                                                                           \
@@ -102,6 +128,7 @@ void crash_pass(enum crash_point point);
             crash_pass(CRASH_##point);                                                             \
     } while (0)
 #else
+#define CRASH_BUILD                      false
 #define CRASH_POINT(point)               ((void)0)
 #define CRASH_POINT_IF(condition, point) ((void)0)
 #endif

@@ -19,6 +19,7 @@
 #include <openssl/crypto.h>
 
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/text.h"
 #include "bybit/hosts.h"
 #include "bybit/rest_parts.h"
@@ -33,16 +34,34 @@
 
 /* --- the loop's side --- */
 
+/* curl has written what it has read: a body that was read to its end is with the kernel. */
+static void note_left(struct rest *rest)
+{
+    for (size_t i = 0; CRASH_BUILD && i < rest->slots_count; i++) {
+        struct slot *slot = &rest->slots[i];
+
+        if (!slot->call || !slot->call->body_left || slot->left_noted ||
+            slot->content_at < slot->call->content_bytes)
+            continue;
+        slot->left_noted = true;
+        CRASH_POINT(BODY_LEFT);
+        CRASH_POINT_IF(slot->call->request.route == ROUTE_ORDER_AMEND, AMEND_LEFT);
+        CRASH_POINT_IF(slot->call->request.route == ROUTE_ORDER_CREATE_BATCH, BATCH_LEFT);
+    }
+}
+
 void rest_run(struct rest *rest)
 {
     rest_run_sockets(rest);
     rest_run_timer(rest);
+    note_left(rest);
     rest_reap(rest);
     for (int i = 0; i < ROUNDS_MAX; i++) {
         if (!rest->pump_due && rest->wake_ms > clock_mono_ms())
             break;
         rest_pump(rest);
         rest_run_timer(rest); /* what was just begun on a kept connection leaves now */
+        note_left(rest);
         rest_reap(rest);
     }
 }

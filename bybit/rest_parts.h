@@ -89,6 +89,7 @@ struct slot {
     bool begun;   /* PREREQ let this try go */
     bool no_turn; /* PREREQ did not: the budget has none for it any more */
     size_t content_at;
+    bool left_noted;    /* that all of the body has left */
     int64_t started_us; /* of this try */
     int64_t sent_us;
     int64_t first_byte_us;

@@ -94,6 +94,8 @@ static int on_prereq(void *userdata, char *remote_ip, char *local_ip, int remote
     slot->sent_us = clock_mono_us();
     call->left_us = slot->sent_us;
     CRASH_POINT_IF(call->info->is_write, WRITE_SIGNED);
+    CRASH_POINT_IF(call->request.route == ROUTE_ORDER_AMEND, AMEND_SIGNED);
+    CRASH_POINT_IF(call->request.route == ROUTE_ORDER_CREATE_BATCH, BATCH_SIGNED);
     return CURL_PREREQFUNC_OK;
 }
 
@@ -122,6 +124,8 @@ static size_t on_read(char *to, size_t size, size_t count, void *userdata)
             return CURL_READFUNC_ABORT;
         call->body_left = true;
         CRASH_POINT(BODY_LEAVES);
+        CRASH_POINT_IF(call->request.route == ROUTE_ORDER_AMEND, AMEND_LEAVES);
+        CRASH_POINT_IF(call->request.route == ROUTE_ORDER_CREATE_BATCH, BATCH_LEAVES);
         if (call->request.on_sent)
             call->request.on_sent(call->signed_ms, call->request.userdata);
     }
@@ -392,6 +396,7 @@ void rest_call_start(struct rest *rest, struct call *call, int64_t now_ms)
     slot->stopped = NULL;
     slot->errors[0] = '\0';
     slot->content_at = 0;
+    slot->left_noted = false;
     slot->started_us = clock_mono_us();
     slot->sent_us = 0;
     slot->first_byte_us = 0;

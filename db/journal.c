@@ -429,7 +429,7 @@ static enum turn next_turn(struct journal *journal)
             journal->batch_since_us = journal->waiting_since_us;
         journal->waiting_since_us = 0;
         rowlist_append(&journal->store.batch, &journal->waiting);
-        CRASH_POINT(BATCH_TAKEN);
+        CRASH_POINT(ROWS_TAKEN);
     }
     pthread_mutex_unlock(&journal->lock);
     return turn;

@@ -487,6 +487,10 @@ enum err writer_add(struct writer *writer, const struct journal_row *row,
     CRASH_POINT_IF(!err && row->seq, EVENT_WRITTEN);
     CRASH_POINT_IF(!err && row->kind == JOURNAL_RETRY, RETRY_WRITTEN);
     CRASH_POINT_IF(!err && row->kind == JOURNAL_GUARD, GUARD_WRITTEN);
+    CRASH_POINT_IF(!err && row->kind == JOURNAL_AMEND, AMEND_WRITTEN);
+    CRASH_POINT_IF(!err && row->kind == JOURNAL_ORDER && row->u.order.amend_ms > 0 &&
+                       row->u.order.amend == AMEND_NONE,
+                   AMEND_END_WRITTEN);
     return err;
 }
 

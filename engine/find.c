@@ -557,9 +557,17 @@ static bool ask_exchange(struct engine *engine, struct find *find)
     return true;
 }
 
+/* A scan under way is likely to bring the order of a lone fill: so many single reads less. But what
+ * waits must leave room for what it brings. */
+static bool scan_may_tell(const struct engine *engine)
+{
+    return recovery_may_tell(engine) && engine->finds_count < FINDS_MAX / 2 &&
+           engine->evidence_count < EVIDENCE_MAX / 2;
+}
+
 void find_pump(struct engine *engine)
 {
-    bool room = true;
+    bool room = !scan_may_tell(engine);
 
     for (struct find *find = engine->finds_first; find && engine->finds_ready > 0;
          find = find->next) {

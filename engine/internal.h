@@ -653,6 +653,8 @@ void recovery_started(struct engine *engine);
 void recovery_gap(struct engine *engine);
 void recovery_page(struct engine *engine, struct read_slot *slot, const struct engine_event *event);
 void recovery_pump(struct engine *engine);
+/* Orders and executions are being read: orders of executions that came first are still to come. */
+bool recovery_may_tell(const struct engine *engine);
 int64_t recovery_due_ms(const struct engine *engine);
 
 /* --- waiters.c --- */

@@ -316,6 +316,10 @@ static void carry_out(struct loop *loop)
         CRASH_POINT_IF(row->kind == JOURNAL_ORDER, ORDER_MADE);
         CRASH_POINT_IF(row->kind == JOURNAL_FILL, FILL_MADE);
         CRASH_POINT_IF(row->kind == JOURNAL_GUARD, GUARD_MADE);
+        CRASH_POINT_IF(row->kind == JOURNAL_AMEND, AMEND_MADE);
+        CRASH_POINT_IF(row->kind == JOURNAL_ORDER && row->u.order.amend_ms > 0 &&
+                           row->u.order.amend == AMEND_NONE,
+                       AMEND_ENDED);
         rows_append(loop, row);
     }
     loop_rows_submit(loop);

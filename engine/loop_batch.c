@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "bybit/codes.h"
@@ -56,6 +57,7 @@ static void feed_result(const struct flight *flight, size_t at, const struct res
     loop->ends = loop_trace_answer(loop, flight->items[at].link, false, answer);
     loop_feed(loop, &event);
     loop->ends = NULL;
+    CRASH_POINT(BATCH_ITEM);
 }
 
 static void feed_all(const struct flight *flight, const struct rest_answer *answer,
@@ -188,7 +190,9 @@ static void on_done(const struct rest_answer *answer, void *userdata)
     struct result all = { REPLY_LOST, 0, why, "" };
 
     if (answer->answered) {
+        CRASH_POINT(BATCH_ANSWERED);
         take_answer(flight, answer);
+        CRASH_POINT(BATCH_SETTLED);
     } else {
         text_cut(why, sizeof(why), answer->error.text);
         all.kind = loop_kind_without(answer);
@@ -270,7 +274,9 @@ static enum err submit(struct flight *flight, struct engine_action *const *actio
         request.body = body.data;
         for (size_t i = 0; i < flight->count; i++)
             loop_trace_send(loop, flight->items[i].link, false);
+        CRASH_POINT(BATCH_SEND);
         err = loop_submit(loop, &request);
+        CRASH_POINT(BATCH_SUBMITTED);
     }
     buffer_deinit(&body);
     return err;

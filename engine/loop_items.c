@@ -223,6 +223,7 @@ static void feed_command(struct loop *loop, const struct item *item)
         }
     }
     CRASH_POINT_IF(item->kind == ITEM_CREATE, CREATE_TAKEN);
+    CRASH_POINT_IF(item->kind == ITEM_AMEND, AMEND_TAKEN);
     CRASH_POINT_IF(item->kind == ITEM_CANCEL, CANCEL_TAKEN);
     CRASH_POINT_IF(item->kind == ITEM_GUARD_PATCH, PATCH_TAKEN);
     CRASH_POINT_IF(item->kind == ITEM_KILL, KILL_TAKEN);

@@ -55,6 +55,11 @@ bool loop_is_no_such_order(int ret_code)
            ret_code == 110010 || ret_code == 170139 || ret_code == 170142;
 }
 
+static bool is_create(const struct send *send)
+{
+    return !send->is_cancel && !send->is_amend;
+}
+
 /* Whether it names another order than was asked for: an answer that came twice, or late. */
 static bool is_of_another(const struct send *send, const char *order_id, const char *link)
 {
@@ -102,7 +107,7 @@ static void read_answer(const struct rest_answer *answer, const struct send *sen
     if (send->is_amend && event->u.answer.kind == REPLY_DUPLICATE)
         event->u.answer.kind = REPLY_AMBIGUOUS;
     /* Accepted, but without an order id it cannot be told which: look it up. */
-    if (!send->is_cancel && !send->is_amend && event->u.answer.kind == REPLY_OK && !order_id[0])
+    if (is_create(send) && event->u.answer.kind == REPLY_OK && !order_id[0])
         event->u.answer.kind = REPLY_AMBIGUOUS;
     if (has_envelope && is_of_another(send, order_id, link)) {
         distrust(send, event);
@@ -153,11 +158,13 @@ static void on_sent_done(const struct rest_answer *answer, void *userdata)
         if (event.u.answer.kind == REPLY_NOT_SENT && !send->is_cancel && !may_send(send))
             event.u.answer.ret_msg = "killed before it was sent";
     }
-    CRASH_POINT_IF(answer->answered && !send->is_cancel, CREATE_ANSWERED);
+    CRASH_POINT_IF(answer->answered && is_create(send), CREATE_ANSWERED);
+    CRASH_POINT_IF(answer->answered && send->is_amend, AMEND_ANSWERED);
     CRASH_POINT_IF(answer->answered && send->is_cancel, CANCEL_ANSWERED);
     send->loop->ends = loop_trace_answer(send->loop, send->link, send->is_cancel, answer);
     loop_feed(send->loop, &event);
-    CRASH_POINT_IF(answer->answered && !send->is_cancel, CREATE_SETTLED);
+    CRASH_POINT_IF(answer->answered && is_create(send), CREATE_SETTLED);
+    CRASH_POINT_IF(answer->answered && send->is_amend, AMEND_SETTLED);
     CRASH_POINT_IF(answer->answered && send->is_cancel, CANCEL_SETTLED);
     send->loop->ends = NULL;
     free(send);
@@ -244,10 +251,12 @@ static enum err submit_write(struct loop *loop, const struct engine_action *acti
     if (!err) {
         request.body = body.data;
         loop_trace_send(loop, send->link, send->is_cancel);
-        CRASH_POINT_IF(!send->is_cancel, CREATE_SEND);
+        CRASH_POINT_IF(is_create(send), CREATE_SEND);
+        CRASH_POINT_IF(send->is_amend, AMEND_SEND);
         CRASH_POINT_IF(send->is_cancel, CANCEL_SEND);
         err = loop_submit(loop, &request);
-        CRASH_POINT_IF(!send->is_cancel, CREATE_SUBMITTED);
+        CRASH_POINT_IF(is_create(send), CREATE_SUBMITTED);
+        CRASH_POINT_IF(send->is_amend, AMEND_SUBMITTED);
         CRASH_POINT_IF(send->is_cancel, CANCEL_SUBMITTED);
     }
     buffer_deinit(&body);
@@ -416,6 +425,17 @@ static enum err read_items(const struct send *send, const struct json *list, str
     return ERR_NONE;
 }
 
+/* Lists say what they are of; a second answer to the read before, when it comes late, is of
+ * something else. */
+static bool is_of_category(const struct send *send, const struct json *result)
+{
+    char word[16] = "";
+
+    if (json_member_text(result, "category", word, sizeof(word)) != ERR_NONE)
+        return false;
+    return !word[0] || strcmp(word, category_word(send->category)) == 0;
+}
+
 static enum err read_page(const struct send *send, const struct rest_answer *answer,
                           struct page *page, struct error *error)
 {
@@ -431,6 +451,10 @@ static enum err read_page(const struct send *send, const struct rest_answer *ans
     if (answer->http_status != 200 || envelope.ret_code != 0)
         return error_set(error, ERR_UPSTREAM, "HTTP %ld retCode %d %s", answer->http_status,
                          envelope.ret_code, envelope.ret_msg);
+    if (!is_of_category(send, &envelope.result)) {
+        rest_distrust(send->loop->rest);
+        return error_set(error, ERR_INVALID, "the answer is about another category");
+    }
     if (!json_member(&envelope.result, "list", &list) || list.type != JSON_ARRAY)
         return error_set(error, ERR_INVALID, "answer without a list");
     if (json_member_text(&envelope.result, "nextPageCursor", page->cursor, sizeof(page->cursor)))

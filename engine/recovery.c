@@ -8,6 +8,7 @@
 #define HISTORY_BACK_MS (24LL * 3600 * 1000)
 #define ORDER_MARGIN_MS 10000
 #define PAGES_MAX       100000U
+#define HALVED_MIN_MS   2000
 
 static const enum category categories[] = { CATEGORY_SPOT, CATEGORY_LINEAR, CATEGORY_INVERSE };
 static const struct {
@@ -274,6 +275,20 @@ static void job_failed(struct engine *engine, struct scan_job *job)
     job->retry_ms = engine->now_ms + ((int64_t)engine->times->read_retry_ms << doublings);
 }
 
+/* A window of many pages is void as soon as one of them fails, and where reads fail now and then it
+ * is never read to its end: its halves are windows of their own. */
+static void halve(struct recovery *recovery, struct scan_job *job)
+{
+    int64_t middle_ms = job->start_ms + (job->end_ms - job->start_ms) / 2;
+
+    if (job->end_ms - job->start_ms < HALVED_MIN_MS || recovery->jobs_count == SCAN_JOBS_MAX)
+        return;
+    add_job(recovery->jobs, &recovery->jobs_count, job->kind, job->category, job->settle_coin,
+            middle_ms, job->end_ms);
+    job->end_ms = middle_ms;
+    job->failures = 0;
+}
+
 void recovery_page(struct engine *engine, struct read_slot *slot, const struct engine_event *event)
 {
     struct scan_job *job = slot->job;
@@ -281,6 +296,8 @@ void recovery_page(struct engine *engine, struct read_slot *slot, const struct e
 
     if (!event->u.page.ok ||
         !find_has_room(engine, event->u.page.reports_count + event->u.page.fills_count)) {
+        if (!event->u.page.ok && slot->guard.pages > 0)
+            halve(&engine->recovery, job);
         read_release(engine, slot);
         job_failed(engine, job);
         return;
@@ -359,6 +376,15 @@ static void move_watermark(struct engine *engine)
         recovery->watermark_due_ms = engine->now_ms + engine->times->read_retry_ms;
     else
         set_watermark(engine, server_now_ms(engine) - engine->times->rescan_back_ms);
+}
+
+bool recovery_may_tell(const struct engine *engine)
+{
+    const struct recovery *recovery = &engine->recovery;
+
+    return (recovery->plan == PLAN_RECOVERY || recovery->plan == PLAN_RESCAN) &&
+           recovery->jobs_done < recovery->jobs_count &&
+           engine->now_ms - recovery->plan_started_ms < engine->times->gap_patience_ms;
 }
 
 void recovery_pump(struct engine *engine)

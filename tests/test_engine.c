@@ -496,6 +496,26 @@ START_TEST(fills_are_counted_once_and_settle_the_order)
 }
 END_TEST
 
+/* Both sides of a trade with oneself have the same execution id. */
+START_TEST(one_execution_of_two_orders_is_two_fills)
+{
+    struct bench *bench = bench_open(100, true);
+
+    answer(bench, sent(bench, "a"), REPLY_OK, 0, "id-a");
+    answer(bench, sent(bench, "b"), REPLY_OK, 0, "id-b");
+    fill_seen(bench, "e1", "id-a", 4);
+    ck_assert_int_eq(must(bench, ACTION_ROW, 0)->u.row.kind, ROW_FILL);
+    fill_seen(bench, "e1", "id-b", 4);
+    ck_assert_int_eq(must(bench, ACTION_ROW, 0)->u.row.kind, ROW_FILL);
+    ck_assert_str_eq(must(bench, ACTION_ROW, 0)->u.row.fill.order_id, "id-b");
+    ck_assert_str_eq(must(bench, ACTION_ROW, 0)->u.row.fill.client_id, "b");
+    fill_seen(bench, "e1", "id-b", 4);
+    ck_assert_ptr_null(first(bench, ACTION_ROW));
+    ck_assert_uint_eq(status_of(bench).anomalies, 0);
+    bench_close(bench);
+}
+END_TEST
+
 START_TEST(evidence_against_an_end_is_an_anomaly)
 {
     struct bench *bench = bench_open(100, true);
@@ -672,6 +692,7 @@ int main(void)
     tcase_add_loop_test(tcase, a_cancel_of_an_open_order_is_answered_by_its_answer, 0,
                         ARRAY_LEN(cancels));
     tcase_add_test(tcase, fills_are_counted_once_and_settle_the_order);
+    tcase_add_test(tcase, one_execution_of_two_orders_is_two_fills);
     tcase_add_test(tcase, evidence_against_an_end_is_an_anomaly);
     tcase_add_test(tcase, hostile_numbers_change_nothing);
     tcase_add_test(tcase, event_numbers_have_no_gap);

@@ -110,6 +110,76 @@ START_TEST(a_void_window_is_read_again_from_its_first_page)
 }
 END_TEST
 
+/* The next read of spot executions, when it is asked for; all else is answered as empty. */
+static struct engine_action next_spot_read(struct bench *bench)
+{
+    static struct engine_action asked[64];
+    size_t count = 0;
+
+    for (int ticks = 0; ticks < 100;) {
+        for (int n = 0; nth(bench, ACTION_READ, n); n++) {
+            ck_assert_uint_lt(count, ARRAY_LEN(asked));
+            asked[count++] = *must(bench, ACTION_READ, n);
+        }
+        bench->actions.count = 0;
+        for (size_t i = 0; i < count; i++) {
+            if (asked[i].u.read.kind == READ_EXECUTIONS &&
+                asked[i].u.read.category == CATEGORY_SPOT)
+                return asked[i]; /* of those behind it none is looked for again */
+        }
+        if (count > 0) {
+            empty_page(bench, asked[--count].u.read.read_id);
+        } else {
+            tick_at(bench, bench->now_ms + 100);
+            ticks++;
+        }
+    }
+    ck_abort_msg("no such read");
+}
+
+static void answer_spot_read(struct bench *bench, const struct engine_action *read, bool ok,
+                             const char *cursor)
+{
+    page(bench, read->u.read.read_id, ok, NULL, 0, NULL, 0, cursor);
+}
+
+/* Else a long one would never be read to its end where each read can fail. */
+START_TEST(a_window_that_fails_behind_its_first_page_is_read_in_halves)
+{
+    struct bench *bench = bench_open(100, false);
+    int64_t start_ms = T0 - 180000;
+    int64_t end_ms = T0 + 300 + 2000;
+    int64_t middle_ms = start_ms + (end_ms - start_ms) / 2;
+    struct engine_action read;
+
+    happens(bench, EVENT_START);
+    happens(bench, EVENT_CLOCK);
+    happens(bench, EVENT_PRIVATE_UP);
+    read = next_spot_read(bench);
+    ck_assert_int_eq(read.u.read.end_ms, end_ms);
+    answer_spot_read(bench, &read, true, "next");
+    read = next_spot_read(bench);
+    ck_assert_str_eq(read.u.read.cursor, "next");
+    answer_spot_read(bench, &read, false, "");
+    read = next_spot_read(bench);
+    ck_assert_int_eq(read.u.read.start_ms, middle_ms);
+    ck_assert_int_eq(read.u.read.end_ms, end_ms);
+    ck_assert_str_eq(read.u.read.cursor, "");
+    answer_spot_read(bench, &read, true, "");
+    for (int times = 0; times < 2; times++) { /* its first page fails: it is read again as it is */
+        read = next_spot_read(bench);
+        ck_assert_int_eq(read.u.read.start_ms, start_ms);
+        ck_assert_int_eq(read.u.read.end_ms, middle_ms);
+        answer_spot_read(bench, &read, times > 0, "");
+    }
+    ck_assert(!status_of(bench).ready);
+    for (int i = 0; i < 100 && !status_of(bench).ready; i++)
+        tick_at(bench, bench->now_ms + answer_reads_empty(bench) + 1000);
+    ck_assert(status_of(bench).ready);
+    bench_close(bench);
+}
+END_TEST
+
 START_TEST(a_fill_missed_while_dead_is_found_by_the_scan)
 {
     struct bench *bench = bench_open(100, false);
@@ -132,6 +202,29 @@ START_TEST(a_fill_missed_while_dead_is_found_by_the_scan)
     page(bench, must(bench, ACTION_READ, 0)->u.read.read_id, true, NULL, 0, &fill, 1, "");
     ck_assert_int_eq(must(bench, ACTION_ROW, 0)->u.row.kind, ROW_FILL);
     ck_assert_str_eq(must(bench, ACTION_ROW, 0)->u.row.fill.tag, "grid");
+    bench_close(bench);
+}
+END_TEST
+
+START_TEST(the_scan_reaches_back_to_the_oldest_order_in_doubt)
+{
+    static const enum order_state open[] = { ORDER_UNKNOWN, ORDER_ACKED };
+    struct bench *bench = bench_open(100, false);
+    struct order order;
+    struct engine_event event = { .kind = EVENT_RESTORE, .u.restore.order = &order };
+
+    memset(&order, 0, sizeof(order));
+    order.request = request_of("a");
+    order.state = open[_i];
+    order.filled_qty = DECIMAL_ZERO;
+    order.created_ms = T0 - 3600000; /* the watermark is a minute old */
+    order.deadline_ms = order.created_ms + 5000;
+    feed(bench, &event);
+    happens(bench, EVENT_START);
+    happens(bench, EVENT_CLOCK);
+    happens(bench, EVENT_PRIVATE_UP);
+    ck_assert_int_eq(must(bench, ACTION_READ, 0)->u.read.kind, READ_EXECUTIONS);
+    ck_assert_int_eq(must(bench, ACTION_READ, 0)->u.read.start_ms, order.created_ms + 300 - 10000);
     bench_close(bench);
 }
 END_TEST
@@ -611,6 +704,44 @@ START_TEST(a_lone_fill_waits_for_a_look_up_of_its_order)
 }
 END_TEST
 
+/* The reads that the last step asked for. */
+static size_t take_reads(struct bench *bench, uint64_t *ids, size_t count_now)
+{
+    for (int i = 0; i < count(bench, ACTION_READ); i++) {
+        ck_assert_int_ne(must(bench, ACTION_READ, i)->u.read.kind, READ_ORDER);
+        ids[count_now++] = must(bench, ACTION_READ, i)->u.read.read_id;
+    }
+    return count_now;
+}
+
+START_TEST(a_lone_fill_of_a_scan_waits_for_what_else_the_scan_brings)
+{
+    struct bench *bench = bench_open(100, false);
+    struct fill fill = fill_of("e1", "id-x", 3);
+    uint64_t reads[64];
+    size_t known;
+    size_t next = 0;
+
+    happens(bench, EVENT_START);
+    happens(bench, EVENT_CLOCK);
+    happens(bench, EVENT_PRIVATE_UP);
+    known = take_reads(bench, reads, 0);
+    memset(fill.link, 0, sizeof(fill.link));
+    page(bench, reads[next++], true, NULL, 0, &fill, 1, "");
+    for (int i = 0; i < count(bench, ACTION_READ); i++)
+        reads[known++] = must(bench, ACTION_READ, i)->u.read.read_id;
+    found(bench, must(bench, ACTION_FIND, 0)->u.find.find_id, NULL, false);
+    ck_assert_int_eq(count(bench, ACTION_READ), 0);
+    while (next + 1 < known) { /* nothing is asked singly until the last list is there */
+        empty_page(bench, reads[next++]);
+        known = take_reads(bench, reads, known);
+    }
+    empty_page(bench, reads[next]);
+    ck_assert_int_eq(must(bench, ACTION_READ, 0)->u.read.kind, READ_ORDER);
+    bench_close(bench);
+}
+END_TEST
+
 START_TEST(a_fill_whose_order_is_nowhere_is_journaled_all_the_same)
 {
     struct bench *bench = bench_open(100, true);
@@ -680,6 +811,7 @@ static const TTest *const *all(size_t *tests_count)
     tests[at++] = long_spans_are_read_in_windows_of_seven_days;
     tests[at++] = a_cursor_that_comes_again_is_noticed;
     tests[at++] = a_void_window_is_read_again_from_its_first_page;
+    tests[at++] = a_window_that_fails_behind_its_first_page_is_read_in_halves;
     tests[at++] = a_fill_missed_while_dead_is_found_by_the_scan;
     tests[at++] = a_restart_never_sends_an_intent_again;
     tests[at++] = creates_go_on_through_a_short_gap;
@@ -704,6 +836,7 @@ static const TTest *const *all(size_t *tests_count)
     tests[at++] = a_question_that_failed_is_asked_again;
     tests[at++] = late_evidence_about_a_final_order_is_judged_by_the_stored_one;
     tests[at++] = a_lone_fill_waits_for_a_look_up_of_its_order;
+    tests[at++] = a_lone_fill_of_a_scan_waits_for_what_else_the_scan_brings;
     tests[at++] = a_fill_whose_order_is_nowhere_is_journaled_all_the_same;
     tests[at++] = funding_is_journaled_once;
     tests[at++] = what_waits_is_bounded_and_what_is_dropped_is_owed;
@@ -722,6 +855,7 @@ int main(void)
 
     for (size_t i = 0; i < tests_count; i++)
         tcase_add_test(tcase, tests[i]);
+    tcase_add_loop_test(tcase, the_scan_reaches_back_to_the_oldest_order_in_doubt, 0, 2);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_set_fork_status(runner, CK_NOFORK);

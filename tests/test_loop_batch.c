@@ -350,13 +350,16 @@ END_TEST
 START_TEST(options_leave_by_twenties)
 {
     char links[32][ORDER_LINK_MAX];
+    size_t first;
 
     want(25);
     for (size_t i = 0; i < 25; i++)
         wanted[i].category = CATEGORY_OPTION;
     batch(25);
     ck_assert_uint_eq(posts_of("/v5/order/create-batch"), 2);
-    ck_assert_uint_eq(links_of(body_of(0), links, 32), 20);
+    first = links_of(body_of(0), links, 32); /* two connections: either may be first */
+    ck_assert_msg(first == 20 || first == 5, "%zu", first);
+    ck_assert_uint_eq(first + links_of(body_of(1), links, 32), 25);
 }
 END_TEST
 

@@ -513,7 +513,8 @@ START_TEST(a_book_begins_with_the_one_in_memory_and_goes_on_from_it)
     ck_assert_ptr_nonnull(strstr(client.text, "\"type\":\"snapshot\""));
     ck_assert_ptr_null(strstr(client.text, "{\"type\":\"delta\",\"u\":9}"));
     ck_assert_ptr_null(strstr(client.text, "{\"type\":\"delta\",\"u\":10}"));
-    market_stale_book(api.market, CATEGORY_LINEAR, "BTCUSDT", 50); /* as in truth: memory is no base either */
+    market_stale_book(api.market, CATEGORY_LINEAR, "BTCUSDT",
+                      50); /* as in truth: memory is no base either */
     hub_publish_gap(hub, "book:linear:BTCUSDT:50", "{\"gap\":1}", 9);
     publish_book(13, false);
     publish_book(1, true);

@@ -266,6 +266,28 @@ END_TEST
 
 #define HELD_MAX (64 * 1024)
 
+/* Events as large as real ones, or larger. */
+static void journal_large(int count)
+{
+    for (int i = 0; i < count; i++) {
+        struct journal_row *row;
+        struct order order;
+        char name[24];
+
+        (void)snprintf(name, sizeof(name), "l%d", ++links);
+        kit_order(&order, name);
+        order.state = ORDER_ACKED;
+        row = kit_order_row(&bridge, &order);
+        free(row->json);
+        ck_assert_int_gt(
+            asprintf(&row->json, "{\"n\":%u,\"text\":\"%2000s\"}", (unsigned)row->seq, "large"), 0);
+        row->json_bytes = strlen(row->json);
+        while (journal_submit(bridge.journal, row) == ERR_BUSY)
+            kit_sleep_ms(1);
+    }
+    kit_await(atomic_load(&shown_seq) == bridge.seq);
+}
+
 static const char *const stalled[] = {
     "/stream?topics=orders,fills&after=earliest",
     "/stream?topics=orders,fills,trades:BTCUSDT,book:BTCUSDT,ticker:BTCUSDT",
@@ -277,14 +299,14 @@ START_TEST(a_reader_that_stalls_holds_no_more_with_time)
     int64_t then = 0;
 
     start_with(&calm, 30000, true, 4);
-    journal_events(5000);
+    journal_large(1000);
     stream_open_on(client_connect_small(port), stalled[_i], "");
     await_wanted("status:private");
     memset(json, ' ', sizeof(json));
     json[0] = '{';
     json[sizeof(json) - 1] = '}';
     for (int i = 0; i < 12; i++) {
-        journal_events(200);
+        journal_large(50);
         for (int k = 0; k < 50; k++) {
             hub_publish_frame(hub, "trades:linear:BTCUSDT", "trade", json, sizeof(json), false);
             hub_publish_frame(hub, "book:linear:BTCUSDT:50", "book", json, sizeof(json), true);

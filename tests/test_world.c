@@ -2376,7 +2376,7 @@ static uint64_t number_of(const char *name, uint64_t otherwise)
 }
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SEEDS 5000
+#define SEEDS 1000
 #else
 #define SEEDS 100000
 #endif

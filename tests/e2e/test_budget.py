@@ -15,7 +15,7 @@ import unittest
 from guard_kit import CANCEL, CREATE, RESTING, BanProxy, GuardCase, Line, in_threads, once, percentile, request, times_ms, until
 from harness import Feed
 
-FLOOD_S = float(os.environ.get("FLOOD_SECONDS", 10))
+FLOOD_S = float(os.environ.get("FLOOD_SECONDS", 6))
 STRICT = os.environ.get("STRICT_TIMING") == "1"
 # Cancels: a little slower than the limit, so that they never have to wait for it.
 PACE_S = {"linear": 0.125, "spot": 0.065}

@@ -1,9 +1,32 @@
 """A lost answer is 202 unknown, is looked up, and is never sent again."""
+import time
 import unittest
 
+from fault_proxy import FaultProxy, read_message
 from harness import Case, Feed, request, until
 
 ORDER = {"symbol": "BTCUSDT", "side": "buy", "qty": "0.01", "type": "market"}
+
+
+class MixedUp(FaultProxy):
+    """Answers lists of spot with what was answered to those of linear, so often as `left` says: a late second answer does that."""
+
+    def __init__(self, port):
+        super().__init__(port)
+        self.answers, self.left = {}, 0
+
+    def _exchange(self, client, upstream, request, back, fault):
+        upstream.sendall(request)
+        answer, back = read_message(upstream, back)
+        path, _, query = request.split(b" ", 2)[1].partition(b"?")
+        query = query if b"/order/" in path or b"/execution/" in path else b""
+        if b"category=linear" in query and b'"list":[{' in answer:
+            self.answers[path] = answer
+        if b"category=spot" in query and path in self.answers and self.left > 0:
+            self.left -= 1
+            answer = self.answers[path]
+        client.sendall(answer)
+        return back
 
 
 class LostAnswers(Case):
@@ -77,6 +100,28 @@ class LostAnswers(Case):
         until(all_there)
         until(lambda: len({e["data"]["id"] for e in feed.named("fill")}) == len(there))
         self.assertEqual(len(feed.named("fill")), len(there))
+
+    def test_an_answer_to_another_read_is_not_taken(self):
+        proxy = MixedUp(self.sim.port)
+        self.addCleanup(proxy.close)
+        bridge = self.start(rest_port=proxy.port)
+        for number in range(3):
+            self.assertEqual(request(bridge.port, "POST", "/orders", dict(ORDER, client_id="mixed-%d" % number)).status, 201)
+        resting = dict(ORDER, type="limit", price="20000", client_id="mixed-up")
+        self.assertEqual(request(bridge.port, "POST", "/orders", resting).status, 201)
+        bridge.stop()
+        bridge = self.start(rest_port=proxy.port)  # so that it reads what there is
+        bridge.stop()
+        self.assertEqual(len(proxy.answers), 3)
+        proxy.left = 6
+        bridge = self.start(rest_port=proxy.port)
+        self.assertEqual(proxy.left, 0)
+        time.sleep(3)  # so long an order is looked for that a fill names
+        there = sorted(e["execId"] for e in self.sim_get("/sim/executions")["list"])
+        self.assertEqual(sorted(f["id"] for f in request(bridge.port, "GET", "/fills?limit=1000").json["items"]), there)
+        orders = request(bridge.port, "GET", "/orders?state=all&limit=1000").json["items"]
+        self.assertEqual({o["category"] for o in orders}, {"linear"})
+        self.assertEqual(len(orders), 4)
 
 
 if __name__ == "__main__":
