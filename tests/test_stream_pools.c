@@ -253,7 +253,7 @@ START_TEST(a_price_limit_is_kept_and_told)
     ck_assert_str_eq(shown(&limit.sell_min), "103550.00");
     ck_assert_int_eq(limit.category, CATEGORY_LINEAR);
     ws_server_cut(&server, "linear");
-    WAIT(seen.lost == 1);
+    WAIT(seen.lost == 1 && seen.states[LINK_PUBLIC_LINEAR][LINK_DOWN] == 1);
     HOLDS(seen.gap.kind == STREAM_PRICE_LIMIT && strcmp(seen.gap_symbol, "BTCUSDT") == 0);
     ck_assert(!market_limit(market, CATEGORY_LINEAR, "BTCUSDT", &limit, &recv_ms));
     WAIT(state_of(LINK_PUBLIC_LINEAR) == LINK_CONNECTED);
