@@ -72,11 +72,16 @@ uint64_t hub_epoch(const struct hub *hub);
  * tell. */
 bool hub_has_event(struct hub *hub, uint64_t after, const struct event_filter *filter);
 
+enum hub_events { HUB_ORDERS = 1, HUB_FILLS = 2, HUB_GUARD = 4 };
+/* Which one the journaled `event` is of. */
+enum hub_events hub_event_kind(const char *event);
+
 /* One published text; lives while someone holds it (hub_frame_hold), else until the next hub_pump.
  */
 struct hub_frame {
-    uint64_t seq;    /* journaled events; 0: none */
-    uint64_t number; /* of its topic: 1, 2, ... */
+    uint64_t seq;         /* journaled events; 0: none */
+    uint64_t number;      /* of its topic: 1, 2, ... */
+    enum hub_events kind; /* journaled events */
     const char *event;
     const char *json;
     size_t json_bytes;
@@ -91,7 +96,6 @@ struct hub_reader *hub_reader_open(struct hub *hub, void (*on_ready)(void *userd
                                    void *userdata);
 void hub_reader_close(struct hub_reader *reader); /* NULL is fine */
 
-enum hub_events { HUB_ORDERS = 1, HUB_FILLS = 2, HUB_GUARD = 4 };
 /* Wants journaled events: "fill" ones for HUB_FILLS, "guard" ones for HUB_GUARD, all others for
  * HUB_ORDERS; those with a number above `after`. */
 void hub_reader_want_events(struct hub_reader *reader, unsigned events, uint64_t after);

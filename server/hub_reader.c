@@ -85,13 +85,16 @@ void hub_reader_set_position(struct hub_reader *reader, uint64_t seq)
     reader->position = seq;
 }
 
+enum hub_events hub_event_kind(const char *event)
+{
+    return strcmp(event, "fill") == 0    ? HUB_FILLS
+           : strcmp(event, "guard") == 0 ? HUB_GUARD
+                                         : HUB_ORDERS;
+}
+
 bool hub_event_wanted(unsigned events, const char *event)
 {
-    enum hub_events kind = strcmp(event, "fill") == 0    ? HUB_FILLS
-                           : strcmp(event, "guard") == 0 ? HUB_GUARD
-                                                         : HUB_ORDERS;
-
-    return events & kind;
+    return events & hub_event_kind(event);
 }
 
 /* Passes over what is not wanted; what is stays to be given. */
@@ -105,8 +108,7 @@ static enum hub_owed find_event(struct hub_reader *reader, const struct frame **
         if (reader->position + 1 < hub->ring.first || reader->position + 1 >= hub->ring.end)
             return HUB_BEHIND;
         frame = ring_at(&hub->ring, reader->position + 1);
-        if (hub_event_wanted(reader->events, frame->shown.event) &&
-            frame_is_taken(frame, reader->filter)) {
+        if ((reader->events & frame->shown.kind) && frame_is_taken(frame, reader->filter)) {
             *out = frame;
             return HUB_EVENT;
         }

@@ -19,6 +19,7 @@ struct frame *frame_create(uint64_t seq, const char *event, const char *json, si
     memcpy(text + event_bytes, json, json_bytes);
     text[event_bytes + json_bytes] = '\0';
     *frame = (struct frame){ .shown = { .seq = seq,
+                                        .kind = hub_event_kind(event),
                                         .event = text,
                                         .json = text + event_bytes,
                                         .json_bytes = json_bytes },

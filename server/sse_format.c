@@ -41,26 +41,54 @@ static void add_ndjson_head(struct text *head, const struct sse_format *format, 
     text_add(head, ",\"data\":");
 }
 
+static void add_body(struct sse_piece *out, const struct sse_format *format, const char *json,
+                     size_t json_bytes)
+{
+    out->json = json;
+    out->json_bytes = json_bytes;
+    out->tail = format->ndjson ? "}\n" : "\n\n";
+    out->tail_bytes = 2;
+    out->bytes = out->head_bytes + out->json_bytes + out->tail_bytes;
+}
+
+void sse_piece_make_event(struct sse_piece *out, struct sse_heads *heads,
+                          const struct sse_format *format, const char *event, uint64_t seq,
+                          const char *json, size_t json_bytes)
+{
+    struct sse_head *head = &heads->kept[seq % SSE_HEADS_MAX];
+
+    if (head->seq != seq || head->epoch != format->epoch || head->ndjson != format->ndjson ||
+        !head->bytes) {
+        sse_piece_make(out, format, event, seq, 0, json, json_bytes);
+        if (out->head_bytes > sizeof(head->text))
+            return;
+        *head = (struct sse_head){
+            format->epoch, seq, (uint32_t)out->head_bytes, format->ndjson, { 0 }
+        };
+        memcpy(head->text, out->head, out->head_bytes);
+    }
+    out->head = head->text;
+    out->head_bytes = head->bytes;
+    add_body(out, format, json, json_bytes);
+}
+
 void sse_piece_make(struct sse_piece *out, const struct sse_format *format, const char *event,
                     uint64_t seq, uint64_t dropped, const char *json, size_t json_bytes)
 {
-    struct text head = text_in(out->head, sizeof(out->head));
+    struct text head = text_in(out->made, sizeof(out->made));
 
     if (format->ndjson)
         add_ndjson_head(&head, format, event, seq);
     else
         add_sse_head(&head, format, event, seq);
-    out->json = json;
-    out->json_bytes = json_bytes;
     if (dropped && json_bytes > 2) {
         text_addf(&head, "{\"dropped\":%" PRIu64 ",", dropped);
-        out->json++;
-        out->json_bytes--;
+        json++;
+        json_bytes--;
     }
+    out->head = out->made;
     out->head_bytes = head.bytes;
-    out->tail = format->ndjson ? "}\n" : "\n\n";
-    out->tail_bytes = 2;
-    out->bytes = out->head_bytes + out->json_bytes + out->tail_bytes;
+    add_body(out, format, json, json_bytes);
 }
 
 void sse_piece_write(const struct sse_piece *piece, char *out)

@@ -69,6 +69,7 @@ struct sse {
     struct sse_reader *readers;
     size_t count;
     int64_t due_ms;
+    struct sse_heads heads;
     atomic_size_t count_now;
     atomic_size_t closed_slow;
     atomic_size_t dropped;

@@ -203,11 +203,14 @@ static void send_frame(struct sse_reader *reader, struct pass *pass, const struc
     const struct hub_frame *frame = item->frame;
     struct sse_piece piece;
 
-    sse_piece_make(&piece, &reader->format, frame->event, frame->seq ? frame->seq : SSE_NO_ID,
-                   item->dropped, frame->json, frame->json_bytes);
     if (frame->seq) {
+        sse_piece_make_event(&piece, &reader->sse->heads, &reader->format, frame->event, frame->seq,
+                             frame->json, frame->json_bytes);
         reader->shown_seq = frame->seq;
-        reader->guard_told = reader->guard_told || strcmp(frame->event, "guard") == 0;
+        reader->guard_told = reader->guard_told || frame->kind == HUB_GUARD;
+    } else {
+        sse_piece_make(&piece, &reader->format, frame->event, SSE_NO_ID, item->dropped, frame->json,
+                       frame->json_bytes);
     }
     if (item->dropped)
         atomic_fetch_add_explicit(&reader->sse->dropped, item->dropped, memory_order_relaxed);

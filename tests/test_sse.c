@@ -178,6 +178,30 @@ static void expect_piece(bool ndjson, uint64_t seq, uint64_t dropped, const char
     buffer_deinit(&out);
 }
 
+/* From the heads that are kept, and before. */
+START_TEST(heads_of_events_are_kept)
+{
+    static struct sse_heads heads;
+    struct sse_format formats[] = { { false, EPOCH }, { true, EPOCH }, { false, EPOCH + 1 } };
+
+    for (int i = 0; i < 12; i++) {
+        const struct sse_format *format = &formats[i / 2 % 3];
+        uint64_t seq = 7 + (uint64_t)(i / 6) * SSE_HEADS_MAX; /* one place for both */
+        struct sse_piece made;
+        struct sse_piece kept;
+        char a[300] = "";
+        char b[300] = "";
+
+        sse_piece_make(&made, format, "fill", seq, 0, "{\"a\":1}", 7);
+        sse_piece_make_event(&kept, &heads, format, "fill", seq, "{\"a\":1}", 7);
+        sse_piece_write(&made, a);
+        sse_piece_write(&kept, b);
+        ck_assert_str_eq(a, b);
+        ck_assert_uint_eq(kept.bytes, strlen(b));
+    }
+}
+END_TEST
+
 START_TEST(events_are_framed)
 {
     expect_piece(false, 7, 0, "{\"a\":1}", "id: 3-7\nevent: order\ndata: {\"a\":1}\n\n");
@@ -763,6 +787,7 @@ static TCase *pure_case(void)
     tcase_add_loop_test(tcase, topics_have_a_grammar, 0, ARRAY_LEN(grammar));
     tcase_add_test(tcase, too_many_or_too_long_topics_are_refused);
     tcase_add_test(tcase, event_ids_have_a_grammar);
+    tcase_add_test(tcase, heads_of_events_are_kept);
     tcase_add_test(tcase, events_are_framed);
     return tcase;
 }
