@@ -40,6 +40,7 @@ struct event_job {
     int64_t wait_ms; /* -1: does not wait */
     int64_t until_ms;
     uint64_t newest; /* shown when the reading began */
+    uint64_t passed; /* while it waits: up to here none is taken */
     struct form_list list;
     uint64_t last; /* written, or passed over */
     int looked;
@@ -169,6 +170,7 @@ static bool on_event(const struct stored_event *event, void *userdata)
 struct look_back {
     const struct event_job *job;
     uint64_t after; /* the number before the last one looked at */
+    bool is_begun;
     int count;
 };
 
@@ -176,17 +178,21 @@ static bool on_event_back(const struct stored_event *event, void *userdata)
 {
     struct look_back *look = userdata;
 
+    if (look->is_begun && event->seq != look->after)
+        return false; /* events were lost: the newest ones are those behind that */
+    look->is_begun = true;
     look->after = event->seq - 1;
     look->count += is_taken(look->job, event);
     return look->count < look->job->limit;
 }
 
-/* The newest ones that the filter takes. */
+/* The newest ones, those that the filter takes. */
 static enum err look_back(const struct event_job *job, struct history_reader *reader,
                           uint64_t *after)
 {
     struct look_back look = { .job = job, .after = *after };
-    enum err err = reader_events_back(reader, job->newest, LOOK_MAX, on_event_back, &look);
+    enum err err = reader_events_back(reader, job->newest, job->is_filtered ? LOOK_MAX : job->limit,
+                                      on_event_back, &look);
 
     *after = look.after;
     return err;
@@ -195,7 +201,6 @@ static enum err look_back(const struct event_job *job, struct history_reader *re
 /* Where to begin: the number before the first one wanted. ERR_NOT_FOUND: pruned. */
 static enum err find_start(struct event_job *job, struct history_reader *reader, uint64_t *after)
 {
-    uint64_t newest = job->newest;
     uint64_t first = 0;
     enum err err = reader_first_seq(reader, &first);
 
@@ -206,12 +211,7 @@ static enum err find_start(struct event_job *job, struct history_reader *reader,
         *after = first ? first - 1 : 0;
         return ERR_NONE;
     case PLACE_NEWEST:
-        if (job->is_filtered)
-            return look_back(job, reader, after);
-        *after = newest > (uint64_t)job->limit ? newest - (uint64_t)job->limit : 0;
-        if (first && *after < first - 1)
-            *after = first - 1;
-        return ERR_NONE;
+        return look_back(job, reader, after);
     case PLACE_AFTER:
         break;
     }
@@ -272,13 +272,19 @@ static void read_journal(struct event_job *job)
         fail(job, err);
 }
 
-/* Whether there is something to answer with: while there is not, it is worth waiting. */
-static bool is_there(const struct event_job *job)
+/* Whether there is something to answer with: while there is not, it is worth waiting. What has been
+ * passed over is not looked at again: events may be many while it waits. */
+static bool is_there(struct event_job *job)
 {
+    uint64_t passed = job->passed > job->after ? job->passed : job->after;
+
     if (job->place != PLACE_AFTER)
         return job->newest > 0;
-    return job->after < job->newest &&
-           (!job->is_filtered || job->api->feed_has(job->after, &job->filter, job->api->userdata));
+    if (passed < job->newest &&
+        (!job->is_filtered || job->api->feed_has(passed, &job->filter, job->api->userdata)))
+        return true;
+    job->passed = job->newest;
+    return false;
 }
 
 /* On the http thread: there is a newer event, the time is over, or the bridge stops (then there is

@@ -30,6 +30,18 @@ void text_add(struct text *text, const char *more)
     text_add_n(text, more, strlen(more));
 }
 
+void text_add_u64(struct text *text, uint64_t number)
+{
+    char digits[20];
+    size_t at = sizeof(digits);
+
+    do {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number);
+    text_add_n(text, digits + at, sizeof(digits) - at);
+}
+
 void text_addf(struct text *text, const char *format, ...)
 {
     size_t room = text->max - text->bytes;

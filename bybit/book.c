@@ -342,7 +342,7 @@ enum book_result book_apply(struct book *book, const struct json *data, bool is_
         return broken(book);
     is_snapshot = is_snapshot || u == 1;
     result = judge(book, u, is_snapshot);
-    if (result == BOOK_REPEATED && book->state == BOOK_STALE)
+    if (result == BOOK_REPEATED && is_snapshot && book->state == BOOK_STALE)
         book->state = BOOK_SYNCED;
     if (result != BOOK_APPLIED)
         return result;

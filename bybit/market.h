@@ -53,7 +53,8 @@ void market_stale_pool(struct market *market, enum pool_kind kind, const char *n
 /* ERR_BUSY: MARKET_SYMBOLS_MAX reached. */
 MUST_CHECK enum err market_put_limit(struct market *market, const struct price_limit *limit,
                                      int64_t recv_ms);
-/* See pool_merge. */
+/* See pool_merge; returns what was lost. What was known before a break goes with the first frame
+ * behind it. */
 size_t market_merge_pool(struct market *market, enum pool_kind kind, const char *name,
                          const struct json *data, bool is_snapshot, int64_t ts_ms, int64_t recv_ms);
 /* Nobody wants it any more. */

@@ -87,6 +87,7 @@ static struct pool *find_or_make_pool(struct market *market, enum pool_kind kind
         return pool;
     pool = &market->pools[market->pools_count++];
     pool_init(pool, kind, name);
+    pool->stale = true; /* nothing is known yet */
     return pool;
 }
 
@@ -98,8 +99,8 @@ size_t market_merge_pool(struct market *market, enum pool_kind kind, const char 
 
     pthread_mutex_lock(&market->lock);
     pool = find_or_make_pool(market, kind, name);
-    if (pool) {
-        lost = pool_merge(pool, data, is_snapshot);
+    /* Stale: what was known before the break may have gone meanwhile. */
+    if (pool && pool_merge(pool, data, is_snapshot || pool->stale, &lost)) {
         pool->ts_ms = ts_ms;
         pool->recv_ms = recv_ms;
         pool->stale = false;

@@ -31,8 +31,10 @@ void market_note_book(struct kept_book *kept, const struct json *data, bool is_s
     bool ok = true;
 
     is_snapshot = is_snapshot || book_u(kept->book) == 1;
-    if (result == BOOK_APPLIED && is_snapshot)
+    if (result == BOOK_APPLIED && is_snapshot) {
         kept->whole_ms = recv_ms;
+        kept->distrusted = false; /* it is another book now */
+    }
     if (!watch || result == BOOK_REPEATED)
         return;
     if (result != BOOK_APPLIED) {

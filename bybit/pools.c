@@ -140,21 +140,42 @@ static bool put(struct pool *pool, const struct pool_row *row)
     return true;
 }
 
-size_t pool_merge(struct pool *pool, const struct json *data, bool is_snapshot)
+/* A snapshot takes the old rows' place with its first row, or by being empty. */
+static bool take_row(struct pool *pool, const struct json *item, bool *anew)
+{
+    struct pool_row row;
+
+    if (!read_row(&row, item, &words[pool->kind]))
+        return false;
+    if (*anew)
+        pool->count = 0;
+    *anew = false;
+    return put(pool, &row);
+}
+
+bool pool_merge(struct pool *pool, const struct json *data, bool is_snapshot, size_t *lost)
 {
     struct json_walk walk;
-    struct pool_row row;
     struct json item;
-    size_t lost = 0;
+    bool anew = is_snapshot;
+    size_t taken = 0;
 
-    if (data->type != JSON_ARRAY)
-        return 1;
-    if (is_snapshot)
-        pool->count = 0;
+    *lost = 0;
+    if (data->type != JSON_ARRAY) { /* a page says object */
+        taken = take_row(pool, data, &anew);
+        *lost = !taken;
+        return taken > 0;
+    }
     walk = json_walk(data);
-    while (json_next(&walk, NULL, &item))
-        lost += !read_row(&row, &item, &words[pool->kind]) || !put(pool, &row);
-    return lost;
+    while (json_next(&walk, NULL, &item)) {
+        if (take_row(pool, &item, &anew))
+            taken++;
+        else
+            ++*lost;
+    }
+    if (anew && *lost == 0)
+        pool->count = 0;
+    return taken > 0 || *lost == 0;
 }
 
 enum err pool_copy(struct pool *out, const struct pool *pool)

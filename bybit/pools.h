@@ -66,7 +66,8 @@ struct pool {
 void pool_init(struct pool *pool, enum pool_kind kind, const char *name);
 void pool_deinit(struct pool *pool);
 /* Takes the rows of a frame in: a snapshot replaces all, else they are merged by key. A row that
- * can't be read costs only itself: returns how many did, and those above POOL_ROWS_MAX. */
-size_t pool_merge(struct pool *pool, const struct json *data, bool is_snapshot);
+ * can't be read costs only itself: `*lost` counts those, and those above POOL_ROWS_MAX. False:
+ * there is nothing in the frame that can be read, and all is as it was. */
+bool pool_merge(struct pool *pool, const struct json *data, bool is_snapshot, size_t *lost);
 /* A copy for another thread. ERR_NO_MEMORY. Free it by pool_deinit. */
 MUST_CHECK enum err pool_copy(struct pool *out, const struct pool *pool);

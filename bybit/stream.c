@@ -97,7 +97,7 @@ static bool tick(struct upstream *upstream, int64_t now_ms)
 {
     struct dials *dials = &upstream->stream->dials;
 
-    if (upstream->link.phase <= PHASE_DOWN && !dials_may(dials, now_ms))
+    if (upstream->link.phase <= PHASE_DOWN && !dials_may(dials, upstream->link.is_private, now_ms))
         return false;
     if (link_tick(&upstream->link, now_ms) == LINK_DO_CONNECT) {
         dials_add(dials, now_ms);

@@ -9,8 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DIALS_MAX       400
-#define DIALS_WINDOW_MS 300000
+#define DIALS_MAX        480
+#define DIALS_PUBLIC_MAX 400 /* what is left is for the private socket, which has the fills */
+#define DIALS_WINDOW_MS  300000
 
 struct dials {
     int64_t at_ms[DIALS_MAX]; /* a ring */
@@ -18,6 +19,6 @@ struct dials {
 };
 
 /* One more may be opened now. */
-bool dials_may(const struct dials *dials, int64_t now_ms);
+bool dials_may(const struct dials *dials, bool is_private, int64_t now_ms);
 /* One is being opened. */
 void dials_add(struct dials *dials, int64_t now_ms);

@@ -125,6 +125,8 @@ void socket_watch_resolve(struct upstream *upstream);
 void take_message(struct upstream *upstream, const char *text, size_t bytes);
 /* After every event: closes a socket that the link has given up, and tells what changed. */
 void settle(struct upstream *upstream);
+/* What is being unsubscribed is not up to date from now on. */
+void stale_leaving(struct upstream *upstream);
 /* The link is of no use any more; `why` is a constant text. */
 void drop_link(struct upstream *upstream, const char *why);
 /* Counts; logs the first ones and then ever fewer. */

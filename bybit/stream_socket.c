@@ -95,6 +95,7 @@ static int say(struct upstream *upstream, struct lws *wsi)
         drop_link(upstream, "cannot write");
         return -1;
     }
+    stale_leaving(upstream);
     if (link_wants_to_say(&upstream->link, now_ms))
         lws_callback_on_writable(wsi);
     return 0;

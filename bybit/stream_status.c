@@ -69,6 +69,7 @@ void status_tell(struct upstream *upstream, enum link_state state)
         return;
     stream->told[link] = state;
     stream->told_since_ms[link] = clock_wall_ms();
+    status_publish(upstream); /* who is told may ask at once */
     stream->config.callbacks->on_link(link, state, stream->told_since_ms[link],
                                       stream->config.userdata);
 }

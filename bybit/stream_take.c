@@ -41,6 +41,14 @@ static void set_stale(const struct upstream *upstream, const struct link_topic *
     }
 }
 
+void stale_leaving(struct upstream *upstream)
+{
+    for (size_t i = 0; i < upstream->link.topics_count; i++) {
+        if (upstream->link.topics[i].state == TOPIC_LEAVING)
+            set_stale(upstream, &upstream->link.topics[i]);
+    }
+}
+
 static void tell_state(struct upstream *upstream, enum link_state state)
 {
     if (state == LINK_DOWN || state == LINK_STALE) {

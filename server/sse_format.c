@@ -7,7 +7,9 @@
 
 static void add_id(struct text *head, const struct sse_format *format, uint64_t seq)
 {
-    text_addf(head, "%" PRIu64 "-%" PRIu64, format->epoch, seq);
+    text_add_u64(head, format->epoch);
+    text_add_n(head, "-", 1);
+    text_add_u64(head, seq);
 }
 
 static void add_sse_head(struct text *head, const struct sse_format *format, const char *event,

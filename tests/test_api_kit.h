@@ -309,9 +309,12 @@ enum err reader_events_back(struct history_reader *reader, uint64_t until, int l
     (void)reader;
     if (kit.reader_err)
         return kit.reader_err;
-    for (uint64_t seq = until; seq >= kit.first_event && seq > 0 && limit > 0; seq--, limit--) {
+    for (uint64_t seq = until; seq >= kit.first_event && seq > 0 && limit > 0; seq--) {
         const struct stored_event event = kit_event(seq);
 
+        if (seq == kit.lost_event)
+            continue;
+        limit--;
         if (!on_row(&event, userdata))
             break;
     }

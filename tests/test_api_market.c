@@ -381,10 +381,10 @@ static void add_streams(struct buffer *out, void *userdata)
 START_TEST(status_is_whole)
 {
     static const char *const members[] = {
-        "version",          "env",        "site",     "keys",    "key",
-        "default_category", "started_at", "uptime_s", "as_of",   "ready",
-        "reasons",          "links",      "clock",    "budget",  "journal",
-        "engine",           "guard",      "symbols",  "process", "streams",
+        "version",    "env",      "site",        "keys",   "key",     "default_category",
+        "started_at", "uptime_s", "as_of",       "ready",  "reasons", "links",
+        "clock",      "budget",   "journal",     "engine", "guard",   "symbols",
+        "process",    "streams",  "book_checks",
     };
     cJSON *json;
 

@@ -114,6 +114,10 @@ START_TEST(a_stale_book_goes_on_with_the_next_frame_only)
         apply_text(book, "{\"b\":[[\"5\",\"1\"]],\"a\":[[\"6\",\"1\"]],\"u\":7}", true),
         BOOK_APPLIED);
     book_set_state(book, BOOK_STALE);
+    /* What is known already does not say that the rest is up to date. */
+    ck_assert_int_eq(apply_text(book, "{\"b\":[],\"a\":[],\"u\":6}", false), BOOK_REPEATED);
+    ck_assert_int_eq(apply_text(book, "{\"b\":[],\"a\":[],\"u\":7}", false), BOOK_REPEATED);
+    ck_assert_int_eq(book_state(book), BOOK_STALE);
     ck_assert_int_eq(apply_text(book, "{\"b\":[],\"a\":[],\"u\":8}", false), BOOK_APPLIED);
     ck_assert_int_eq(book_state(book), BOOK_SYNCED);
     book_let_jumps_pass(book);

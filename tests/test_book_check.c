@@ -58,6 +58,21 @@ START_TEST(an_altered_delta_is_a_mismatch_at_once)
 }
 END_TEST
 
+/* It is another book than the one that was found wrong: to leave it would break it. */
+START_TEST(a_snapshot_that_comes_by_itself_ends_the_distrust)
+{
+    feed_snapshot(10, 1000);
+    wait_asked(1);
+    feed(11, 1001, "[\"96\",\"1.001\"]", "");
+    feed(12, 1002, "[\"100\",\"3\"]", "");
+    answer(1001, BIDS, ASKS);
+    ck_counts(0, 1, 0);
+    feed_snapshot(1, 1003);
+    ck_assert_int_eq(state_of(), BOOK_SYNCED);
+    ck_assert_uint_eq(distrusted(), 0);
+}
+END_TEST
+
 /* Each is wrong in one place: a level too many, one too few, on either side, also the last one. */
 static const struct {
     const char *bids;
@@ -560,6 +575,7 @@ int main(void)
     tcase_add_test(tcase, levels_that_the_snapshot_lacks_are_a_mismatch);
     tcase_add_test(tcase, decimals_are_compared_as_decimals);
     tcase_add_test(tcase, an_altered_delta_is_a_mismatch_at_once);
+    tcase_add_test(tcase, a_snapshot_that_comes_by_itself_ends_the_distrust);
     tcase_add_loop_test(tcase, whatever_is_altered_is_found, 0, ARRAY_LEN(altered));
     tcase_add_test(tcase, an_older_snapshot_is_asked_for_again);
     tcase_add_test(tcase, a_newer_snapshot_waits_for_the_stream);

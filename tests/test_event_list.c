@@ -210,6 +210,25 @@ START_TEST(a_long_poll_of_a_tag_waits_on_while_others_come)
 }
 END_TEST
 
+/* What it has passed over is not looked at again, however much comes: the ring holds the last 50.
+ */
+START_TEST(a_long_poll_of_a_tag_looks_at_an_event_once)
+{
+    kit.tagged_events = true;
+    (void)kit_get("/events?after=3-250&tag=other&wait=20s");
+    for (int i = 0; i < 10; i++) {
+        kit.last_event += 40;
+        kit.on_ready(kit.waiter);
+        ck_assert_int_eq(kit.dones, 0);
+        ck_assert_uint_eq(kit.waits_after, kit.last_event);
+    }
+    kit.wait_err = ERR_BUSY;
+    kit.on_ready(kit.waiter);
+    ck_assert_int_eq(kit.dones, 1);
+    ck_assert_str_eq(next_page(), "/events?after=3-650&tag=other&wait=20s");
+}
+END_TEST
+
 /* At its end it answers with nothing, and the position has moved. A stop ends it at once. */
 START_TEST(a_long_poll_of_a_tag_ends)
 {
@@ -252,8 +271,22 @@ START_TEST(a_hole_in_the_journal_is_an_unknown_id)
     ck_assert_str_eq(next_page(), "/events?after=3-99&limit=50");
     ck_assert_int_eq(kit_get("/events?after=3-99&limit=50"), 410);
     ck_assert(kit_says("event_id_unknown"));
-    ck_assert_int_eq(kit_get("/events?limit=150"), 200); /* the newest: it begins behind it */
-    ck_assert(kit_says("\"3-101\""));
+}
+END_TEST
+
+/* The newest ones there are begin behind the hole, and there is no more to go on to. */
+START_TEST(the_newest_are_those_behind_a_hole)
+{
+    static const char *const targets[] = { "/events?limit=150", "/events?limit=200",
+                                           "/events?limit=200&tag=grid", "/events?tag=other" };
+
+    kit.lost_event = 100;
+    kit.tagged_events = _i >= 2;
+    ck_assert_int_eq(kit_get(targets[_i]), 200);
+    ck_assert_str_eq(next_page(), "");
+    ck_assert(!kit_says("\"3-90\""));
+    ck_assert(kit_says("\"3-101\"") == (_i < 2));
+    ck_assert(kit_says("\"3-110\"") == (_i < 3));
 }
 END_TEST
 
@@ -306,9 +339,11 @@ int main(void)
     tcase_add_test(tcase, pages_of_a_tag_go_on_behind_what_was_passed_over);
     tcase_add_test(tcase, one_call_looks_through_so_many_events_at_most);
     tcase_add_test(tcase, a_long_poll_of_a_tag_waits_on_while_others_come);
+    tcase_add_test(tcase, a_long_poll_of_a_tag_looks_at_an_event_once);
     tcase_add_loop_test(tcase, a_long_poll_of_a_tag_ends, 0, 2);
     tcase_add_test(tcase, what_is_not_shown_yet_is_not_listed);
     tcase_add_test(tcase, a_hole_in_the_journal_is_an_unknown_id);
+    tcase_add_loop_test(tcase, the_newest_are_those_behind_a_hole, 0, 4);
     tcase_add_test(tcase, a_journal_that_cannot_be_read_is_said);
     tcase_add_test(tcase, rows_alone_as_csv_and_ndjson);
     suite_add_tcase(suite, tcase);

@@ -1,6 +1,7 @@
 /* kill -9 under load: the test runs itself as a child that writes as fast as it can and reports
  * each committed position; what was reported must be in the file, and the file must be whole. */
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -105,7 +106,8 @@ START_TEST(what_was_reported_committed_survives_a_kill)
         pid_t pid = spawn(bridge.path, &reports);
         uint64_t reported;
 
-        kit_sleep_ms(150 + 40 * (int)run);
+        ck_assert_int_eq(poll(&(struct pollfd){ .fd = reports, .events = POLLIN }, 1, 20000), 1);
+        kit_sleep_ms(40 * (int)run);
         ck_assert_int_eq(kill(pid, SIGKILL), 0);
         ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
         reported = last_report(reports);

@@ -239,6 +239,41 @@ START_TEST(a_distrusted_book_is_told_and_subscribed_anew)
 }
 END_TEST
 
+/* What the exchange is told to stop sending is not up to date from then on, even for whoever wants
+ * it again before the next subscription, which may be refused. */
+START_TEST(what_is_being_left_is_stale)
+{
+    struct market_ticker ticker;
+    struct market_book book;
+    struct book_level levels[2][1];
+
+    times.login_timeout_ms = 60000;
+    times.linger_ms = 20;
+    begin_plain(false);
+    ck_assert_int_eq(stream_want(stream, STREAM_BOOK, CATEGORY_LINEAR, "BTCUSDT", 50), ERR_NONE);
+    ck_assert_int_eq(stream_want(stream, STREAM_TICKER, CATEGORY_LINEAR, "BTCUSDT", 0), ERR_NONE);
+    ck_assert_int_eq(stream_want(stream, STREAM_TRADES, CATEGORY_LINEAR, "ETHUSDT", 0), ERR_NONE);
+    WAIT(state_of(LINK_PUBLIC_LINEAR) == LINK_CONNECTED);
+    ck_assert(ws_server_send(&server, "linear", SNAPSHOT(10)));
+    send_fixture("linear", "ws_ticker_linear");
+    WAIT(seen.books == 1 && seen.tickers == 1);
+    ck_assert(market_book(market, CATEGORY_LINEAR, "BTCUSDT", 1, &book, levels[0], levels[1]));
+    ck_assert_int_eq(book.state, BOOK_SYNCED);
+    atomic_store(&server.no_answer, true);
+    stream_drop(stream, STREAM_BOOK, CATEGORY_LINEAR, "BTCUSDT", 50);
+    stream_drop(stream, STREAM_TICKER, CATEGORY_LINEAR, "BTCUSDT", 0);
+    WAIT(ws_server_count(&server, "linear", "\"unsubscribe\"") == 1);
+    ck_assert_int_eq(stream_want(stream, STREAM_BOOK, CATEGORY_LINEAR, "BTCUSDT", 50), ERR_NONE);
+    ck_assert_int_eq(stream_want(stream, STREAM_TICKER, CATEGORY_LINEAR, "BTCUSDT", 0), ERR_NONE);
+    WAIT(wanted_topics(LINK_PUBLIC_LINEAR) == 3);
+    ck_assert(market_book(market, CATEGORY_LINEAR, "BTCUSDT", 1, &book, levels[0], levels[1]));
+    ck_assert_int_eq(book.state, BOOK_STALE);
+    ck_assert(market_ticker(market, CATEGORY_LINEAR, "BTCUSDT", &ticker));
+    ck_assert(ticker.stale);
+    end();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("stream edges");
@@ -256,6 +291,7 @@ int main(void)
     tcase_add_test(tcase, a_book_of_depth_1_that_is_not_repeated_is_joined_again);
     tcase_add_test(tcase, a_candle_from_the_future_is_not_kept);
     tcase_add_test(tcase, a_distrusted_book_is_told_and_subscribed_anew);
+    tcase_add_test(tcase, what_is_being_left_is_stale);
     suite_add_tcase(suite, tcase);
     srunner_set_fork_status(runner, CK_NOFORK);
     srunner_run_all(runner, CK_NORMAL);

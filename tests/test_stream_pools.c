@@ -48,9 +48,11 @@ static const char *shown(const struct decimal *value)
 static size_t merge(struct pool *pool, const char *text, bool is_snapshot)
 {
     struct json data;
+    size_t lost = 0;
 
     ck_assert_int_eq(json_open_trusted(&data, text, strlen(text), NULL), ERR_NONE);
-    return pool_merge(pool, &data, is_snapshot);
+    (void)pool_merge(pool, &data, is_snapshot, &lost);
+    return lost;
 }
 
 /* --- the lists alone --- */
@@ -86,6 +88,74 @@ START_TEST(a_delta_changes_rows_and_a_snapshot_replaces_all)
     ck_assert_uint_eq(pool.count, 0);
     pool_deinit(&pool);
     pool_deinit(&copy);
+}
+END_TEST
+
+/* The pages say object, the examples show an array. */
+START_TEST(a_row_may_come_alone)
+{
+    struct pool pool;
+
+    pool_init(&pool, POOL_INSURANCE, "USDT");
+    ck_assert_uint_eq(
+        merge(&pool, "{\"coin\":\"USDT\",\"symbols\":\"B\",\"balance\":\"2\"}", false), 0);
+    ck_assert_uint_eq(pool.count, 1);
+    ck_assert_str_eq(pool.rows[0].key, "B");
+    pool_deinit(&pool);
+}
+END_TEST
+
+static size_t into_market(struct market *to, const char *text, bool is_snapshot, int64_t ts_ms)
+{
+    struct json data;
+
+    ck_assert_int_eq(json_open_trusted(&data, text, strlen(text), NULL), ERR_NONE);
+    return market_merge_pool(to, POOL_GREEKS, "", &data, is_snapshot, ts_ms, ts_ms);
+}
+
+/* What was known before a break is not shown as what is: it may have gone meanwhile. */
+START_TEST(rows_from_before_a_break_do_not_come_back)
+{
+    struct market *market_of = market_create();
+    struct pool pool;
+
+    ck_assert_uint_eq(
+        into_market(market_of, "[{\"baseCoin\":\"ETH\",\"totalDelta\":\"5\"}]", false, 1), 0);
+    ck_assert_uint_eq(
+        into_market(market_of, "[{\"baseCoin\":\"SOL\",\"totalDelta\":\"6\"}]", false, 2), 0);
+    ck_assert(market_pool(market_of, POOL_GREEKS, "", &pool));
+    ck_assert_uint_eq(pool.count, 2);
+    pool_deinit(&pool);
+    market_stale_pool(market_of, POOL_GREEKS, "");
+    ck_assert(!market_pool(market_of, POOL_GREEKS, "", &pool));
+    ck_assert_uint_eq(
+        into_market(market_of, "[{\"baseCoin\":\"BTC\",\"totalDelta\":\"7\"}]", false, 3), 0);
+    ck_assert(market_pool(market_of, POOL_GREEKS, "", &pool));
+    ck_assert_uint_eq(pool.count, 1);
+    ck_assert_str_eq(pool.rows[0].key, "BTC");
+    pool_deinit(&pool);
+    market_destroy(market_of);
+}
+END_TEST
+
+/* A frame that says nothing does not make the list newer, nor a stale one good. */
+START_TEST(a_frame_that_cannot_be_read_makes_no_list_fresh)
+{
+    struct market *market_of = market_create();
+    struct pool pool;
+
+    ck_assert_uint_gt(into_market(market_of, "[7]", false, 1), 0);
+    ck_assert(!market_pool(market_of, POOL_GREEKS, "", &pool));
+    ck_assert_uint_eq(
+        into_market(market_of, "[{\"baseCoin\":\"ETH\",\"totalDelta\":\"5\"}]", false, 2), 0);
+    ck_assert_uint_gt(into_market(market_of, "[{\"baseCoin\":\"ETH\"}]", false, 3), 0);
+    ck_assert(market_pool(market_of, POOL_GREEKS, "", &pool));
+    ck_assert_int_eq(pool.ts_ms, 2);
+    pool_deinit(&pool);
+    market_stale_pool(market_of, POOL_GREEKS, "");
+    ck_assert_uint_gt(into_market(market_of, "{}", true, 4), 0);
+    ck_assert(!market_pool(market_of, POOL_GREEKS, "", &pool));
+    market_destroy(market_of);
 }
 END_TEST
 
@@ -183,7 +253,7 @@ START_TEST(a_price_limit_is_kept_and_told)
     ck_assert_str_eq(shown(&limit.sell_min), "103550.00");
     ck_assert_int_eq(limit.category, CATEGORY_LINEAR);
     ws_server_cut(&server, "linear");
-    WAIT(seen.lost == 1);
+    WAIT(seen.lost == 1 && seen.states[LINK_PUBLIC_LINEAR][LINK_DOWN] == 1);
     HOLDS(seen.gap.kind == STREAM_PRICE_LIMIT && strcmp(seen.gap_symbol, "BTCUSDT") == 0);
     ck_assert(!market_limit(market, CATEGORY_LINEAR, "BTCUSDT", &limit, &recv_ms));
     WAIT(state_of(LINK_PUBLIC_LINEAR) == LINK_CONNECTED);
@@ -295,6 +365,9 @@ int main(void)
     tcase_add_loop_test(tcase, a_row_that_cannot_be_read_costs_itself, 0,
                         (int)ARRAY_LEN(unreadable));
     tcase_add_test(tcase, the_rows_are_bounded);
+    tcase_add_test(tcase, a_row_may_come_alone);
+    tcase_add_test(tcase, rows_from_before_a_break_do_not_come_back);
+    tcase_add_test(tcase, a_frame_that_cannot_be_read_makes_no_list_fresh);
     tcase_add_test(tcase, price_limits_are_read);
     tcase_add_test(tcase, a_price_limit_is_kept_and_told);
     tcase_add_test(tcase, pools_are_merged_and_told_whole);

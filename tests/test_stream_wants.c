@@ -235,16 +235,36 @@ START_TEST(four_hundred_connections_are_opened_in_five_minutes_and_no_more)
 {
     static struct dials dials;
 
-    for (int i = 0; i < DIALS_MAX; i++) {
-        ck_assert(dials_may(&dials, i));
+    for (int i = 0; i < DIALS_PUBLIC_MAX; i++) {
+        ck_assert(dials_may(&dials, false, i));
         dials_add(&dials, i);
     }
-    ck_assert(!dials_may(&dials, 1000));
-    ck_assert(!dials_may(&dials, DIALS_WINDOW_MS - 1));
-    ck_assert(dials_may(&dials, DIALS_WINDOW_MS));
+    ck_assert(!dials_may(&dials, false, 1000));
+    ck_assert(!dials_may(&dials, false, DIALS_WINDOW_MS - 1));
+    ck_assert(dials_may(&dials, false, DIALS_WINDOW_MS));
     dials_add(&dials, DIALS_WINDOW_MS);
-    ck_assert(!dials_may(&dials, DIALS_WINDOW_MS));
-    ck_assert(dials_may(&dials, DIALS_WINDOW_MS + 1));
+    ck_assert(!dials_may(&dials, false, DIALS_WINDOW_MS));
+    ck_assert(dials_may(&dials, false, DIALS_WINDOW_MS + 1));
+}
+END_TEST
+
+/* Orders and fills come by one socket: the others, which are many, do not use up its turns. */
+START_TEST(some_connections_are_left_for_the_private_socket)
+{
+    static struct dials dials;
+
+    for (int i = 0; i < DIALS_PUBLIC_MAX; i++)
+        dials_add(&dials, 0);
+    for (int i = DIALS_PUBLIC_MAX; i < DIALS_MAX; i++) {
+        ck_assert(!dials_may(&dials, false, i));
+        ck_assert(dials_may(&dials, true, i));
+        dials_add(&dials, i);
+    }
+    ck_assert(!dials_may(&dials, true, DIALS_WINDOW_MS - 1));
+    ck_assert(dials_may(&dials, true, DIALS_WINDOW_MS));
+    /* The public ones have their share again when what is left is old, too. */
+    ck_assert(dials_may(&dials, false, DIALS_WINDOW_MS));
+    ck_assert_int_lt(DIALS_MAX, 500);
 }
 END_TEST
 
@@ -261,6 +281,7 @@ int main(void)
     tcase_add_test(tcase, the_levels_of_books_are_bounded);
     tcase_add_test(tcase, what_is_let_in_has_a_place_on_a_socket);
     tcase_add_test(tcase, four_hundred_connections_are_opened_in_five_minutes_and_no_more);
+    tcase_add_test(tcase, some_connections_are_left_for_the_private_socket);
     suite_add_tcase(suite, tcase);
     srunner_set_fork_status(runner, CK_NOFORK);
     srunner_run_all(runner, CK_NORMAL);

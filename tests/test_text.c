@@ -1,3 +1,5 @@
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <check.h>
@@ -41,6 +43,28 @@ START_TEST(after_a_cut_nothing_is_appended)
     text = text_in(out, 1);
     text_add(&text, "a");
     ck_assert_str_eq(out, "");
+    ck_assert(!text_fits(&text));
+}
+END_TEST
+
+START_TEST(numbers_are_added_as_their_digits)
+{
+    static const uint64_t numbers[] = { 0, 9, 10, 1796008453, UINT64_MAX };
+    char out[200];
+    char expected[200] = "";
+    struct text text = text_in(out, sizeof(out));
+
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        text_add_u64(&text, numbers[i]);
+        text_add(&text, " ");
+        (void)snprintf(expected + strlen(expected), sizeof(expected) - strlen(expected),
+                       "%" PRIu64 " ", numbers[i]);
+    }
+    ck_assert_str_eq(out, expected);
+    ck_assert(text_fits(&text));
+    text = text_in(out, 4);
+    text_add_u64(&text, 12345);
+    ck_assert_str_eq(out, "123");
     ck_assert(!text_fits(&text));
 }
 END_TEST
@@ -112,6 +136,7 @@ int main(void)
 
     tcase_add_test(tcase, texts_are_appended_up_to_the_array);
     tcase_add_test(tcase, after_a_cut_nothing_is_appended);
+    tcase_add_test(tcase, numbers_are_added_as_their_digits);
     tcase_add_test(tcase, query_values_are_escaped_once);
     tcase_add_test(tcase, copies_fit_or_are_refused);
     tcase_add_loop_test(tcase, the_nearest_name_is_found, 0, ARRAY_LEN(nearest));

@@ -26,9 +26,9 @@ from harness import KEY, SECRET, Feed
 CLIENTS = 6
 PAUSE_MS = 40
 ROUNDS = 8        # so many times the whole of what it can do, then it must have died
-LATER = 12
+LATER = 8
 LATER_RARE = 2    # of what one round passes once
-LATER_THIRD = 4   # of what clients do with each third order
+LATER_THIRD = 2   # of what clients do with each third order
 LATER_START = 4   # of pages that are read at a start
 RARE = re.compile(r"retry_|guard_|patch_|kill_|arm_|cancel_all_|checkpoint_|private_|find_")
 THIRD = re.compile(r"amend_|batch_")
@@ -401,7 +401,7 @@ class Crash(unittest.TestCase):
             self.skipTest("a build without crash points")
         self.assertGreater(len(points), 40)
         only = re.compile(os.environ.get("CRASH_ONLY", ""))
-        jobs = int(os.environ.get("CRASH_JOBS", 10))
+        jobs = int(os.environ.get("CRASH_JOBS", 2 * os.cpu_count()))
         failures, runs, sums = [], 0, (0, 0, 0)
         with concurrent.futures.ProcessPoolExecutor(jobs) as pool:
             waiting = [pool.submit(run_one, *death) for death in deaths(points) if only.search(death[0])]

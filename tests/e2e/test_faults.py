@@ -357,7 +357,7 @@ class SlowlyMixed(MixedCase):
         took.sort()
         print("slow disk: cancels: %d, slowest that left: %.0f ms, not within %.0f s: %d"
               % (len(took) + len(lost), 1000 * took[-1] if took else 0, AT_ONCE_S, len(lost)))
-        self.assertGreater(len(took), STOCK)
+        self.assertGreater(len(took), STOCK // 2)
         # A cancel can meet a connection that a fault broke: it is repeated, later.
         self.assertLess(len(lost), 0.2 * (len(took) + len(lost)))
         self.assertLess(took[int(len(took) * 0.8)], AT_ONCE_S)
