@@ -204,6 +204,7 @@ static void *run(void *userdata)
     loop->rest = NULL;
     while ((item = queue_pop(loop->internal)))
         loop_take_item(loop, item);
+    loop_feed_simple(loop, EVENT_STOP); /* whoever came to wait since the first one */
     loop_rows_submit(loop);
     publish_status(loop);
     return NULL;

@@ -5,6 +5,7 @@ import time
 import unittest
 from decimal import Decimal
 
+from fault_proxy import FaultProxy
 from guard_kit import SlowDisk, slow_disk_library
 from harness import Case, request, until
 
@@ -48,3 +49,22 @@ class LateStops(Case):
         time.sleep(0.3)  # what is there is synced
         answer = self.stop_during(800, "PUT", "/positions/ETHUSDT", {"qty": "0.2"})
         self.assertEqual((answer.status, answer.json["outcome"]), (503, "not_sent"), answer)
+
+
+class Waits(Case):
+    def test_who_asks_the_engine_while_it_stops_is_answered(self):
+        """A target waits for an order in doubt; at the stop it looks again, and waits for it once more."""
+        proxy = FaultProxy(self.sim.port)
+        self.addCleanup(proxy.close)
+        bridge = self.start(rest_port=proxy.port, ws_port=self.sim.port)
+        until(lambda: request(bridge.port, "GET", "/positions").json["source"] == "stream")
+        proxy.choose = lambda method, path: {"/v5/order/create": ("drop_before", 0), "/v5/order/realtime": ("delay", 3000)}.get(path)
+        market = {"symbol": "BTCUSDT", "side": "buy", "type": "market", "qty": "0.01"}
+        self.assertEqual(request(bridge.port, "POST", "/orders", market).status, 202)
+        answers = []
+        asked = threading.Thread(target=lambda: answers.append(request(bridge.port, "PUT", "/positions/BTCUSDT", {"qty": "0.1"})))
+        asked.start()
+        time.sleep(0.5)
+        bridge.stop()
+        asked.join()
+        self.assertEqual([(a.status, a.json["outcome"]) for a in answers], [(503, "not_sent")], answers)
