@@ -363,6 +363,7 @@ static void fill_call(struct request *request)
     call->accept = verdict->accept;
     call->form = verdict->form;
     call->received_us = clock_mono_us();
+    call->kills_noted = false; /* the connection's call before may be older than a kill */
     atomic_store(&call->gone, false);
     call->status = 0;
     call->content_type = NULL;

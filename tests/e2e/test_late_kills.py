@@ -5,6 +5,7 @@ import time
 from decimal import Decimal
 
 from fault_proxy import FaultProxy
+from guard_kit import Line
 from harness import Case, request, until
 
 
@@ -59,8 +60,21 @@ class LateKills(Case):
         self.check("/v5/market/instruments-info", [self.option()], arm=True)
 
     def test_while_the_book_is_read_for_the_guard(self):
+        self.sim_do("/sim/stream", {"mode": "mute", "kind": "public", "sticky": True})  # else the stream may have it first
         self.assertEqual(request(self.bridge.port, "PATCH", "/guard", {"max_order_notional": "1000000"}).status, 200)
         self.check("/v5/market/orderbook", {"symbol": "ETHUSDT", "side": "buy", "qty": "0.1"}, arm=True)
+
+    def test_after_it_is_armed_an_old_connection_trades(self):
+        with Line(self.bridge.port) as line:
+            order = {"symbol": "BTCUSDT", "side": "buy", "type": "limit", "qty": "0.001", "price": "20000"}
+            self.assertEqual(line.ask("POST", "/orders", order).status, 201)
+            self.assertEqual(request(self.bridge.port, "POST", "/guard/kill", {"reason": "test"}).status, 200)
+            self.assertEqual(line.ask("POST", "/orders", order).status, 422)
+            until(lambda: request(self.bridge.port, "POST", "/guard/arm", {"reason": "test"}).status == 200)
+            answers = [line.ask("POST", "/orders", dict(order, client_id="after")), line.ask("PATCH", "/orders/after", {"qty": "0.002"}),
+                       line.ask("POST", "/orders", [order])]
+            self.assertEqual([answer.status for answer in answers], [201, 200, 207], answers)
+            self.assertEqual(answers[2].json["items"][0]["status"], 201, answers)
 
     def test_after_it_is_armed_positions_are_changed_as_before(self):
         self.assertEqual(request(self.bridge.port, "POST", "/guard/kill", {"reason": "test"}).status, 200)
