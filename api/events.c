@@ -112,6 +112,7 @@ void api_event_order(struct buffer *out, const struct order *order)
 {
     json_add_open(out, '{');
     add_order_members(out, order);
+    member_text(out, "source", evidence_source_word(order->source));
     member_int_or_null(out, "ts", order->exchange_ms);
     member_int_or_null(out, "recv_at", order->updated_ms);
     json_add_close(out, '}');
@@ -158,6 +159,7 @@ void api_event_fill(struct buffer *out, const struct fill *fill)
 {
     json_add_open(out, '{');
     add_fill_members(out, fill);
+    member_text(out, "source", evidence_source_word(fill->source));
     member_int_or_null(out, "ts", fill->at_ms);
     /* A fill carries no time of its coming: it is formatted as it comes. */
     member_int(out, "recv_at", clock_wall_ms());

@@ -35,6 +35,13 @@ const char *category_word(enum category category)
     return categories[category];
 }
 
+const char *evidence_source_word(enum evidence_source source)
+{
+    static const char *const words[] = { "bridge", "answer", "stream", "scan" };
+
+    return words[source];
+}
+
 const char *side_word(enum side side)
 {
     return side_words[side];

@@ -132,6 +132,15 @@ enum amend_state {
     AMEND_UNKNOWN, /* no usable answer: settled by the order's own values */
 };
 
+/* What told a change of an order, or a fill. Shown in its event; no column of the journal. */
+enum evidence_source {
+    SOURCE_BRIDGE, /* a decision here: a time that passed, a command */
+    SOURCE_ANSWER, /* the exchange's answer to the request */
+    SOURCE_STREAM, /* the private stream */
+    SOURCE_SCAN,   /* a look-up, recovery, or the audit, over REST */
+};
+const char *evidence_source_word(enum evidence_source source); /* "bridge", "answer", ... */
+
 /* An order as the bridge knows it. */
 struct order {
     struct order_request request;
@@ -160,6 +169,7 @@ struct order {
     int64_t deadline_ms; /* wall clock: not sent after this */
     int64_t signed_ms;   /* timestamp in the signed request, 0 if not known */
     uint64_t seq;        /* event number of its last change, 0 before the first */
+    enum evidence_source source; /* of its last change in this run */
 };
 
 /* One order message: from the private stream or a REST list. */
@@ -219,6 +229,7 @@ struct fill {
     char client[TAG_MAX];          /* likewise */
     char client_id[CLIENT_ID_MAX]; /* likewise */
     uint64_t seq;                  /* its event number */
+    enum evidence_source source;
 };
 
 /* Words: ours in lower_snake_case, theirs as the exchange writes them. NULL never returned. */

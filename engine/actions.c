@@ -56,6 +56,7 @@ void row_order(struct engine *engine, struct record *record, enum row_kind kind,
     struct order *order = &record->order;
 
     order->updated_ms = engine->now_ms;
+    order->source = engine->source;
     if (event)
         order->seq = engine->last_seq;
     action->u.row.anomaly = anomaly;
@@ -69,6 +70,7 @@ void row_fill(struct engine *engine, struct fill *fill, bool anomaly)
     struct engine_action *action = row_add(engine, ROW_FILL, true);
 
     fill->seq = engine->last_seq;
+    fill->source = engine->source;
     action->u.row.anomaly = anomaly;
     action->u.row.fill = *fill;
     if (anomaly)

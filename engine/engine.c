@@ -537,7 +537,9 @@ enum err engine_step(struct engine *engine, const struct engine_event *event,
     if (event->now_ms > engine->now_ms)
         engine->now_ms = event->now_ms;
     engine->actions = actions;
+    engine->source = event->kind == EVENT_ANSWER ? SOURCE_ANSWER : SOURCE_BRIDGE;
     take(engine, event);
+    engine->source = SOURCE_BRIDGE;
     lookup_pump(engine);
     recovery_pump(engine);
     find_pump(engine);

@@ -126,8 +126,10 @@ static void note_terms(struct engine *engine, struct record *record, const struc
 void report_apply(struct engine *engine, struct record *record, const struct order_report *report,
                   bool scanned)
 {
+    enum evidence_source outer = engine->source;
     struct order before = record->order;
 
+    engine->source = scanned ? SOURCE_SCAN : SOURCE_STREAM;
     switch (order_merge(&record->order, report)) {
     case MERGE_TAKEN:
         note_terms(engine, record, &before, report);
@@ -153,6 +155,7 @@ void report_apply(struct engine *engine, struct record *record, const struct ord
     lookup_review(engine, record);
     find_wake(engine, record);
     record_done(engine, record);
+    engine->source = outer;
 }
 
 void evidence_order(struct engine *engine, const struct order_report *report, bool scanned)
@@ -273,11 +276,13 @@ static void fill_new(struct engine *engine, struct record *record, const struct 
 void fill_apply(struct engine *engine, struct record *record, const struct fill *fill, bool scanned)
 {
     struct fill_node *known = fill_find(engine, record, fill->exec_id);
+    enum evidence_source outer = engine->source;
 
     if (!known && engine->fill_keys_count >= FILL_KEYS_MAX) {
         engine->anomalies++; /* not counted without its key: a later scan brings it again */
         return;
     }
+    engine->source = scanned ? SOURCE_SCAN : SOURCE_STREAM;
     if (known) {
         repeat(engine, record, known, fill);
     } else {
@@ -288,6 +293,7 @@ void fill_apply(struct engine *engine, struct record *record, const struct fill 
     record->look.found = true;
     lookup_review(engine, record);
     record_done(engine, record);
+    engine->source = outer;
 }
 
 static bool fill_is_sane(const struct fill *fill)

@@ -271,7 +271,9 @@ static void make_external(struct engine *engine, struct find *find, const struct
     record->seen_ms = engine->now_ms;
     engine->recovery.news |= from->scanned;
     record_note_final(engine, record);
+    engine->source = from->scanned ? SOURCE_SCAN : SOURCE_STREAM;
     row_order(engine, record, ROW_ORDER, true, false);
+    engine->source = SOURCE_BRIDGE;
     apply_all(engine, find, record);
 }
 
@@ -295,7 +297,9 @@ static void journal_fill(struct engine *engine, const struct evidence *evidence)
     struct fill fill = evidence->u.fill;
 
     engine->recovery.news |= evidence->scanned;
+    engine->source = evidence->scanned ? SOURCE_SCAN : SOURCE_STREAM;
     row_fill(engine, &fill, false);
+    engine->source = SOURCE_BRIDGE;
 }
 
 /* Whether an order made here, whose order id is not known yet, could be the one that these fills

@@ -385,6 +385,7 @@ struct engine {
     struct engine_actions *actions; /* of the running step */
 
     uint64_t last_seq;
+    enum evidence_source source; /* of what this step changes */
     uint64_t last_position;
     uint64_t committed; /* all rows up to here are durable */
     uint64_t last_id;   /* sends, reads, finds */

@@ -401,8 +401,7 @@ START_TEST(unreadable_answers_are_tried_again_and_then_given_up)
         "{\"retCode\":0,\"retMsg\":\"\",\"result\":{\"b\":[],\"a\":[],\"u\":0,\"seq\":1000}}",
         "{\"retCode\":0,\"retMsg\":\"\",\"result\":{\"b\":[[\"x\",\"1\"]],\"a\":[],\"u\":5}}",
         "{\"retCode\":0,\"retMsg\":\"\",\"result\":[]}",
-        "{\"retCode\":0,\"retMsg\":\"\",\"result\":{\"b\":[[\"9\",\"1\"]],\"a\":[],\"u\":5,\"seq\":"
-        "\"-1\"}}",
+        "{\"retCode\":0,\"result\":{\"b\":[[\"9\",\"1\"]],\"a\":[],\"u\":5,\"seq\":\"-1\"}}",
         "{\"retCode\":0,\"retMsg\":\"\",\"result\":null}",
     };
 

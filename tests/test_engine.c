@@ -135,6 +135,7 @@ START_TEST(evidence_before_the_answer_answers_the_waiter)
 
     order_seen(bench, "a", "id-a", STATUS_NEW, 0);
     (void)replied(bench, OUTCOME_ACCEPTED);
+    ck_assert_int_eq(must(bench, ACTION_ROW, 0)->u.row.order.source, SOURCE_STREAM);
     answer(bench, send_id, REPLY_LOST, 0, "");
     ck_assert_int_eq(state_of(bench, "a"), ORDER_LIVE);
     ck_assert_ptr_null(first(bench, ACTION_ROW));

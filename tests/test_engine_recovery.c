@@ -202,6 +202,7 @@ START_TEST(a_fill_missed_while_dead_is_found_by_the_scan)
     page(bench, must(bench, ACTION_READ, 0)->u.read.read_id, true, NULL, 0, &fill, 1, "");
     ck_assert_int_eq(must(bench, ACTION_ROW, 0)->u.row.kind, ROW_FILL);
     ck_assert_str_eq(must(bench, ACTION_ROW, 0)->u.row.fill.tag, "grid");
+    ck_assert_int_eq(must(bench, ACTION_ROW, 0)->u.row.fill.source, SOURCE_SCAN);
     bench_close(bench);
 }
 END_TEST

@@ -249,7 +249,7 @@ START_TEST(an_order_event_has_both_times)
     is_text(json, "client_id", "h-abc");
     is_text(json, "avg_price", NULL);
     ck_assert_ptr_null(cJSON_GetObjectItemCaseSensitive(json, "in_flight"));
-    ck_assert_int_eq(cJSON_GetArraySize(json), (int)ARRAY_LEN(order_members) + 2);
+    ck_assert_int_eq(cJSON_GetArraySize(json), (int)ARRAY_LEN(order_members) + 3);
     cJSON_Delete(json);
 }
 END_TEST
@@ -299,7 +299,8 @@ START_TEST(a_fill_is_shown_whole)
     buffer_clear(&out);
     api_event_fill(&out, &fill);
     json = parsed();
-    ck_assert_int_eq(cJSON_GetArraySize(json), 20);
+    ck_assert_int_eq(cJSON_GetArraySize(json), 21);
+    ck_assert_str_eq(cJSON_GetObjectItem(json, "source")->valuestring, "bridge");
     is_number(json, "ts", 1700000000000.0);
     cJSON_Delete(json);
 }

@@ -29,10 +29,12 @@ class MixedUp(FaultProxy):
         return back
 
 
-class LostAnswers(Case):
+class Lost(Case):
     def creates_seen(self):
         return self.sim_get("/sim/stats")["requests"].get("/v5/order/create", 0)
 
+
+class LostAnswers(Lost):
     def test_executed_but_answer_lost(self):
         bridge = self.start()
         for number, mode in enumerate(("drop_after", "act_then_answer")):
@@ -122,6 +124,23 @@ class LostAnswers(Case):
         orders = request(bridge.port, "GET", "/orders?state=all&limit=1000").json["items"]
         self.assertEqual({o["category"] for o in orders}, {"linear"})
         self.assertEqual(len(orders), 4)
+
+
+class RealTimes(Lost):
+    """The horizon by the times that users have: all other tests run it many times faster."""
+
+    speed = 1
+
+    def test_never_arrived_is_proved_by_the_horizon(self):
+        bridge = self.start()
+        self.sim_do("/sim/fault", {"path": "/v5/order/create", "mode": "drop_before", "count": 1})
+        start = time.monotonic()
+        answer = request(bridge.port, "POST", "/orders", dict(ORDER, client_id="never"))
+        self.assertEqual((answer.status, answer.json["state"]), (202, "unknown"), answer)
+        self.wait_state(bridge, "never", "never_accepted", timeout=90)
+        self.assertGreater(time.monotonic() - start, 36)
+        self.assertEqual(self.creates_seen(), 1)
+        self.assertEqual(self.sim_get("/sim/orders")["list"], [])
 
 
 if __name__ == "__main__":
