@@ -314,15 +314,20 @@ static void *take_many(void *userdata)
         struct budget_claim claim = { .route = ROUTE_ORDER_CREATE,
                                       .category = CATEGORY_SPOT,
                                       .lane = taker->lane };
+        int64_t taken_ms = atomic_load(&shared_ms);
         int64_t at_ms;
+        int64_t late_ms;
 
-        if (budget_take(budget, &claim, atomic_load(&shared_ms)) != 0)
+        if (budget_take(budget, &claim, taken_ms) != 0)
             continue;
         at_ms = atomic_load(&shared_ms);
+        late_ms = at_ms - taken_ms;
         if (random_below(&taker->seed, 2))
             budget_answered(budget, &claim, NULL, atomic_load(&shared_ms));
-        else
-            at_ms += random_below(&taker->seed, PAD_MIN_MS);
+        else if (late_ms < PAD_MIN_MS)
+            at_ms += random_below(&taker->seed, (int)(PAD_MIN_MS - late_ms));
+        if (late_ms >= PAD_MIN_MS)
+            continue; /* this thread stood still: as if it never arrived */
         if (taker->count < ARRAY_LEN(taker->arrivals))
             taker->arrivals[taker->count++] = at_ms;
     }
