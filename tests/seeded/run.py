@@ -196,6 +196,9 @@ def try_all(bugs):
 
 
 def main(words):
+    if "--help" in words:
+        print(__doc__.strip())
+        return 0
     names = sorted(name for name in os.listdir(HERE) if name.endswith(".patch"))
     wanted = [word for word in words if word != "--check"]
     try:
