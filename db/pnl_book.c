@@ -55,12 +55,14 @@ static wide divide(struct product product, wide d)
     return quotient;
 }
 
-/* All >= 0, `d` > 0. */
+/* All >= 0. */
 static bool muldiv(pnl_int *out, pnl_int a, pnl_int b, pnl_int d)
 {
     wide small;
     wide quotient;
 
+    if (d <= 0)
+        return false;
     if (!__builtin_mul_overflow((wide)a, (wide)b, &small)) {
         quotient = small / (wide)d;
     } else {
