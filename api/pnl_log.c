@@ -201,13 +201,14 @@ static int64_t most(int64_t a, int64_t b)
 }
 
 /* What is counted ends where the comparison does. */
-static enum err set_span(struct pnl_job *job, int64_t watched_from_ms)
+static enum err set_span(struct pnl_job *job, int64_t watched_from_ms, int64_t options_from_ms)
 {
     int64_t now_ms = clock_sync_server_ms(job->api->clock);
     int64_t kept_ms = now_ms - TRANSACTION_LOG_KEPT_MS + KEPT_MARGIN_MS;
     struct pnl_filter *filter = &job->filter;
     struct pnl_check_span span = { .from_ms = most(filter->from_ms, watched_from_ms),
                                    .settled_ms = now_ms - PNL_CHECK_LAG_MS,
+                                   .options_from_ms = options_from_ms,
                                    .has_category = filter->has_category,
                                    .category = filter->category,
                                    .symbol = filter->symbol };
@@ -230,9 +231,10 @@ static void on_watched(struct history_reader *reader, enum err err, void *userda
     struct pnl_job *job = userdata;
     const struct pnl_check_span *span;
     int64_t watched_from_ms = 0;
+    int64_t options_from_ms = 0;
 
     if (!err)
-        err = reader_watched_from(reader, &watched_from_ms);
+        err = reader_watched_from(reader, &watched_from_ms, &options_from_ms);
     if (!err && !watched_from_ms) {
         api_fail(job->call, &more, "not_ready",
                  "the executions of before the start are not read yet: GET /readyz");
@@ -240,7 +242,7 @@ static void on_watched(struct history_reader *reader, enum err err, void *userda
         return;
     }
     if (!err)
-        err = set_span(job, watched_from_ms);
+        err = set_span(job, watched_from_ms, options_from_ms);
     if (err) {
         pnl_job_fail(job, err == ERR_NO_MEMORY ? ERR_BUSY : err);
         pnl_job_free(job);

@@ -74,7 +74,9 @@ enum journal_row_kind {
 /* One row, made by journal_row_create, owned by the journal after a successful submit. */
 struct journal_watermark {
     int64_t ms;
-    int64_t watched_from_ms; /* kept where the journal has none yet; 0: not said */
+    int64_t watched_from_ms; /* this and the next: kept where the journal has none yet; 0: not said
+                              */
+    int64_t options_from_ms;
 };
 
 struct journal_row {

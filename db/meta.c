@@ -75,7 +75,8 @@ enum err meta_set_watermark(sqlite3 *db, const struct journal_watermark *waterma
     err = meta_integer(db, "watched_from", &watched_from_ms, error);
     if (err || watched_from_ms)
         return err;
-    return meta_set_integer(db, "watched_from", watermark->watched_from_ms, error);
+    err = meta_set_integer(db, "watched_from", watermark->watched_from_ms, error);
+    return err ? err : meta_set_integer(db, "options_from", watermark->options_from_ms, error);
 }
 
 static uint64_t random_number(void)

@@ -2,7 +2,8 @@
  * ids.
  *
  * Keys: id, env, account, run, epoch, boot_id, clean_stop ("0", "1"), last_shown_seq (at the last
- * clean stop), watermark, watched_from (the journal lacks no execution since then).
+ * clean stop), watermark, watched_from (the journal lacks no execution since then) and
+ * options_from (nor one of an option since then).
  *
  * Threads: whoever owns the connection.
  */

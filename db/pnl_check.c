@@ -216,7 +216,8 @@ bool pnl_check_lack(struct pnl_check *check, struct pnl_lack *out)
     while (check->lack_at < check->rows_count) {
         struct pnl_check_row *row = &check->rows[check->lack_at++];
 
-        if (row->used || row->kind == LEDGER_OTHER || !pnl_check_in_span(check, row->at_ms))
+        if (row->used || row->kind == LEDGER_OTHER || !pnl_check_in_span(check, row->at_ms) ||
+            (row->category == CATEGORY_OPTION && row->at_ms < check->span.options_from_ms))
             continue;
         if (row->exec_id[0])
             pnl_check_by_id(check, row->category, row->symbol, row->exec_id, row->order_id, false,

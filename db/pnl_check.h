@@ -33,10 +33,11 @@
 #define PNL_CHECK_LEGS_MAX 8
 
 struct pnl_check_span {
-    int64_t from_ms;    /* inclusive */
-    int64_t to_ms;      /* exclusive; not above from_ms: nothing is compared */
-    int64_t settled_ms; /* what is older than this both sides have */
-    bool has_category;  /* rows of others are not looked at */
+    int64_t from_ms;         /* inclusive */
+    int64_t to_ms;           /* exclusive; not above from_ms: nothing is compared */
+    int64_t settled_ms;      /* what is older than this both sides have */
+    int64_t options_from_ms; /* of options nothing before this is missing */
+    bool has_category;       /* rows of others are not looked at */
     enum category category;
     const char *symbol; /* NULL: any; borrowed for life */
 };

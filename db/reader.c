@@ -56,9 +56,13 @@ static const struct {
                         NULL },
     [R_FIRST_SEQ] = { "SELECT min(seq) FROM events", NULL },
     /* A journal that has a watermark alone has watched since its first event at the latest. */
-    [R_WATCHED] = { "SELECT coalesce((SELECT value FROM meta WHERE key='watched_from'),"
-                    " (SELECT coalesce((SELECT at_ms FROM events ORDER BY seq LIMIT 1), value)"
-                    " FROM meta WHERE key='watermark'), 0)",
+    [R_WATCHED] = { "WITH since(ms) AS (SELECT"
+                    " coalesce((SELECT at_ms FROM events ORDER BY seq LIMIT 1), value)"
+                    " FROM meta WHERE key='watermark')"
+                    " SELECT coalesce((SELECT value FROM meta WHERE key='watched_from'),"
+                    " (SELECT ms FROM since), 0),"
+                    " coalesce((SELECT value FROM meta WHERE key='options_from'),"
+                    " (SELECT ms FROM since), 0)",
                     NULL },
     [R_ORDER_TIME] = { "SELECT created_ms FROM orders WHERE id=?1", NULL },
     [R_FILL_TIME] = { "SELECT at_ms FROM fills WHERE id=?1", NULL },
@@ -547,7 +551,8 @@ enum err reader_first_seq(struct history_reader *reader, uint64_t *seq)
     return finish(reader, statement, err, &error);
 }
 
-enum err reader_watched_from(struct history_reader *reader, int64_t *from_ms)
+enum err reader_watched_from(struct history_reader *reader, int64_t *from_ms,
+                             int64_t *options_from_ms)
 {
     sqlite3_stmt *statement;
     struct error error = { 0 };
@@ -560,5 +565,7 @@ enum err reader_watched_from(struct history_reader *reader, int64_t *from_ms)
     err = db_next(statement, &row, "meta", &error);
     if (!err)
         *from_ms = row ? sqlite3_column_int64(statement, 0) : 0;
+    if (!err)
+        *options_from_ms = row ? sqlite3_column_int64(statement, 1) : 0;
     return finish(reader, statement, err, &error);
 }

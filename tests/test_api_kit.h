@@ -270,10 +270,11 @@ enum err reader_first_seq(struct history_reader *reader, uint64_t *seq)
     return kit.reader_err;
 }
 
-enum err reader_watched_from(struct history_reader *reader, int64_t *from_ms)
+enum err reader_watched_from(struct history_reader *reader, int64_t *from_ms,
+                             int64_t *options_from_ms)
 {
     (void)reader;
-    *from_ms = kit.watched_from_ms;
+    *from_ms = *options_from_ms = kit.watched_from_ms;
     return kit.reader_err;
 }
 

@@ -68,9 +68,11 @@ START_TEST(the_first_watermark_says_how_far_back_the_first_recovery_read)
     ck_assert_int_eq(from_ms, T0 + 300 - 86400000);
     (void)answer_reads_empty(bench);
     ck_assert_int_eq(watermark_row(bench)->u.row.watched_from_ms, from_ms);
+    ck_assert_int_eq(watermark_row(bench)->u.row.options_from_ms, T0 + 300 + 2000);
     tick_at(bench, T0 + 60000);
     ck_assert_int_gt(watermark_row(bench)->u.row.watermark_ms, T0 - 300000);
     ck_assert_int_eq(watermark_row(bench)->u.row.watched_from_ms, 0);
+    ck_assert_int_eq(watermark_row(bench)->u.row.options_from_ms, 0);
     bench_close(bench);
 }
 END_TEST

@@ -374,7 +374,8 @@ static void submit_watermark(int64_t ms, int64_t watched_from_ms)
 {
     struct journal_row *row = kit_row(&bridge, JOURNAL_WATERMARK);
 
-    row->u.watermark = (struct journal_watermark){ ms, watched_from_ms };
+    row->u.watermark = (struct journal_watermark){ ms, watched_from_ms,
+                                                   watched_from_ms ? watched_from_ms + 7 : 0 };
     kit_submit(&bridge, row);
     kit_settle(&bridge);
 }
@@ -382,14 +383,17 @@ static void submit_watermark(int64_t ms, int64_t watched_from_ms)
 START_TEST(the_journal_knows_since_when_it_watches)
 {
     int64_t from_ms = -1;
+    int64_t options_ms = -1;
 
-    ck_assert_int_eq(reader_watched_from(reader, &from_ms), ERR_NONE);
+    ck_assert_int_eq(reader_watched_from(reader, &from_ms, &options_ms), ERR_NONE);
+    ck_assert_int_eq(options_ms, 0);
     ck_assert_int_eq(from_ms, 0); /* not recovered yet */
     submit_watermark(minute(99), minute(5));
     submit_watermark(minute(100), 0);
     submit_watermark(minute(101), minute(90)); /* the first one counts */
-    ck_assert_int_eq(reader_watched_from(reader, &from_ms), ERR_NONE);
+    ck_assert_int_eq(reader_watched_from(reader, &from_ms, &options_ms), ERR_NONE);
     ck_assert_int_eq(from_ms, minute(5));
+    ck_assert_int_eq(options_ms, minute(5) + 7);
 }
 END_TEST
 
@@ -398,6 +402,7 @@ START_TEST(without_that_it_has_watched_since_its_first_event)
 {
     int64_t first_ms = 0;
     int64_t from_ms = -1;
+    int64_t options_ms = -1;
     sqlite3 *db;
     struct error error = { 0 };
 
@@ -405,11 +410,12 @@ START_TEST(without_that_it_has_watched_since_its_first_event)
     ck_assert_int_eq(sqlite3_open(bridge.path, &db), SQLITE_OK);
     ck_assert(!db_integer(db, "SELECT at_ms FROM events WHERE seq=1", &first_ms, &error));
     ck_assert_int_gt(first_ms, 0);
-    ck_assert_int_eq(reader_watched_from(reader, &from_ms), ERR_NONE);
+    ck_assert_int_eq(reader_watched_from(reader, &from_ms, &options_ms), ERR_NONE);
     ck_assert_int_eq(from_ms, first_ms);
+    ck_assert_int_eq(options_ms, first_ms);
     ck_assert(!db_exec(db, "DELETE FROM events", &error));
     sqlite3_close(db);
-    ck_assert_int_eq(reader_watched_from(reader, &from_ms), ERR_NONE);
+    ck_assert_int_eq(reader_watched_from(reader, &from_ms, &options_ms), ERR_NONE);
     ck_assert_int_eq(from_ms, minute(99));
 }
 END_TEST

@@ -584,6 +584,24 @@ START_TEST(a_span_without_time_compares_nothing)
 }
 END_TEST
 
+/* No scan reads their executions. */
+START_TEST(options_are_not_missing_from_before_the_first_start)
+{
+    struct ledger_entry entry = entry_of("1", "1", "100", "0.5");
+
+    span.options_from_ms = T0 + 5;
+    open_with(PNL_BY_SYMBOL, NULL);
+    entry.category = CATEGORY_OPTION;
+    log_entry(&entry);
+    memcpy(entry.exec_id, "2", 2);
+    entry.at_ms = T0 + 5;
+    log_entry(&entry);
+    end_with("");
+    ck_assert_str_eq(said(), "matched 0 missing 1 extra 0 different 0 pending 0");
+    ck_assert_str_eq(difference(0)->exec_id, "2");
+}
+END_TEST
+
 START_TEST(other_symbols_and_categories_are_not_looked_at)
 {
     struct ledger_entry transfer = { .kind = LEDGER_OTHER, .coin = "USDT", .at_ms = T0 };
@@ -787,6 +805,7 @@ static void add_tests(TCase *tcase)
     tcase_add_test(tcase, what_is_before_the_span_is_not_compared);
     tcase_add_test(tcase, times_of_both_sides_may_differ_at_the_ends);
     tcase_add_test(tcase, a_span_without_time_compares_nothing);
+    tcase_add_test(tcase, options_are_not_missing_from_before_the_first_start);
     tcase_add_test(tcase, other_symbols_and_categories_are_not_looked_at);
     tcase_add_test(tcase, tags_are_those_of_the_journal);
     tcase_add_test(tcase, with_a_tag_the_others_are_found_and_not_counted);
