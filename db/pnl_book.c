@@ -324,5 +324,6 @@ bool pnl_place_trade(struct pnl_place *place, const struct pnl_fill *fill,
         return false;
     place->books[at] = trade.book;
     *effect = trade.effect;
+    effect->left = size_of(trade.book.qty);
     return true;
 }

@@ -371,6 +371,10 @@ struct engine_action {
             struct order order; /* INTENT, RETRY, ORDER */
             struct fill fill;
             int64_t watermark_ms;
+            /* WATERMARK: with the very first one, since when there is nothing that the journal
+             * lacks, and since when no option, whose executions no scan reads; else 0 */
+            int64_t watched_from_ms;
+            int64_t options_from_ms;
             const struct guard_state *guard; /* GUARD: valid until the next step */
             const char *guard_change;        /* "killed", "clear", "armed", "limits": static text */
         } row;

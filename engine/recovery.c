@@ -202,15 +202,19 @@ static void begin_what_is_due(struct engine *engine)
 
 /* --- the end of a plan --- */
 
+/* The first one comes with the first recovery: all that was executed since its beginning is known,
+ * of options since its end. */
 static void set_watermark(struct engine *engine, int64_t watermark_ms)
 {
     struct recovery *recovery = &engine->recovery;
+    bool is_first = recovery->watermark_ms <= 0;
 
     recovery->watermark_due_ms = engine->now_ms + engine->times->watermark_every_ms;
     if (watermark_ms <= recovery->watermark_ms)
         return;
     recovery->watermark_ms = watermark_ms;
-    row_watermark(engine, watermark_ms);
+    row_watermark(engine, watermark_ms, is_first ? recovery->plan_from_ms : 0,
+                  is_first ? recovery->plan_until_ms : 0);
 }
 
 /* What is open here and was not in the complete lists: look it up; what may never have arrived: one

@@ -45,6 +45,38 @@ START_TEST(recovery_reads_all_lists_and_sets_the_watermark)
 }
 END_TEST
 
+static const struct engine_action *watermark_row(struct bench *bench)
+{
+    for (int n = 0; nth(bench, ACTION_ROW, n); n++) {
+        if (must(bench, ACTION_ROW, n)->u.row.kind == ROW_WATERMARK)
+            return must(bench, ACTION_ROW, n);
+    }
+    ck_abort_msg("no watermark");
+    return NULL;
+}
+
+/* Once: since when the journal lacks nothing. */
+START_TEST(the_first_watermark_says_how_far_back_the_first_recovery_read)
+{
+    struct bench *bench = bench_open_at(100, false, 0);
+    int64_t from_ms;
+
+    happens(bench, EVENT_START);
+    happens(bench, EVENT_CLOCK);
+    happens(bench, EVENT_PRIVATE_UP);
+    from_ms = must(bench, ACTION_READ, 0)->u.read.start_ms;
+    ck_assert_int_eq(from_ms, T0 + 300 - 86400000);
+    (void)answer_reads_empty(bench);
+    ck_assert_int_eq(watermark_row(bench)->u.row.watched_from_ms, from_ms);
+    ck_assert_int_eq(watermark_row(bench)->u.row.options_from_ms, T0 + 300 + 2000);
+    tick_at(bench, T0 + 60000);
+    ck_assert_int_gt(watermark_row(bench)->u.row.watermark_ms, T0 - 300000);
+    ck_assert_int_eq(watermark_row(bench)->u.row.watched_from_ms, 0);
+    ck_assert_int_eq(watermark_row(bench)->u.row.options_from_ms, 0);
+    bench_close(bench);
+}
+END_TEST
+
 START_TEST(long_spans_are_read_in_windows_of_seven_days)
 {
     static struct scan_job jobs[SCAN_JOBS_MAX];
@@ -809,6 +841,7 @@ static const TTest *const *all(size_t *tests_count)
 
     tests[at++] = creates_wait_for_the_first_recovery;
     tests[at++] = recovery_reads_all_lists_and_sets_the_watermark;
+    tests[at++] = the_first_watermark_says_how_far_back_the_first_recovery_read;
     tests[at++] = long_spans_are_read_in_windows_of_seven_days;
     tests[at++] = a_cursor_that_comes_again_is_noticed;
     tests[at++] = a_void_window_is_read_again_from_its_first_page;

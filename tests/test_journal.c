@@ -60,7 +60,7 @@ START_TEST(a_restart_keeps_id_and_epoch_and_raises_the_run)
     kit_start(&bridge);
     first = bridge.start;
     row = kit_row(&bridge, JOURNAL_WATERMARK);
-    row->u.watermark_ms = 1234567;
+    row->u.watermark.ms = 1234567;
     kit_submit(&bridge, row);
     kit_settle(&bridge);
     kit_stop(&bridge);
