@@ -271,13 +271,15 @@ static bool fits(const struct order *order, const struct decimal *is, const stru
 bool order_matches(const struct order *order, const struct order_report *report)
 {
     const struct order_request *request = &order->request;
+    /* By the prices of another moment. */
+    bool sized_anew = order->attempt > 1 && request->type == ORDER_TYPE_MARKET;
 
     if (request->category != report->category || strcmp(request->symbol, report->symbol) != 0 ||
         request->side != report->side)
         return false;
     if (order->external)
         return true;
-    if (!request->qty_in_quote && decimal_sign(&request->qty) > 0 &&
+    if (!request->qty_in_quote && !sized_anew && decimal_sign(&request->qty) > 0 &&
         !fits(order, &request->qty, &order->change.qty, &report->qty))
         return false;
     return request->type != ORDER_TYPE_LIMIT ||
