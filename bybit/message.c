@@ -377,10 +377,14 @@ static void read_order_words(struct reader *reader, struct order_report *out)
         out->cancel_reason[0] = '\0';
 }
 
+/* 0: told that there is none. */
 static void read_stop(const struct json *value, struct decimal *out)
 {
-    if (json_decimal(value, out) || decimal_sign(out) <= 0)
+    if (value->type == JSON_NONE || value->type == JSON_NULL || json_decimal(value, out) ||
+        decimal_sign(out) < 0)
         *out = DECIMAL_NONE;
+    else if (decimal_sign(out) == 0)
+        *out = DECIMAL_ZERO;
 }
 
 /* No order depends on these: what is not understood counts as not told. */

@@ -109,10 +109,21 @@ static bool set_positive(struct decimal *to, const struct decimal *from)
     return decimal_sign(from) > 0 && set_decimal(to, from);
 }
 
-/* What an amend has changed, ours or another's. A market order's price is the exchange's own, and
- * that no take profit is told does not say that there is none. */
+/* 0 says that there is none any more; the terms of an order that has ended stay as they were. */
+static bool set_stop(struct decimal *to, const struct decimal *from, bool ended)
+{
+    if (decimal_is_none(from) || decimal_sign(from) > 0)
+        return set_positive(to, from);
+    if (ended || decimal_sign(to) <= 0)
+        return false;
+    *to = DECIMAL_NONE;
+    return true;
+}
+
+/* What an amend has changed, ours or another's. A market order's price is the exchange's own. */
 static bool set_terms(struct order_request *request, const struct order_report *report)
 {
+    bool ended = status_is_closed(report->status);
     bool changed = false;
 
     if (!request->qty_in_quote && !size_is_in_quote(report))
@@ -121,8 +132,8 @@ static bool set_terms(struct order_request *request, const struct order_report *
         changed |= set_positive(&request->price, &report->price);
     if (decimal_sign(&request->trigger_price) > 0)
         changed |= set_positive(&request->trigger_price, &report->trigger_price);
-    changed |= set_positive(&request->take_profit, &report->take_profit);
-    changed |= set_positive(&request->stop_loss, &report->stop_loss);
+    changed |= set_stop(&request->take_profit, &report->take_profit, ended);
+    changed |= set_stop(&request->stop_loss, &report->stop_loss, ended);
     return changed;
 }
 
@@ -237,8 +248,8 @@ void order_from_report(struct order *order, const struct order_report *report, i
     request->price = report->price;
     request->trigger_price = report->trigger_price;
     request->trigger_by = report->trigger_by;
-    request->take_profit = report->take_profit;
-    request->stop_loss = report->stop_loss;
+    (void)set_positive(&request->take_profit, &report->take_profit);
+    (void)set_positive(&request->stop_loss, &report->stop_loss);
     request->reduce_only = report->reduce_only;
     request->close_on_trigger = report->close_on_trigger;
     request->is_leverage = report->is_leverage;

@@ -643,8 +643,8 @@ START_TEST(an_order_tells_its_stops_and_its_parent)
     ck_assert_str_eq(report.stop_type, "TakeProfit");
     report = order_with(",\"takeProfit\":\"0.00\",\"stopLoss\":\"\",\"triggerBy\":\"UNKNOWN\","
                         "\"stopOrderType\":\"UNKNOWN\"");
-    ck_assert(decimal_is_none(&report.take_profit));
-    ck_assert(decimal_is_none(&report.stop_loss));
+    assert_decimal(&report.take_profit, "0");
+    assert_decimal(&report.stop_loss, "0");
     ck_assert_int_eq(report.trigger_by, TRIGGER_BY_NONE);
     ck_assert_str_eq(report.parent_link, "");
     ck_assert_str_eq(report.stop_type, "");
@@ -664,8 +664,12 @@ START_TEST(stops_that_are_not_understood_count_as_not_told)
     ck_assert_int_eq(report.trigger_by, TRIGGER_BY_NONE);
     ck_assert_str_eq(report.parent_link, "");
     ck_assert_uint_eq(strlen(report.stop_type), sizeof(report.stop_type) - 1);
-    report = order_with(",\"takeProfit\":\"-5\"");
+    report = order_with(",\"takeProfit\":\"-5\",\"stopLoss\":null");
     ck_assert(decimal_is_none(&report.take_profit));
+    ck_assert(decimal_is_none(&report.stop_loss));
+    report = order_with("");
+    ck_assert(decimal_is_none(&report.take_profit));
+    ck_assert(decimal_is_none(&report.stop_loss));
 }
 END_TEST
 

@@ -291,6 +291,34 @@ START_TEST(what_a_message_does_not_tell_stays)
 }
 END_TEST
 
+/* Somebody has removed them at the exchange. */
+START_TEST(stops_that_are_told_to_be_none_are_none)
+{
+    struct order order = known(NEW_, 0, 5);
+    struct order_report report = told(STATUS_NEW, 0, 6);
+    struct order_change change;
+
+    order.request.take_profit = decimal_from_int(120);
+    order.request.stop_loss = decimal_from_int(80);
+    order_change_clear(&change);
+    change.stop_loss = decimal_from_int(80);
+    ck_assert(order_change_is_made(&order.request, &change));
+    report.take_profit = DECIMAL_NONE;
+    report.stop_loss = DECIMAL_ZERO;
+    ck_assert_int_eq(order_merge(&order, &report), MERGE_TAKEN);
+    ck_assert(is_int(&order.request.take_profit, 120));
+    ck_assert(decimal_is_none(&order.request.stop_loss));
+    ck_assert(!order_change_is_made(&order.request, &change));
+    ck_assert_int_eq(order_merge(&order, &report), MERGE_SAME);
+    report = told(STATUS_CANCELLED, 0, 7); /* what it was until its end stays */
+    report.take_profit = DECIMAL_ZERO;
+    ck_assert_int_eq(order_merge(&order, &report), MERGE_TAKEN);
+    ck_assert(is_int(&order.request.take_profit, 120));
+    order_from_report(&order, &report, 9);
+    ck_assert(decimal_is_none(&order.request.take_profit));
+}
+END_TEST
+
 START_TEST(an_order_in_doubt_matches_as_it_was_and_as_its_amend_makes_it)
 {
     struct order order = known(ORDER_UNKNOWN, STATUS_NONE, 0, 0);
@@ -362,6 +390,7 @@ int main(void)
     tcase_add_test(tcase, an_order_matches_by_market_side_size_and_price);
     tcase_add_test(tcase, newer_evidence_changes_the_terms_of_our_orders);
     tcase_add_test(tcase, what_a_message_does_not_tell_stays);
+    tcase_add_test(tcase, stops_that_are_told_to_be_none_are_none);
     tcase_add_test(tcase, an_order_in_doubt_matches_as_it_was_and_as_its_amend_makes_it);
     tcase_add_test(tcase, a_change_names_what_it_changes);
     suite_add_tcase(suite, tcase);

@@ -7,7 +7,8 @@ import time
 import unittest
 from decimal import Decimal
 
-from guard_kit import GuardCase, Line, until
+from guard_kit import Exchange, GuardCase, Line, until
+from harness import Case, request
 
 ROUNDS, CLIENTS = 6, 3
 AMEND, BATCH, CREATE = "/v5/order/amend", "/v5/order/create-batch", "/v5/order/create"
@@ -73,6 +74,32 @@ class Dies(GuardCase):
                 done += 1
         self.assertGreater(done, 50)
         print("orders: %d, amends: %d, answered 200: %d, deaths: %d, twice: 0, unlike: 0" % (len(there), len(amends), done, ROUNDS))
+
+
+
+class Others(Case):
+    def test_stops_of_an_order_that_somebody_else_removes_are_gone_and_can_be_set_again(self):
+        """On Bybit's website, say. What is shown is what is there, and the same PATCH again is no change of nothing."""
+        bridge, exchange = self.start(), Exchange(self.sim.port)
+        price = Decimal(self.price(bridge)).quantize(Decimal("1"))
+        stops = {"take_profit": str(price + 5000), "stop_loss": str(price - 9000)}
+        answer = request(bridge.port, "POST", "/orders", dict(stops, symbol="BTCUSDT", side="buy", qty="0.01", price=str(price - 5000),
+                                                              client_id="stops"))
+        self.assertEqual(answer.status, 201, answer)
+
+        def shows(*wanted):
+            shown = self.order(bridge, "stops").json
+            return tuple(shown[name] and Decimal(shown[name]) for name in stops) == wanted
+
+        self.wait_state(bridge, "stops", "open")
+        exchange.call("POST", "/v5/order/amend", {"category": "linear", "symbol": "BTCUSDT", "orderId": answer.json["id"],
+                                                  "takeProfit": "0", "stopLoss": "0"})
+        until(lambda: shows(None, None))
+        answer = request(bridge.port, "PATCH", "/orders/stops?wait=final", stops)
+        self.assertEqual(answer.status, 200, answer)
+        there, = [o for o in self.sim_get("/sim/orders")["list"] if o["orderLinkId"] == "stops"]
+        self.assertEqual([Decimal(there[name] or 0) for name in ("takeProfit", "stopLoss")], [price + 5000, price - 9000])
+        until(lambda: shows(price + 5000, price - 9000))
 
 
 if __name__ == "__main__":
