@@ -183,6 +183,7 @@ struct order_report {
     enum tif tif;
     enum exchange_status status;
     struct decimal qty;
+    bool qty_in_quote; /* a spot market order may count its size so */
     struct decimal price;
     struct decimal trigger_price;
     struct decimal take_profit; /* NONE: not told; 0: there is none */

@@ -147,6 +147,10 @@ static bool set_request(struct order *order, const struct order_report *report)
         order->request.tif = report->tif;
         changed = true;
     }
+    if (report->qty_in_quote && !order->request.qty_in_quote) {
+        order->request.qty_in_quote = true;
+        changed = true;
+    }
     changed |= set_decimal(&order->request.price, &report->price);
     changed |= set_decimal(&order->request.trigger_price, &report->trigger_price);
     return changed;
@@ -245,6 +249,7 @@ void order_from_report(struct order *order, const struct order_report *report, i
     request->type = report->type;
     request->tif = report->tif;
     request->qty = report->qty;
+    request->qty_in_quote = report->qty_in_quote;
     request->price = report->price;
     request->trigger_price = report->trigger_price;
     request->trigger_by = report->trigger_by;

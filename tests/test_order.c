@@ -219,6 +219,22 @@ START_TEST(an_external_order_is_what_the_report_says)
 }
 END_TEST
 
+START_TEST(an_external_order_may_count_quote_coin)
+{
+    struct order order;
+    struct order_report report = told(STATUS_UNTRIGGERED, 0, 6);
+
+    order_from_report(&order, &report, 77); /* as it was stored once */
+    ck_assert(!order.request.qty_in_quote);
+    report.qty_in_quote = true;
+    ck_assert_int_eq(order_merge(&order, &report), MERGE_TAKEN);
+    ck_assert(order.request.qty_in_quote);
+    ck_assert_int_eq(order_merge(&order, &report), MERGE_SAME);
+    order_from_report(&order, &report, 77);
+    ck_assert(order.request.qty_in_quote);
+}
+END_TEST
+
 START_TEST(an_order_matches_by_market_side_size_and_price)
 {
     struct order order = known(ORDER_UNKNOWN, STATUS_NONE, 0, 0);
@@ -387,6 +403,7 @@ int main(void)
     tcase_add_test(tcase, a_late_cancel_leaves_no_reason_on_a_filled_order);
     tcase_add_test(tcase, a_spot_market_order_may_execute_more_than_its_quote_size);
     tcase_add_test(tcase, an_external_order_is_what_the_report_says);
+    tcase_add_test(tcase, an_external_order_may_count_quote_coin);
     tcase_add_test(tcase, an_order_matches_by_market_side_size_and_price);
     tcase_add_test(tcase, newer_evidence_changes_the_terms_of_our_orders);
     tcase_add_test(tcase, what_a_message_does_not_tell_stays);

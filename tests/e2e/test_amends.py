@@ -101,6 +101,19 @@ class Others(Case):
         self.assertEqual([Decimal(there[name] or 0) for name in ("takeProfit", "stopLoss")], [price + 5000, price - 9000])
         until(lambda: shows(price + 5000, price - 9000))
 
+    def test_a_spot_order_by_value_that_somebody_else_made_is_one_here(self):
+        """As Bybit's website makes them: a hundred dollars, not a hundred bitcoins."""
+        bridge, exchange = self.start(), Exchange(self.sim.port)
+        price = Decimal(self.price(bridge)).quantize(Decimal("1"))
+        for link, more in (("bought", {}), ("waits", {"triggerPrice": str(price + 5000), "orderFilter": "tpslOrder"})):
+            exchange.call("POST", "/v5/order/create", dict(more, category="spot", symbol="BTCUSDT", side="Buy", orderType="Market",
+                                                           qty="100", marketUnit="quoteCoin", orderLinkId=link))
+        for link, state in (("bought", "cancelled"), ("waits", "untriggered")):
+            shown = self.wait_state(bridge, link, state)
+            self.assertEqual((shown["qty"], Decimal(shown["quote_qty"])), (None, 100), shown)
+        answer = request(bridge.port, "PATCH", "/guard", {"max_open_notional": "1000"})
+        self.assertEqual(Decimal(answer.json["counts"]["open_notional"]), 100, answer)
+
 
 if __name__ == "__main__":
     unittest.main()
