@@ -2,9 +2,9 @@
  *
  * read (body, rules of the symbol, what the guard must know, as far as memory has it) -> engine
  * -> answered. On the way: the engine lacks a fact -> it is read over REST -> engine again, for the
- * last time. And: refused (rules, prices, guard, kill, rate budget) or only looked at, with a key
- * that the engine does not remember -> the journal may -> answered with the order of that key, or
- * as it was. */
+ * last time. And: refused (rules, prices, guard, kill, rate budget, not ready) or only looked at,
+ * with a key that the engine does not remember -> the journal may -> answered with the order of
+ * that key, or as it was. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -143,7 +143,8 @@ static bool may_be_past(const struct create_job *job, const struct loop_reply *r
 {
     return job->request.client_key && !reply->has_order &&
            (reply->outcome == OUTCOME_GUARD || reply->outcome == OUTCOME_KILLED ||
-            reply->outcome == OUTCOME_THROTTLED || reply->outcome == OUTCOME_WOULD);
+            reply->outcome == OUTCOME_THROTTLED || reply->outcome == OUTCOME_NOT_READY ||
+            reply->outcome == OUTCOME_WOULD);
 }
 
 /* What is committed is enough: the engine remembers what is not. */

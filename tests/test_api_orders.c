@@ -219,6 +219,28 @@ START_TEST(a_known_key_is_answered_whatever_the_rules_are_now)
 }
 END_TEST
 
+/* A bridge that has just started does not have all orders in memory. */
+START_TEST(a_known_key_is_answered_before_orders_are_taken)
+{
+    static const char order[] = "symbol=BTCUSDT&side=buy&qty=1&price=90&client_id=k-1";
+
+    kit.reply =
+        (struct loop_reply){ .outcome = OUTCOME_NOT_READY, .error = { .text = "starting" } };
+    ck_assert_int_eq(kit_run("POST", "/orders", order), 503);
+    ck_assert(kit_says("not_ready") && kit_says("\"outcome\":\"not_sent\""));
+    kit.orders[0] = kit_order("k-1", ORDER_CLOSED);
+    kit.orders[0].request = kit.created;
+    kit.orders_count = 1;
+    ck_assert_int_eq(kit_run("POST", "/orders", order), 200);
+    ck_assert_str_eq(kit_header("Idempotent-Replayed"), "true");
+    kit.reader_err = ERR_INTERNAL;
+    ck_assert_int_eq(kit_run("POST", "/orders", order), 503);
+    ck_assert(kit_says("\"outcome\":\"unknown\""));
+    ck_assert_int_eq(kit_run("POST", "/orders", "symbol=BTCUSDT&side=buy&qty=1&price=90"), 503);
+    ck_assert(kit_says("\"outcome\":\"not_sent\""));
+}
+END_TEST
+
 /* --- by value --- */
 
 static const char *created_qty(void)
@@ -720,6 +742,7 @@ int main(void)
     tcase_add_test(tcase, a_known_key_is_answered_though_the_price_tells_nothing_now);
     tcase_add_test(tcase, a_key_that_only_the_journal_knows_is_answered_too);
     tcase_add_test(tcase, a_known_key_is_answered_whatever_the_rules_are_now);
+    tcase_add_test(tcase, a_known_key_is_answered_before_orders_are_taken);
     tcase_add_test(tcase, a_value_is_sized_by_the_book);
     tcase_add_test(tcase, a_value_without_a_book_is_refused);
     tcase_add_test(tcase, a_conditional_order_is_valued_at_its_trigger_or_the_book);
