@@ -137,6 +137,14 @@ static bool set_terms(struct order_request *request, const struct order_report *
     return changed;
 }
 
+/* Which of spot's two kinds of waiting orders it is. */
+static enum spot_trigger spot_trigger_of(const struct order_report *report)
+{
+    if (report->category != CATEGORY_SPOT || decimal_sign(&report->trigger_price) <= 0)
+        return SPOT_TRIGGER_NONE;
+    return strcmp(report->stop_type, "Stop") == 0 ? SPOT_TRIGGER_STOP : SPOT_TRIGGER_TPSL;
+}
+
 /* What others changed of an order that was not made here. */
 static bool set_request(struct order *order, const struct order_report *report)
 {
@@ -149,6 +157,10 @@ static bool set_request(struct order *order, const struct order_report *report)
     }
     if (report->qty_in_quote && !order->request.qty_in_quote) {
         order->request.qty_in_quote = true;
+        changed = true;
+    }
+    if (!order->request.spot_trigger && spot_trigger_of(report)) {
+        order->request.spot_trigger = spot_trigger_of(report);
         changed = true;
     }
     changed |= set_decimal(&order->request.price, &report->price);
@@ -253,6 +265,7 @@ void order_from_report(struct order *order, const struct order_report *report, i
     request->price = report->price;
     request->trigger_price = report->trigger_price;
     request->trigger_by = report->trigger_by;
+    request->spot_trigger = spot_trigger_of(report);
     (void)set_positive(&request->take_profit, &report->take_profit);
     (void)set_positive(&request->stop_loss, &report->stop_loss);
     request->reduce_only = report->reduce_only;

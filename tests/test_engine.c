@@ -237,6 +237,27 @@ static struct order_request by_market(const char *link, int qty, int direction)
     return request;
 }
 
+START_TEST(a_cancel_says_whether_the_order_waits_for_its_trigger)
+{
+    struct bench *bench = bench_open(100, true);
+    struct order_request request = by_market("a", 10, 2);
+
+    create_request(bench, &request, WAIT_ACCEPTED, 0);
+    commit(bench);
+    ask(bench, EVENT_CANCEL, "a", WAIT_ACCEPTED, 0); /* nothing is known of it yet */
+    ck_assert(must(bench, ACTION_SEND_CANCEL, 0)->u.send.is_waiting);
+    answer(bench, must(bench, ACTION_SEND_CANCEL, 0)->u.send.send_id, REPLY_NO_SUCH_ORDER, 110001,
+           "");
+    order_seen(bench, "a", "id-a", STATUS_NEW, 0); /* it has fired */
+    tick_at(bench, bench->now_ms + 2000);
+    ck_assert(!must(bench, ACTION_SEND_CANCEL, 0)->u.send.is_waiting);
+    (void)sent(bench, "b");
+    ask(bench, EVENT_CANCEL, "b", WAIT_ACCEPTED, 0);
+    ck_assert(!must(bench, ACTION_SEND_CANCEL, 0)->u.send.is_waiting);
+    bench_close(bench);
+}
+END_TEST
+
 START_TEST(another_attempt_goes_by_the_prices_of_now)
 {
     struct bench *bench = bench_open(100, true);
@@ -741,6 +762,7 @@ int main(void)
     tcase_add_test(tcase, the_same_key_and_body_is_one_order);
     tcase_add_test(tcase, a_repeated_create_may_join_the_wait);
     tcase_add_test(tcase, what_was_not_sent_is_tried_again_as_another_attempt);
+    tcase_add_test(tcase, a_cancel_says_whether_the_order_waits_for_its_trigger);
     tcase_add_test(tcase, another_attempt_goes_by_the_prices_of_now);
     tcase_add_test(tcase, another_attempt_that_the_journal_knows_goes_by_the_prices_of_now);
     tcase_add_test(tcase, a_link_that_the_journal_knows_is_judged_by_the_stored_order);

@@ -1,4 +1,5 @@
 /* tests/test_order.c - the merge of order messages, as a table. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -219,6 +220,35 @@ START_TEST(an_external_order_is_what_the_report_says)
 }
 END_TEST
 
+START_TEST(an_external_order_on_spot_is_one_of_two_kinds_while_it_waits)
+{
+    static const struct {
+        enum category category;
+        const char *type;
+        int trigger;
+        enum spot_trigger kind;
+    } cases[] = { { CATEGORY_SPOT, "Stop", 50, SPOT_TRIGGER_STOP },
+                  { CATEGORY_SPOT, "tpslOrder", 50, SPOT_TRIGGER_TPSL },
+                  { CATEGORY_SPOT, "", 50, SPOT_TRIGGER_TPSL },
+                  { CATEGORY_SPOT, "", 0, SPOT_TRIGGER_NONE },
+                  { CATEGORY_LINEAR, "Stop", 50, SPOT_TRIGGER_NONE } };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct order_report report = told(STATUS_UNTRIGGERED, 0, 6);
+        struct order order;
+
+        report.category = cases[i].category;
+        report.trigger_price = decimal_from_int(cases[i].trigger);
+        (void)snprintf(report.stop_type, sizeof(report.stop_type), "%s", cases[i].type);
+        order_from_report(&order, &report, 77);
+        ck_assert_int_eq(order.request.spot_trigger, cases[i].kind);
+        order.request.spot_trigger = SPOT_TRIGGER_NONE; /* as it was stored once */
+        ck_assert_int_eq(order_merge(&order, &report), cases[i].kind ? MERGE_TAKEN : MERGE_SAME);
+        ck_assert_int_eq(order.request.spot_trigger, cases[i].kind);
+    }
+}
+END_TEST
+
 START_TEST(an_external_order_may_count_quote_coin)
 {
     struct order order;
@@ -403,6 +433,7 @@ int main(void)
     tcase_add_test(tcase, a_late_cancel_leaves_no_reason_on_a_filled_order);
     tcase_add_test(tcase, a_spot_market_order_may_execute_more_than_its_quote_size);
     tcase_add_test(tcase, an_external_order_is_what_the_report_says);
+    tcase_add_test(tcase, an_external_order_on_spot_is_one_of_two_kinds_while_it_waits);
     tcase_add_test(tcase, an_external_order_may_count_quote_coin);
     tcase_add_test(tcase, an_order_matches_by_market_side_size_and_price);
     tcase_add_test(tcase, newer_evidence_changes_the_terms_of_our_orders);

@@ -101,6 +101,34 @@ class Others(Case):
         self.assertEqual([Decimal(there[name] or 0) for name in ("takeProfit", "stopLoss")], [price + 5000, price - 9000])
         until(lambda: shows(price + 5000, price - 9000))
 
+    def test_what_waits_on_spot_for_its_trigger_is_cancelled_whoever_made_it(self):
+        """There the exchange finds such an order by its kind only; one that has fired is a plain order."""
+        bridge, exchange = self.start(), Exchange(self.sim.port)
+        price = Decimal(self.price(bridge)).quantize(Decimal("1"))
+        order = {"symbol": "spot:BTCUSDT", "side": "sell", "qty": "0.001"}
+        below, above = str(price - 9000), str(price + 9000)
+        for link, more in (("tpsl", {}), ("stop", {"spot_trigger": "stop"})):
+            answer = request(bridge.port, "POST", "/orders", dict(order, trigger_price=below, client_id=link, **more))
+            self.assertEqual(answer.status, 201, answer)
+        answer = request(bridge.port, "POST", "/orders", dict(order, trigger_price=str(price + 500), price=above, client_id="fired"))
+        self.assertEqual(answer.status, 201, answer)
+        for link, kind in (("their-tpsl", "tpslOrder"), ("their-stop", "StopOrder")):
+            exchange.call("POST", "/v5/order/create", {"category": "spot", "symbol": "BTCUSDT", "side": "Sell", "orderType": "Limit",
+                                                       "qty": "0.001", "price": below, "triggerPrice": below, "orderFilter": kind,
+                                                       "orderLinkId": link})
+        self.sim_do("/sim/price", {"symbol": "BTCUSDT", "price": str(price + 600)})
+        self.wait_state(bridge, "fired", "open")
+        waiting = ("tpsl", "stop", "their-tpsl", "their-stop")
+        for link in waiting:
+            self.wait_state(bridge, link, "untriggered")
+        answer = request(bridge.port, "DELETE", "/orders/stop?wait=final&timeout=5s")
+        self.assertEqual((answer.status, answer.json["state"]), (200, "cancelled"), answer)
+        answer = request(bridge.port, "DELETE", "/orders?all=true")
+        self.assertEqual([item["status"] for item in answer.json["items"]], [200] * 4, answer)
+        for link in (*waiting, "fired"):
+            self.wait_state(bridge, link, "cancelled")
+        self.assertEqual([o for o in self.sim_get("/sim/orders")["list"] if o["orderStatus"] in ("New", "Untriggered")], [])
+
     def test_a_spot_order_by_value_that_somebody_else_made_is_one_here(self):
         """As Bybit's website makes them: a hundred dollars, not a hundred bitcoins."""
         bridge, exchange = self.start(), Exchange(self.sim.port)
