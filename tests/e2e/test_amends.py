@@ -101,6 +101,19 @@ class Others(Case):
         self.assertEqual([Decimal(there[name] or 0) for name in ("takeProfit", "stopLoss")], [price + 5000, price - 9000])
         until(lambda: shows(price + 5000, price - 9000))
 
+    def test_a_second_amend_is_told_that_the_first_one_is_in_flight(self):
+        bridge = self.start()
+        answer = request(bridge.port, "POST", "/orders", {"symbol": "BTCUSDT", "side": "buy", "qty": "0.01", "price": "20000",
+                                                          "client_id": "twice"})
+        self.assertEqual(answer.status, 201, answer)
+        self.wait_state(bridge, "twice", "open")
+        self.sim_do("/sim/fault", {"path": "/v5/order/amend", "mode": "drop_before", "count": 1})
+        answer = request(bridge.port, "PATCH", "/orders/twice", {"price": "20001"})
+        self.assertEqual((answer.status, answer.json["in_flight"]["amend"]), (202, "unknown"), answer)
+        answer = request(bridge.port, "PATCH", "/orders/twice", {"price": "20002"})
+        self.assertEqual((answer.status, answer.json["code"], answer.json["outcome"]), (409, "amend_in_flight", "not_sent"), answer)
+        self.assertIn("retry-after", answer.headers)
+
     def test_what_waits_on_spot_for_its_trigger_is_cancelled_whoever_made_it(self):
         """There the exchange finds such an order by its kind only; one that has fired is a plain order."""
         bridge, exchange = self.start(), Exchange(self.sim.port)
