@@ -383,6 +383,7 @@ struct engine_action {
             int64_t deadline_ms; /* wall clock as events' now_ms: not begun after it */
             struct order_request request;
             char order_id[ORDER_ID_MAX]; /* cancel, amend: "" when not known */
+            bool is_waiting;             /* cancel: for its trigger, as far as is known */
             struct order_change change;  /* amend */
             uint64_t batch;              /* create: as in its event */
         } send;

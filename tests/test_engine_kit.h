@@ -331,7 +331,7 @@ UNUSED_OK static struct bench *bench_open_at(size_t orders_max, bool ready, int6
     happens(bench, EVENT_START);
     happens(bench, EVENT_CLOCK);
     happens(bench, EVENT_PRIVATE_UP);
-    ck_assert_int_eq(answer_reads_empty(bench), 10);
+    ck_assert_int_eq(answer_reads_empty(bench), 13);
     return bench;
 }
 
