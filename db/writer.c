@@ -10,6 +10,7 @@
 #include "db/meta.h"
 #include "db/rows.h"
 #include "db/statement.h"
+#include "db/wal_file.h"
 
 #define RETRIES_KEPT_MS 600000
 
@@ -110,8 +111,8 @@ static enum err configure(struct writer *writer, struct error *error)
 enum err writer_open(struct writer *writer, const char *path, struct error *error)
 {
     enum err err = ERR_NONE;
-    int code =
-        sqlite3_open_v2(path, &writer->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    int code = sqlite3_open_v2(path, &writer->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+                               wal_file_vfs());
 
     if (!writer->db)
         return error_set(error, ERR_NO_MEMORY, "journal: out of memory");
