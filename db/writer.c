@@ -10,6 +10,7 @@
 #include "db/meta.h"
 #include "db/rows.h"
 #include "db/statement.h"
+#include "db/wal_file.h"
 
 #define RETRIES_KEPT_MS 600000
 
@@ -69,6 +70,10 @@ static int on_wal(void *userdata, sqlite3 *db, const char *name, int pages)
     return SQLITE_OK;
 }
 
+/* An order changes one or two rows in each of some ten pages, and the WAL takes whole pages: small
+ * ones are fewer bytes. Of a new file only, an old one keeps its own. */
+#define PAGE_SIZE "2048"
+
 static enum err use_wal(sqlite3 *db, struct error *error)
 {
     sqlite3_stmt *statement;
@@ -92,7 +97,9 @@ static enum err configure(struct writer *writer, struct error *error)
     sqlite3_extended_result_codes(writer->db, 1);
     sqlite3_db_config(writer->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     writer_set_patience(writer, 1000);
-    err = use_wal(writer->db, error);
+    err = db_exec(writer->db, "PRAGMA page_size=" PAGE_SIZE, error);
+    if (!err)
+        err = use_wal(writer->db, error);
     if (!err)
         err = db_exec(writer->db,
                       "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; PRAGMA mmap_size=0;"
@@ -110,8 +117,8 @@ static enum err configure(struct writer *writer, struct error *error)
 enum err writer_open(struct writer *writer, const char *path, struct error *error)
 {
     enum err err = ERR_NONE;
-    int code =
-        sqlite3_open_v2(path, &writer->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    int code = sqlite3_open_v2(path, &writer->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+                               wal_file_vfs());
 
     if (!writer->db)
         return error_set(error, ERR_NO_MEMORY, "journal: out of memory");

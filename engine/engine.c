@@ -252,6 +252,7 @@ void record_done(struct engine *engine, struct record *record)
         kill_note(engine, record);
     waiters_serve(engine, record);
     record_set_due(engine, record, record_next_ms(engine, record));
+    record_note_going(engine, record);
 }
 
 /* --- time --- */

@@ -142,6 +142,9 @@ struct record {
     size_t heap_at;
     int64_t due_ms;
     enum order_state counted; /* the state under which engine->states counts it */
+    bool going;               /* in the list of those that may leave memory */
+    struct record *going_prev;
+    struct record *going_next;
 
     /* create */
     uint64_t intent_position; /* must be durable before the send; 0: none */
@@ -408,6 +411,8 @@ struct engine {
     size_t records_count;
     size_t records_max;
     size_t states[ORDER_GONE + 1];
+    struct record *going_first; /* may leave memory, for longest first */
+    struct record *going_last;
     struct record **heap;
     size_t heap_count;
     struct index links;
@@ -468,6 +473,8 @@ MUST_CHECK enum err store_reserve(struct engine *engine, size_t records, size_t 
                                   size_t evidence);
 struct record *record_new(struct engine *engine, const struct order *order);
 void record_evict(struct engine *engine, struct record *record);
+/* After each change of a record: whether it may leave memory when there is no room. */
+void record_note_going(struct engine *engine, struct record *record);
 /* Drops the final order that ended first. False: none can go. */
 bool store_make_room(struct engine *engine);
 bool store_has_room(const struct engine *engine);

@@ -318,6 +318,60 @@ struct record *record_new(struct engine *engine, const struct order *order)
     return record;
 }
 
+/* --- what may leave memory, in a list: the one that could do so first, first --- */
+
+static bool may_go(const struct record *record)
+{
+    return order_state_is_final(record->order.state) && record->order.settled && !record->waiters &&
+           record->look.stage == LOOK_IDLE && !record->watched && !record->intent_position &&
+           !record->create_send && !record->cancel_send && !record->amend_position;
+}
+
+static void going_add(struct engine *engine, struct record *record)
+{
+    record->going = true;
+    record->going_next = NULL;
+    record->going_prev = engine->going_last;
+    if (record->going_prev)
+        record->going_prev->going_next = record;
+    else
+        engine->going_first = record;
+    engine->going_last = record;
+}
+
+static void going_remove(struct engine *engine, struct record *record)
+{
+    if (!record->going)
+        return;
+    record->going = false;
+    if (record->going_prev)
+        record->going_prev->going_next = record->going_next;
+    else
+        engine->going_first = record->going_next;
+    if (record->going_next)
+        record->going_next->going_prev = record->going_prev;
+    else
+        engine->going_last = record->going_prev;
+}
+
+void record_note_going(struct engine *engine, struct record *record)
+{
+    if (!may_go(record))
+        going_remove(engine, record);
+    else if (!record->going)
+        going_add(engine, record);
+}
+
+/* Asked again: this step may be changing one that it has not noted yet. */
+static struct record *first_to_go(const struct engine *engine)
+{
+    struct record *record = engine->going_first;
+
+    while (record && !may_go(record))
+        record = record->going_next;
+    return record;
+}
+
 void record_evict(struct engine *engine, struct record *record)
 {
     assert(!record->waiters && record->look.stage == LOOK_IDLE && !record->intent_position &&
@@ -340,6 +394,7 @@ void record_evict(struct engine *engine, struct record *record)
     index_remove(&engine->amends, &record->by_amend);
     engine->amends_unknown -= record->amend_counted;
     heap_remove(engine, record);
+    going_remove(engine, record);
     exposure_forget(engine, record);
     if (record->prev)
         record->prev->next = record->next;
@@ -352,23 +407,6 @@ void record_evict(struct engine *engine, struct record *record)
     record->next = engine->spare_records;
     engine->spare_records = record;
     engine->spare_records_count++;
-}
-
-/* Only when memory is full: a walk over all. */
-static struct record *first_to_go(const struct engine *engine)
-{
-    struct record *oldest = NULL;
-
-    for (struct record *record = engine->records; record; record = record->next) {
-        if (!order_state_is_final(record->order.state) || !record->order.settled ||
-            record->waiters || record->look.stage != LOOK_IDLE || record->watched ||
-            record->intent_position || record->create_send || record->cancel_send ||
-            record->amend_position)
-            continue;
-        if (!oldest || record->final_ms < oldest->final_ms)
-            oldest = record;
-    }
-    return oldest;
 }
 
 bool store_has_room(const struct engine *engine)

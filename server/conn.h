@@ -143,6 +143,7 @@ struct http {
     struct bell *bell;
     struct sse *sse;
     struct feed_waits *feed_waits;
+    bool is_heard; /* as the hub was told last */
     struct conn *conns;
     int64_t now_ms;
     int64_t reap_due_ms;

@@ -46,6 +46,11 @@ enum err feed_waits_add(struct feed_waits *waits, uint64_t after, int64_t until_
     return ERR_NONE;
 }
 
+bool feed_waits_any(const struct feed_waits *waits)
+{
+    return waits->count > 0;
+}
+
 void feed_waits_look(struct feed_waits *waits)
 {
     waits->due_ms = 0;

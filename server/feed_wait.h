@@ -25,6 +25,7 @@ void feed_waits_destroy(struct feed_waits *waits);
 MUST_CHECK enum err feed_waits_add(struct feed_waits *waits, uint64_t after, int64_t until_ms,
                                    const atomic_bool *gone, void (*on_ready)(void *waiter),
                                    void *waiter);
+bool feed_waits_any(const struct feed_waits *waits);
 /* One of them may be gone: the next feed_waits_run calls it. */
 void feed_waits_look(struct feed_waits *waits);
 /* Calls who waits for less than `last_seq`, whose time is over or who is gone; returns when it is

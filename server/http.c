@@ -252,6 +252,19 @@ static void end_all(struct http *http)
     }
 }
 
+/* Events that nobody reads or waits for need not wake the thread: an order would cost two more
+ * wake-ups. */
+static void tell_heard(struct http *http)
+{
+    struct hub *hub = http->config.hub;
+    bool heard = hub && (hub_has_readers(hub) || feed_waits_any(http->feed_waits));
+
+    if (!hub || heard == http->is_heard)
+        return;
+    http->is_heard = heard;
+    hub_set_heard(hub, heard);
+}
+
 static void *run_thread(void *userdata)
 {
     struct http *http = userdata;
@@ -260,11 +273,11 @@ static void *run_thread(void *userdata)
 
     thread_begin("http", THREAD_QUICK);
     http->now_ms = clock_mono_ms();
+    http->is_heard = true; /* as a new hub has it */
     do {
-        if (wait_for_events(http, wait_ms(http, due_ms))) {
+        if (wait_for_events(http, wait_ms(http, due_ms)))
             bell_run(http->bell);
-            sse_pump(http->sse);
-        }
+        sse_pump(http->sse); /* also unasked: see tell_heard */
         run_daemons(http);
         reaper_run(http);
         http->delay_due_ms = delay_tick(http);
@@ -273,6 +286,7 @@ static void *run_thread(void *userdata)
         waits_ms = feed_waits_run(http->feed_waits, http_feed_last(http), http->now_ms);
         if (waits_ms < due_ms)
             due_ms = waits_ms;
+        tell_heard(http);
     } while (!check_stop(http));
     end_all(http);
     return NULL;

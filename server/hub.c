@@ -6,6 +6,8 @@
 
 #include "server/hub_parts.h"
 
+#define UNHEARD_BYTES_MAX ((size_t)64 * 1024)
+
 struct hub *hub_create(size_t ring_bytes, uint64_t last_seq)
 {
     struct hub *hub = calloc(1, sizeof(*hub));
@@ -51,23 +53,39 @@ void hub_destroy(struct hub *hub)
     free(hub);
 }
 
+/* Something waits for the pump. */
+static void wake_once(struct hub *hub)
+{
+    hub->waits = true;
+    if (hub->woken || !hub->wake || (hub->unheard && hub->events.bytes < UNHEARD_BYTES_MAX))
+        return;
+    hub->woken = true;
+    hub->wake(hub->wake_userdata);
+}
+
 void hub_set_wake(struct hub *hub, void (*wake)(void *userdata), void *userdata)
 {
     (void)pthread_mutex_lock(&hub->lock);
     hub->wake = wake;
     hub->wake_userdata = userdata;
-    if (hub->woken && wake)
-        wake(userdata);
+    hub->woken = false;
+    if (hub->waits)
+        wake_once(hub);
     (void)pthread_mutex_unlock(&hub->lock);
 }
 
-static void wake_once(struct hub *hub)
+void hub_set_heard(struct hub *hub, bool heard)
 {
-    if (hub->woken)
-        return;
-    hub->woken = true;
-    if (hub->wake)
-        hub->wake(hub->wake_userdata);
+    (void)pthread_mutex_lock(&hub->lock);
+    hub->unheard = !heard;
+    if (hub->waits)
+        wake_once(hub);
+    (void)pthread_mutex_unlock(&hub->lock);
+}
+
+bool hub_has_readers(const struct hub *hub)
+{
+    return hub->readers != NULL;
 }
 
 /* --- topics, under the lock --- */
@@ -338,6 +356,7 @@ static struct topic *empty_inboxes(struct hub *hub, struct news *out)
 
     (void)pthread_mutex_lock(&hub->lock);
     hub->woken = false;
+    hub->waits = false;
     *out = (struct news){ hub->events, hub->announced_seq, hub->announced_epoch };
     hub->events = (struct inbox){ .oldest = NULL };
     for (struct topic *topic = hub->dirty; topic; topic = topic->dirty_next) {

@@ -27,8 +27,13 @@ struct hub *hub_create(size_t ring_bytes, uint64_t last_seq);
 /* `wake` is called from publishing threads, with the hub's lock held (so it only rings a bell), at
  * most once until hub_pump. After hub_set_wake(hub, NULL, NULL) it is not called any more. */
 void hub_set_wake(struct hub *hub, void (*wake)(void *userdata), void *userdata);
+/* Whether anybody reads or waits; at first it is so. While it is not, `wake` is called only when
+ * much waits for the pump; when it becomes so, and something waits, at once. */
+void hub_set_heard(struct hub *hub, bool heard);
 /* Join the publishing threads first. */
 void hub_destroy(struct hub *hub);
+
+bool hub_has_readers(const struct hub *hub);
 
 /* The epoch of the ids of what is published from now on. Before the first event of a run; later
  * again when it rises. */

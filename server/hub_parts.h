@@ -89,7 +89,9 @@ struct hub {
     /* Under the lock. */
     void (*wake)(void *userdata);
     void *wake_userdata;
-    bool woken;
+    bool waits;   /* something, for the pump */
+    bool woken;   /* `wake` was called since the last pump */
+    bool unheard; /* nobody reads or waits: only much that was published wakes */
     struct topic *buckets[HUB_BUCKETS];
     struct topic *dirty;
     struct inbox events;

@@ -1,4 +1,6 @@
 /* tests/test_engine.c - creates, cancels, keys and waits, one event at a time. */
+#include <time.h>
+
 #include "tests/test_engine_kit.h"
 
 START_TEST(a_create_is_sent_only_after_its_intent_is_committed)
@@ -694,6 +696,67 @@ START_TEST(memory_is_bounded_and_final_orders_leave_it)
 }
 END_TEST
 
+START_TEST(who_is_done_with_for_longest_leaves_first)
+{
+    struct bench *bench = bench_open(4, true);
+    uint64_t a = sent(bench, "a");
+    uint64_t b = sent(bench, "b");
+    uint64_t c = sent(bench, "c");
+    uint64_t d = sent(bench, "d");
+
+    answer(bench, b, REPLY_NOT_SENT, 0, "");
+    bench->now_ms += 1000;
+    answer(bench, d, REPLY_REJECT, 1, "");
+    answer(bench, c, REPLY_NOT_SENT, 0, "");
+    create(bench, "b"); /* tried again: it stays */
+    create(bench, "e");
+    ck_assert_ptr_null(engine_find(bench->engine, "d"));
+    create(bench, "f");
+    ck_assert_ptr_null(engine_find(bench->engine, "c"));
+    create(bench, "g");
+    (void)replied(bench, OUTCOME_BUSY);
+    answer(bench, a, REPLY_REJECT, 1, "");
+    create(bench, "g");
+    ck_assert_ptr_null(engine_find(bench->engine, "a"));
+    ck_assert_ptr_nonnull(engine_find(bench->engine, "b"));
+    ck_assert_uint_eq(status_of(bench).orders_in_memory, 4);
+    bench_close(bench);
+}
+END_TEST
+
+/* Of this thread's own time. */
+static int64_t rejected_ns(struct bench *bench, int from, int count)
+{
+    struct timespec began;
+    struct timespec ended;
+
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &began);
+    for (int i = from; i < from + count; i++) {
+        char link[ORDER_LINK_MAX];
+
+        (void)snprintf(link, sizeof(link), "link-%d", i);
+        answer(bench, sent(bench, link), REPLY_REJECT, 1, "");
+    }
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ended);
+    return (int64_t)(ended.tv_sec - began.tv_sec) * 1000000000 + ended.tv_nsec - began.tv_nsec;
+}
+
+/* A walk over all of them would take some hundred times as long. */
+START_TEST(an_order_costs_no_more_when_memory_is_full)
+{
+    struct bench *bench = bench_open(20000, true);
+    int64_t before_ns;
+    int64_t full_ns;
+
+    (void)rejected_ns(bench, 0, 18000);
+    before_ns = rejected_ns(bench, 18000, 2000);
+    full_ns = rejected_ns(bench, 20000, 2000);
+    ck_assert_uint_eq(status_of(bench).orders_in_memory, 20000);
+    ck_assert_int_lt(full_ns, 20 * before_ns);
+    bench_close(bench);
+}
+END_TEST
+
 START_TEST(links_made_here_grow)
 {
     struct bench *bench = bench_open(100, true);
@@ -783,6 +846,8 @@ int main(void)
     tcase_add_test(tcase, event_numbers_have_no_gap);
     tcase_add_test(tcase, a_stop_sends_nothing_more_and_answers_everybody);
     tcase_add_test(tcase, memory_is_bounded_and_final_orders_leave_it);
+    tcase_add_test(tcase, who_is_done_with_for_longest_leaves_first);
+    tcase_add_test(tcase, an_order_costs_no_more_when_memory_is_full);
     tcase_add_test(tcase, links_made_here_grow);
     tcase_add_test(tcase, creates_are_refused_while_something_is_missing);
     tcase_add_test(tcase, tests_may_run_the_times_faster);

@@ -240,6 +240,34 @@ START_TEST(the_wake_comes_once_until_the_pump)
 }
 END_TEST
 
+START_TEST(who_reads_nothing_is_not_woken)
+{
+    struct hub *hub = make(1000000, 0);
+    uint64_t seq = 0;
+
+    hub_set_heard(hub, false);
+    ck_assert(!hub_has_readers(hub));
+    publish(hub, ++seq, "order");
+    ck_assert_int_eq(atomic_load(&wakes), 0);
+    hub_set_heard(hub, true); /* what waits is told, once */
+    hub_set_heard(hub, true);
+    ck_assert_int_eq(atomic_load(&wakes), 1);
+    hub_pump(hub);
+    ck_assert_uint_eq(hub_last_seq(hub), seq);
+    hub_set_heard(hub, false);
+    hub_set_heard(hub, true); /* nothing waits */
+    ck_assert_int_eq(atomic_load(&wakes), 1);
+    hub_set_heard(hub, false);
+    while (atomic_load(&wakes) == 1 && seq < 100000) /* it does not wait in any number */
+        publish(hub, ++seq, "order");
+    ck_assert_uint_gt(seq, 100);
+    ck_assert_uint_lt(seq, 100000);
+    hub_pump(hub);
+    ck_assert_uint_eq(hub_last_seq(hub), seq);
+    hub_destroy(hub);
+}
+END_TEST
+
 START_TEST(of_a_state_the_latest_wins_and_the_rest_is_counted)
 {
     struct hub *hub = make(10000, 0);
@@ -604,6 +632,7 @@ int main(void)
     tcase_add_test(tcase, an_inbox_that_nobody_pumps_stays_bounded_and_loses_nothing_silently);
     tcase_add_test(tcase, an_event_larger_than_the_ring_is_in_the_journal_only);
     tcase_add_test(tcase, the_wake_comes_once_until_the_pump);
+    tcase_add_test(tcase, who_reads_nothing_is_not_woken);
     tcase_add_test(tcase, of_a_state_the_latest_wins_and_the_rest_is_counted);
     tcase_add_test(tcase, status_is_kept_for_who_comes_later);
     tcase_add_test(tcase, frames_come_all_and_a_gap_waits_for_a_snapshot);

@@ -236,6 +236,33 @@ START_TEST(a_file_of_a_newer_version_is_refused)
 }
 END_TEST
 
+/* _i 1: a file with pages of another size, as made before. */
+START_TEST(a_new_file_has_small_pages_and_any_size_is_taken)
+{
+    struct journal_verified verified;
+    struct error error = { 0 };
+    struct order order;
+
+    if (_i) {
+        make_folder();
+        write_file(bridge.path, "", 0);
+        ck_assert_int_eq(chmod(bridge.path, 0600), 0);
+        kit_change(&bridge, "PRAGMA page_size=4096; VACUUM");
+    }
+    for (int i = 0; i < 2; i++) {
+        kit_start(&bridge);
+        kit_order(&order, "a");
+        kit_submit(&bridge, kit_intent(&bridge, "a"));
+        kit_submit(&bridge, kit_order_row(&bridge, &order));
+        kit_settle(&bridge);
+        kit_stop(&bridge);
+        ck_assert_int_eq(kit_query(&bridge, "PRAGMA page_size"), _i ? 4096 : 2048);
+    }
+    ck_assert_int_eq(journal_verify(bridge.path, &verified, &error), ERR_NONE);
+    ck_assert_uint_eq(verified.events, 2);
+}
+END_TEST
+
 START_TEST(a_damaged_file_is_an_error_with_advice)
 {
     char zeros[4096] = { 0 };
@@ -887,6 +914,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, a_file_of_another_kind_is_refused);
     tcase_add_test(tcase, an_empty_file_becomes_a_journal);
     tcase_add_test(tcase, a_file_of_a_newer_version_is_refused);
+    tcase_add_loop_test(tcase, a_new_file_has_small_pages_and_any_size_is_taken, 0, 2);
     tcase_add_test(tcase, a_damaged_file_is_an_error_with_advice);
     tcase_add_test(tcase, what_is_no_file_of_ours_is_refused);
     tcase_add_test(tcase, another_boot_after_a_clean_stop_keeps_the_epoch);
