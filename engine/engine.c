@@ -248,7 +248,7 @@ void record_done(struct engine *engine, struct record *record)
         engine->amends_unknown += record->amend_counted ? 1 : (size_t)-1;
     }
     exposure_count(engine, record);
-    if (engine->guard.sweeping || record->swept)
+    if (engine->guard.sweeping || record->swept || engine->guard.told_count)
         kill_note(engine, record);
     waiters_serve(engine, record);
     record_set_due(engine, record, record_next_ms(engine, record));

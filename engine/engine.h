@@ -142,6 +142,12 @@ struct guard_create {
     char client[TAG_MAX];
 };
 
+/* An order that the answer to a cancel-all names. */
+struct swept_order {
+    char order_id[ORDER_ID_MAX];
+    char link[ORDER_LINK_MAX]; /* "": it has none */
+};
+
 struct engine_event {
     enum event_kind kind;
     int64_t now_ms; /* wall clock (of this machine), never goes backwards within a run: the owner
@@ -246,6 +252,8 @@ struct engine_event {
             int ret_code;
             const char *ret_msg;
             int64_t retry_after_ms;
+            const struct swept_order *orders; /* that it says it cancels */
+            size_t orders_count;
         } swept;
         struct {
             enum category category;
@@ -279,18 +287,19 @@ struct guard_report {
     struct guard_counts all;
     struct guard_counts clients[GUARD_CLIENTS_MAX]; /* of state.rules.clients */
     /* Of the last kill of this run; counts are 0 before one. */
-    size_t cancelled_count; /* orders that have ended cancelled since */
+    size_t cancelled_count; /* orders that have ended cancelled since, and orders made elsewhere
+                               that the exchange has named as cancelled */
     size_t listed_count;
     struct {
         char order_id[ORDER_ID_MAX];
         char client_id[CLIENT_ID_MAX];
         enum category category;
-        char symbol[SYMBOL_MAX];
-    } listed[KILL_LISTED_MAX]; /* the first of them */
-    size_t filled_count;       /* that were filled before the cancel came */
-    size_t not_sent_count;     /* creates that were stopped before they left */
-    size_t open_count;         /* known to be open now */
-    size_t unknown_count;      /* whose fate is open */
+        char symbol[SYMBOL_MAX]; /* "": not known yet */
+    } listed[KILL_LISTED_MAX];   /* the first of them */
+    size_t filled_count;         /* that were filled before the cancel came */
+    size_t not_sent_count;       /* creates that were stopped before they left */
+    size_t open_count;           /* known to be open now */
+    size_t unknown_count;        /* whose fate is open */
     size_t scopes_count;
     struct {
         enum category category;

@@ -20,6 +20,7 @@
  *  - minute.c: creates of the last minute
  *  - exposure.c: what is open, in money
  *  - kill.c: kill and arm, and what comes of the orders
+ *  - cancelled.c: what a kill cancelled
  *  - sweep.c: cancels all at the exchange until nothing is open
  */
 #pragma once
@@ -41,6 +42,7 @@
 #define GUARD_WAITERS_MAX 64
 #define SWEEP_SCOPES      9
 #define SWEEP_SYMBOLS_MAX 16 /* inverse: symbols in one round */
+#define KILL_TOLD_MAX     1024
 #define SWEEP_SINGLES_MAX 64 /* orders cancelled one by one, after one scan */
 
 #define WAITERS_MAX      1024
@@ -373,7 +375,10 @@ struct guarded {
         char by[TAG_MAX + 16];
     } kill;
     size_t not_sent; /* of the last kill: intents that were stopped */
-    bool sweeping;   /* killed: the scopes are swept, or watched */
+    int64_t counts_since_ms;
+    uint64_t told[KILL_TOLD_MAX]; /* hashes of orders that were told before they were seen */
+    size_t told_count;
+    bool sweeping; /* killed: the scopes are swept, or watched */
     struct sweep_scope scopes[SWEEP_SCOPES];
 };
 
@@ -746,11 +751,29 @@ void kill_arm(struct engine *engine, const struct engine_event *event);
 void kill_arm_failed(struct engine *engine);
 /* A start that finds a kill. */
 void kill_start(struct engine *engine);
+/* An order that was made elsewhere has come into memory. */
+void kill_sees_first(struct engine *engine, struct record *record);
 /* Of each record that has changed while killed. */
 void kill_note(struct engine *engine, struct record *record);
 void kill_report(const struct engine *engine, struct guard_report *report);
 /* Orders that are or may be open at the exchange. */
 size_t kill_open_count(const struct engine *engine);
+
+/* --- cancelled.c --- */
+
+/* A kill begins: counts from zero. */
+void cancelled_forget(struct engine *engine);
+/* The exchange says that it cancels these. */
+void cancelled_named(struct engine *engine, enum category category,
+                     const struct swept_order *orders, size_t count);
+/* Named so, and not seen until now. */
+bool cancelled_is_told(const struct engine *engine, const struct order *order);
+/* Its end is seen; once for each order. */
+void cancelled_end(struct engine *engine, const struct order *order);
+/* It is seen open: its end will tell. */
+void cancelled_open(struct engine *engine, const struct order *order);
+/* Whether an order that memory had not, and that is over, has ended since the kill began. */
+bool cancelled_since(const struct engine *engine, const struct order *order);
 
 /* --- sweep.c --- */
 

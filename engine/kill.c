@@ -45,49 +45,33 @@ static void stop_all(struct engine *engine)
         stop_record(engine, record);
 }
 
-static void list_cancelled(struct engine *engine, const struct order *order)
-{
-    struct guard_report *report = &engine->guard.report;
-    size_t at = report->listed_count;
-
-    report->cancelled_count++;
-    if (at == KILL_LISTED_MAX)
-        return;
-    report->listed_count++;
-    text_cut(report->listed[at].order_id, sizeof(report->listed[at].order_id), order->order_id);
-    text_cut(report->listed[at].client_id, sizeof(report->listed[at].client_id),
-             order->request.client_id);
-    text_cut(report->listed[at].symbol, sizeof(report->listed[at].symbol), order->request.symbol);
-    report->listed[at].category = order->request.category;
-}
-
 static void note_end(struct engine *engine, struct record *record)
 {
-    struct guard_report *report = &engine->guard.report;
     const struct order *order = &record->order;
 
     record->swept = false;
     if (decimal_sign(&order->filled_qty) > 0)
         sweep_filled(engine, order);
-    if (order->state == ORDER_NOT_SENT)
-        engine->guard.not_sent++;
-    else if (order->state == ORDER_CLOSED && order->status == STATUS_FILLED)
-        report->filled_count++;
-    else if (order->state == ORDER_CLOSED)
-        list_cancelled(engine, order);
+    cancelled_end(engine, order);
 }
 
 void kill_note(struct engine *engine, struct record *record)
 {
     if (order_state_is_final(record->order.state)) {
-        if (record->swept)
+        if (record->swept || cancelled_is_told(engine, &record->order))
             note_end(engine, record);
         return;
     }
     if (!engine->guard.sweeping || record->order.state == ORDER_INTENT)
         return;
     record->swept = true;
+    cancelled_open(engine, &record->order);
     sweep_reopen(engine, &record->order);
+}
+
+void kill_sees_first(struct engine *engine, struct record *record)
+{
+    record->swept = cancelled_since(engine, &record->order);
 }
 
 /* Before the journal has said whose it is. */
@@ -97,16 +81,6 @@ void kill_sees_open(struct engine *engine, const struct order_report *report)
 
     order_from_report(&order, report, engine->now_ms);
     sweep_reopen(engine, &order);
-}
-
-static void forget_counts(struct engine *engine)
-{
-    struct guard_report *report = &engine->guard.report;
-
-    report->cancelled_count = 0;
-    report->listed_count = 0;
-    report->filled_count = 0;
-    engine->guard.not_sent = 0;
 }
 
 /* --- kill --- */
@@ -152,7 +126,7 @@ void kill_begin(struct engine *engine, const struct engine_event *event)
         guard->arming = false;
         guard_waiters_end(engine, GUARD_WAIT_ARM, OUTCOME_NOT_READY, "killed again meanwhile");
         set_state(engine, true, engine->now_ms, event->u.kill.reason, event->u.kill.by);
-        forget_counts(engine);
+        cancelled_forget(engine);
         guard_changed(engine, "killed", true);
         take_effect(engine);
     }
@@ -168,6 +142,7 @@ void kill_start(struct engine *engine)
     if (!engine->guard.state.killed)
         return;
     engine->guard.state.clear = false;
+    cancelled_forget(engine);
     take_effect(engine);
 }
 
