@@ -543,6 +543,7 @@ enum err engine_step(struct engine *engine, const struct engine_event *event,
     lookup_pump(engine);
     recovery_pump(engine);
     find_pump(engine);
+    kill_arm_pump(engine); /* before what its sweep might still tell */
     sweep_pump(engine);
     guard_pump(engine);
     engine->actions = NULL;

@@ -63,7 +63,8 @@ struct engine_times {
     int sweep_after_ms[5]; /* a kill cancels all again after 250, 500, 1000, 2000, then each 5000 */
     int sweep_failed_ms;   /* 30000: what the exchange refuses to cancel is tried again */
     int kill_durable_ms;   /* 2000: the answer to a kill waits so long for its commit */
-    int guard_commit_ms;   /* 5000: the answer to a PATCH or an arm waits so long for its commit */
+    int guard_commit_ms;   /* 5000: the answer to a PATCH waits so long for its commit; an arm
+                              for that of the row before it, and its own */
 };
 extern const struct engine_times engine_times_default;
 /* Every time divided by `factor` (at least 1 ms); for tests. */

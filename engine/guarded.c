@@ -258,7 +258,7 @@ static void fill_report(struct engine *engine)
     report->state.rules = guard->rules;
     report->ceiling = guard->ceiling;
     report->has_ceiling = guard->has_ceiling;
-    report->durable = engine->committed >= guard->position && !guard->arming;
+    report->durable = engine->committed >= guard->position;
     fill_counts(engine, 0, &report->all);
     for (size_t i = 0; i < guard->rules.clients_count; i++)
         fill_counts(engine, (int)i + 1, &report->clients[i]);
@@ -374,28 +374,20 @@ static void serve(struct engine *engine, size_t at)
             waiter_end(engine, at, OUTCOME_NOT_READY,
                        "in effect, but not durable: the journal did not commit it in time");
         return;
-    case GUARD_WAIT_ARM: /* ended by what becomes of the arm */
+    case GUARD_WAIT_ARM:
+        if (engine->guard.arming) /* kill_arm_pump has the word */
+            return;
+        if (durable)
+            waiter_end(engine, at, OUTCOME_GUARD_DONE, NULL);
+        else if (engine->now_ms >= waiter.until_ms)
+            waiter_end(engine, at, OUTCOME_NOT_READY,
+                       "armed, but not durable: the journal did not commit it in time");
         return;
-    }
-}
-
-static void serve_arm(struct engine *engine)
-{
-    struct guarded *guard = &engine->guard;
-
-    if (!guard->arming)
-        return;
-    if (engine->committed >= guard->arm_position) {
-        guard->arming = false;
-        guard_waiters_end(engine, GUARD_WAIT_ARM, OUTCOME_GUARD_DONE, NULL);
-    } else if (engine->now_ms >= guard->arm_due_ms) {
-        kill_arm_failed(engine);
     }
 }
 
 void guard_pump(struct engine *engine)
 {
-    serve_arm(engine);
     for (size_t i = engine->guard.waiters_count; i-- > 0;)
         serve(engine, i);
 }
@@ -406,14 +398,16 @@ void guard_stop(struct engine *engine)
     guard_waiters_end(engine, GUARD_WAIT_PATCH, OUTCOME_NOT_READY,
                       "in effect, but not durable: the bridge is stopping");
     guard_waiters_end(engine, GUARD_WAIT_ARM, OUTCOME_NOT_READY,
-                      "not armed: the bridge is stopping");
+                      kill_is_on(engine) ? "not armed: the bridge is stopping"
+                                         : "armed, but not durable: the bridge is stopping");
+    engine->guard.arming = false;
 }
 
 static int64_t waiter_due_ms(const struct engine *engine, const struct guard_waiter *waiter)
 {
     bool waits_for_disk = waiter->kind == GUARD_WAIT_KILL && engine->guard.state.clear;
 
-    if (waiter->kind == GUARD_WAIT_ARM)
+    if (waiter->kind == GUARD_WAIT_ARM && engine->guard.arming)
         return NEVER_MS;
     return waits_for_disk && waiter->durable_ms < waiter->until_ms ? waiter->durable_ms
                                                                    : waiter->until_ms;
@@ -422,7 +416,7 @@ static int64_t waiter_due_ms(const struct engine *engine, const struct guard_wai
 int64_t guard_due_ms(const struct engine *engine)
 {
     const struct guarded *guard = &engine->guard;
-    int64_t due_ms = guard->arming ? guard->arm_due_ms : NEVER_MS;
+    int64_t due_ms = guard->arming ? guard->arm.due_ms : NEVER_MS;
 
     for (size_t i = 0; i < guard->waiters_count; i++) {
         if (waiter_due_ms(engine, &guard->waiters[i]) < due_ms)

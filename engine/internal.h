@@ -365,15 +365,13 @@ struct guarded {
     struct guard_verdict verdict;
     struct guard_report report; /* its counts of the last kill are kept here */
 
-    /* An arm holds once it is committed: until then this kill is in force. */
-    bool arming;
-    uint64_t arm_position;
-    int64_t arm_due_ms;
+    bool arming; /* in effect once all rows up to arm.position are committed */
     struct {
-        int64_t since_ms;
+        uint64_t position;
+        int64_t due_ms;
         char reason[160];
         char by[TAG_MAX + 16];
-    } kill;
+    } arm;
     size_t not_sent; /* of the last kill: intents that were stopped */
     int64_t counts_since_ms;
     uint64_t told[KILL_TOLD_MAX]; /* hashes of orders that were told before they were seen */
@@ -506,6 +504,7 @@ void row_order(struct engine *engine, struct record *record, enum row_kind kind,
                bool anomaly);
 void row_fill(struct engine *engine, struct fill *fill, bool anomaly);
 void row_watermark(struct engine *engine, int64_t watermark_ms);
+/* `change` NULL: the state as it is, once more, and no event. */
 void row_guard(struct engine *engine, const char *change);
 struct engine_action *reply_add(struct engine *engine, uint64_t waiter, enum outcome outcome,
                                 const struct record *record, int64_t retry_after_ms,
@@ -737,18 +736,18 @@ void guard_wait_add(struct engine *engine, const struct guard_waiter *waiter);
 void guard_waiters_end(struct engine *engine, enum guard_wait kind, enum outcome outcome,
                        const char *why);
 void guard_reply(struct engine *engine, uint64_t waiter, enum outcome outcome, const char *why);
-/* Replies that have become due; an arm that has become durable. */
+/* Replies that have become due. */
 void guard_pump(struct engine *engine);
 void guard_stop(struct engine *engine);
 int64_t guard_due_ms(const struct engine *engine);
 
 /* --- kill.c --- */
 
-/* Also while an arm is not durable yet. */
 bool kill_is_on(const struct engine *engine);
 void kill_begin(struct engine *engine, const struct engine_event *event);
 void kill_arm(struct engine *engine, const struct engine_event *event);
-void kill_arm_failed(struct engine *engine);
+/* An arm that can take effect, or whose time is over. */
+void kill_arm_pump(struct engine *engine);
 /* A start that finds a kill. */
 void kill_start(struct engine *engine);
 /* An order that was made elsewhere has come into memory. */

@@ -184,6 +184,7 @@ struct world {
     int sent_count;
     int64_t sequence; /* of the exchange */
     bool killed;
+    bool told_killed; /* and that it lasts */
     bool arm_asked;
     int intents_taken;
 
@@ -850,8 +851,11 @@ static bool commit(struct world *world, uint64_t position)
 
 static void reply_taken(struct world *world, const struct engine_action *action)
 {
+    const struct guard_report *report = action->u.reply.report;
     uint64_t id = action->u.reply.waiter;
 
+    if (report && report->state.killed && report->durable)
+        world->told_killed = true;
     for (int i = 0; i < world->waiting_count; i++) {
         if (world->waiting[i].id != id)
             continue;
@@ -1445,8 +1449,9 @@ static void guard_row_taken(struct world *world, struct engine_action *row)
     assert(copy);
     *copy = *row->u.row.guard;
     row->u.row.guard = copy;
-    tell(world, "  row %" PRIu64 " guard: %s", row->u.row.position, row->u.row.guard_change);
-    if (strcmp(row->u.row.guard_change, "clear") != 0)
+    tell(world, "  row %" PRIu64 " guard: %s", row->u.row.position,
+         row->u.row.guard_change ? row->u.row.guard_change : "as it is");
+    if (!row->u.row.guard_change || strcmp(row->u.row.guard_change, "clear") != 0)
         return;
     cleared_run++;
     for (int i = 0; i < world->there_count; i++) {
@@ -1530,6 +1535,7 @@ static void check_killed(struct world *world)
         broken(world, "the kill has gone by itself");
     armed_run += world->killed;
     world->killed = false;
+    world->told_killed = false;
 }
 
 static void step(struct world *world, struct engine_event *event)
@@ -1563,6 +1569,7 @@ static void stream_up_soon(struct world *world)
 static void restore_guard(struct world *world)
 {
     struct engine_event event = { .kind = EVENT_GUARD_RESTORE };
+    bool told_killed = world->told_killed;
 
     event.u.guard_restore.state = &world->guard;
     event.u.guard_restore.creates = world->creates;
@@ -1570,6 +1577,8 @@ static void restore_guard(struct world *world)
     step(world, &event);
     if (engine_is_killed(world->engine) != world->guard.killed)
         broken(world, "a start does not find the kill");
+    if (told_killed && !world->guard.killed)
+        broken(world, "a kill that was told to last has gone by a crash");
 }
 
 static void start(struct world *world)
@@ -2006,7 +2015,7 @@ static void use_arm(struct world *world)
     tell(world, "arm");
     event.u.kill.reason = "";
     event.u.kill.by = "http";
-    event.u.kill.waiter = wait_for(world, world->now_ms + 5001);
+    event.u.kill.waiter = wait_for(world, world->now_ms + 10001);
     world->arm_asked = true;
     step(world, &event);
 }
