@@ -2,7 +2,7 @@
  * ids.
  *
  * Keys: id, env, account, run, epoch, boot_id, clean_stop ("0", "1"), last_shown_seq (at the last
- * clean stop), watermark.
+ * clean stop), watermark, ban (db/runs.h).
  *
  * Threads: whoever owns the connection.
  */

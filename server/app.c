@@ -110,6 +110,20 @@ static struct rest_config rest_config(const struct app *app, int connections_max
     };
 }
 
+/* A ban that an earlier run was told goes on, whoever asks: to ask within it makes it longer. */
+static void keep_ban(struct app *app, int64_t left_ms)
+{
+    if (left_ms > BUDGET_BAN_MAX_MS)
+        left_ms = BUDGET_BAN_MAX_MS;
+    if (left_ms > 0) {
+        log_warn("rest: the exchange has banned this IP before this start: all calls pause for "
+                 "%" PRId64 " s",
+                 (left_ms + 999) / 1000);
+        budget_ban(app->budget, clock_mono_ms(), left_ms);
+    }
+    budget_on_ban(app->budget, app_on_ban, app->journal);
+}
+
 static enum err start_journal(struct app *app, struct journal_start *start, struct error *error)
 {
     char path[CONFIG_TEXT_MAX * 2];
@@ -128,6 +142,7 @@ static enum err start_journal(struct app *app, struct journal_start *start, stru
     if (err)
         return err;
     journal_set_metrics(app->journal, app->metrics);
+    keep_ban(app, start->banned_ms);
     log_info("journal: path=%s run=%" PRId64 " last_seq=%" PRIu64, path, start->run,
              start->last_seq);
     return history_start(&app->history, app->journal, HISTORY_WORKERS, error);
@@ -148,6 +163,7 @@ static enum err start_engine(struct app *app, const struct journal_start *start,
         },
         .journal = app->journal,
         .history = app->history,
+        .wall_base_ms = start->wall_base_ms,
         .clock_every_ms = 60000,
         .format_order = api_event_order,
         .format_fill = api_event_fill,

@@ -12,7 +12,8 @@ import threading
 import time
 import unittest
 
-from guard_kit import CANCEL, CREATE, RESTING, BanProxy, GuardCase, Line, in_threads, once, percentile, request, times_ms, until
+from guard_kit import (CANCEL, CREATE, RESTING, BanProxy, GuardCase, Line, in_threads, once, percentile, request, skewed_clock, times_ms,
+                       until)
 from harness import Feed
 
 FLOOD_S = float(os.environ.get("FLOOD_SECONDS", 6))
@@ -347,6 +348,28 @@ class Ban(Limited):
         answer = request(bridge.port, "POST", "/orders", RESTING["linear"])
         self.assertEqual(answer.status, 429, answer)
         self.assertTrue(590 <= int(answer.headers["retry-after"]) <= 601, answer)
+
+
+    def test_a_ban_is_kept_over_kill_9_and_a_clock_that_steps(self):
+        """Asking within a ban makes it longer: whoever starts within one asks nothing before its end."""
+        bridge = self.start(rest_port=self.proxy.port, ws_port=self.sim.port)
+        start = self.banned(bridge)
+        before = self.rest_requests()
+        for skew_s in (0, 7200, -7200):
+            bridge.kill()
+            bridge.child.stdout.close()
+            bridge = self.start(rest_port=self.proxy.port, ws_port=self.sim.port, wait=False, env=skewed_clock(skew_s))
+            status = request(bridge.port, "GET", "/status").json["budget"]
+            left_s = self.BAN_MS / 1000 - (time.monotonic() - start)
+            self.assertAlmostEqual(status["banned_for_ms"] / 1000, left_s, delta=2)
+            self.assertRegex(status["banned_until"], r"\A\d{4}-\d\d-\d\dT")
+            self.assertIn("ban", request(bridge.port, "GET", "/readyz").json["detail"])
+        time.sleep(max(0, self.BAN_MS / 1000 - 0.5 - (time.monotonic() - start)))
+        self.assertEqual(self.rest_requests(), before, "something was sent during the ban")
+        bridge.stop()
+        bridge = self.start(rest_port=self.proxy.port, ws_port=self.sim.port)
+        self.place(bridge)
+        self.assertLessEqual(self.refusals_there()[1], 3, "it asked again and again")
 
 
 class Shared(Limited):
