@@ -336,6 +336,18 @@ void budget_on_ban(struct budget *budget, void (*on_ban)(int64_t until_ms, void 
     budget->userdata = userdata;
 }
 
+void budget_past(struct budget *budget, int requests, int64_t now_ms)
+{
+    int64_t free;
+
+    pthread_mutex_lock(&budget->lock);
+    budget_move(budget, now_ms);
+    free = budget->ip.limit - budget->ip.shares[0][BUDGET_CANCEL] - budget->ip.total;
+    if (requests > 0 && free > 0)
+        window_add(&budget->ip, budget->now_ms, WINDOW_OTHERS, min_ms(requests, free));
+    pthread_mutex_unlock(&budget->lock);
+}
+
 /* --- who waits --- */
 
 void budget_waits(struct budget *budget, const struct budget_claim *claim, int more)

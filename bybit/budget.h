@@ -82,6 +82,10 @@ void budget_ban(struct budget *budget, int64_t now_ms, int64_t pause_ms);
 void budget_on_ban(struct budget *budget, void (*on_ban)(int64_t until_ms, void *userdata),
                    void *userdata);
 
+/* So many requests left this address just before this process began: they count as sent now. The
+ * share of cancels is left free. */
+void budget_past(struct budget *budget, int requests, int64_t now_ms);
+
 /* --- who waits --- */
 
 /* `more` (or fewer, below 0) requests like this wait for their turn. */

@@ -30,9 +30,10 @@ struct journal_start {
     char id[9];  /* 8 random letters and digits made with the file: the middle of links made here */
     uint64_t epoch; /* of event ids */
     uint64_t last_seq;
-    int64_t watermark_ms; /* 0: none */
-    bool fresh;           /* the file was made by this opening */
-    int64_t wall_base_ms; /* of this run: its wall clock minus the monotonic one */
+    int64_t watermark_ms;  /* 0: none */
+    bool fresh;            /* the file was made by this opening */
+    int64_t wall_base_ms;  /* of this run: its wall clock minus the monotonic one */
+    int64_t recent_starts; /* of other runs in the last 5 s */
     int64_t banned_ms; /* the exchange's ban of this address goes on for so long; 0: none known */
 };
 

@@ -12,6 +12,7 @@
 #include "db/statement.h"
 
 #define VALUE_MAX 160
+#define RECENT_MS 5000
 
 enum err meta_text(sqlite3 *db, const char *key, char *out, size_t out_bytes, struct error *error)
 {
@@ -178,7 +179,7 @@ static enum err why_lost(sqlite3 *db, const struct journal_start *start, const c
     return ERR_NONE;
 }
 
-static enum err write_start(sqlite3 *db, const struct journal_start *start, const char *boot_id,
+static enum err write_start(sqlite3 *db, struct journal_start *start, const char *boot_id,
                             struct error *error)
 {
     char progress[96];
@@ -192,6 +193,8 @@ static enum err write_start(sqlite3 *db, const struct journal_start *start, cons
         err = meta_set_text(db, "clean_stop", "0", error);
     if (!err)
         err = runs_begin(db, start->run, start->wall_base_ms, error);
+    if (!err)
+        err = runs_recent(db, start->run, RECENT_MS, &start->recent_starts, error);
     if (err)
         return err;
     (void)snprintf(progress, sizeof(progress),

@@ -75,6 +75,28 @@ enum err runs_begin(sqlite3 *db, int64_t run, int64_t wall_base_ms, struct error
     return err ? err : forget_old(db, run, boot_id, error);
 }
 
+enum err runs_recent(sqlite3 *db, int64_t run, int64_t window_ms, int64_t *count,
+                     struct error *error)
+{
+    sqlite3_stmt *select = NULL;
+    char boot_id[RUNS_BOOT_ID_MAX];
+    bool row = false;
+    enum err err = db_prepare(
+        &select, db, "SELECT count(*) FROM runs WHERE boot_id=?1 AND mono_ms>?2 AND run<?3", error);
+
+    if (err)
+        return err;
+    runs_boot_id(boot_id);
+    bind_text(select, 1, boot_id);
+    bind_integer(select, 2, clock_mono_ms() - window_ms);
+    bind_integer(select, 3, run);
+    err = db_next(select, &row, "runs", error);
+    if (!err && row)
+        *count = sqlite3_column_int64(select, 0);
+    sqlite3_finalize(select);
+    return err;
+}
+
 /* --- creates of the last minute --- */
 
 struct search {

@@ -25,6 +25,10 @@ void runs_boot_id(char out[RUNS_BOOT_ID_MAX]);
  * of long ago. */
 MUST_CHECK enum err runs_begin(sqlite3 *db, int64_t run, int64_t wall_base_ms, struct error *error);
 
+/* How many runs of this boot before `run` began in the last `window_ms`. */
+MUST_CHECK enum err runs_recent(sqlite3 *db, int64_t run, int64_t window_ms, int64_t *count,
+                                struct error *error);
+
 /* As journal_recent_creates; `now_ms` by the wall clock of the run that goes on. */
 MUST_CHECK enum err runs_creates(sqlite3 *db, int64_t now_ms, int64_t window_ms,
                                  void (*on_create)(int64_t at_ms, const char *client,

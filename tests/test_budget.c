@@ -314,6 +314,23 @@ START_TEST(a_hold_stops_its_route_only)
 }
 END_TEST
 
+START_TEST(what_left_before_counts_and_leaves_room_for_cancels)
+{
+    budget_past(budget, 0, START_MS);
+    ck_assert_int_eq(budget_ip_left(budget, START_MS), 550);
+    budget_past(budget, 100, START_MS);
+    ck_assert_int_eq(budget_ip_left(budget, START_MS), 450);
+    ck_assert_int_eq(budget_ip_left(budget, START_MS + 5000), 450);
+    ck_assert_int_eq(budget_ip_left(budget, START_MS + 5001), 550);
+    budget_past(budget, 1000000, START_MS + 6000);
+    ck_assert_int_eq(budget_ip_left(budget, START_MS + 6000), 110);
+    budget_past(budget, 1, START_MS + 6000);
+    ck_assert_int_eq(budget_ip_left(budget, START_MS + 6000), 110);
+    ck_assert_int_gt(take(BUDGET_OWN, ROUTE_TIME, START_MS + 6000), 0);
+    ck_assert_int_eq(take(BUDGET_CANCEL, ROUTE_ORDER_CANCEL, START_MS + 6000), 0);
+}
+END_TEST
+
 static int64_t told_until_ms;
 static int told;
 
@@ -422,6 +439,7 @@ static void add(TCase *tcase)
     tcase_add_test(tcase, what_others_use_is_counted);
     tcase_add_test(tcase, our_own_are_not_taken_for_others);
     tcase_add_test(tcase, a_hold_stops_its_route_only);
+    tcase_add_test(tcase, what_left_before_counts_and_leaves_room_for_cancels);
     tcase_add_test(tcase, a_ban_that_becomes_longer_is_told);
     tcase_add_test(tcase, the_ban_stops_everything);
     tcase_add_test(tcase, a_window_tells_when_it_is_free_again);

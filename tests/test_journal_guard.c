@@ -223,6 +223,23 @@ START_TEST(creates_are_placed_by_the_clock_that_nobody_sets)
 }
 END_TEST
 
+START_TEST(starts_of_the_last_seconds_are_counted)
+{
+    kit_start(&bridge);
+    ck_assert_int_eq(bridge.start.recent_starts, 0);
+    for (int i = 1; i <= 3; i++) {
+        kit_stop(&bridge);
+        open_again();
+        ck_assert_int_eq(bridge.start.recent_starts, i);
+    }
+    kit_stop(&bridge);
+    run_sql("UPDATE runs SET mono_ms=mono_ms-5000 WHERE run<3;"
+            "UPDATE runs SET boot_id='another' WHERE run=3");
+    open_again();
+    ck_assert_int_eq(bridge.start.recent_starts, 1);
+}
+END_TEST
+
 START_TEST(what_an_earlier_run_made_a_minute_ago_is_over_whatever_its_clock_said)
 {
     kit_start(&bridge);
@@ -527,6 +544,7 @@ int main(void)
     tcase_add_test(tcase, a_state_that_is_not_written_is_freed);
     tcase_add_test(tcase, each_create_of_the_last_minute_is_told_once_and_in_order);
     tcase_add_test(tcase, creates_are_placed_by_the_clock_that_nobody_sets);
+    tcase_add_test(tcase, starts_of_the_last_seconds_are_counted);
     tcase_add_test(tcase, what_an_earlier_run_made_a_minute_ago_is_over_whatever_its_clock_said);
     tcase_add_test(tcase, only_so_many_runs_and_their_retries_are_remembered);
     tcase_add_test(tcase, retries_are_kept_no_longer_than_they_can_matter);

@@ -341,6 +341,17 @@ class Ban(Limited):
         self.assertLessEqual(self.refusals_there()[1], 3, "it asked again and again")
         self.check_alike(bridge)
 
+    def test_a_bridge_that_is_started_again_and_again_is_not_banned(self):
+        """The documented limit of the address holds over all starts together."""
+        banned = []
+        for number in range(30):
+            bridge = self.start(wait=False)
+            until(lambda: request(bridge.port, "GET", "/livez").status == 200)
+            bridge.kill()
+            bridge.child.stdout.close()
+            banned.append(self.refusals_there()[1])
+        self.assertEqual(banned[-1], 0, banned)
+
     def test_a_ban_that_says_no_time_is_taken_for_ten_minutes(self):
         bridge = self.start()
         self.sim_do("/sim/ban", {"ms": 1000})
