@@ -118,6 +118,11 @@ START_TEST(a_missing_fact_is_asked_for_and_then_refused)
     create_facts(bench, &request, &facts, 0);
     ck_assert_int_eq(replied(bench, OUTCOME_GUARD)->u.reply.verdict->limit,
                      GUARD_MAX_ORDER_NOTIONAL);
+    facts.retry_after_ms = 2500;
+    create_facts(bench, &request, &facts, 0);
+    ck_assert_int_eq(replied(bench, OUTCOME_THROTTLED)->u.reply.retry_after_ms, 2500);
+    ck_assert_int_eq(count(bench, ACTION_ROW), 0);
+    facts.retry_after_ms = 0;
     request.value_price = decimal_from_int(100);
     create_facts(bench, &request, &facts, 0);
     ck_assert_int_eq(replied(bench, OUTCOME_GUARD)->u.reply.verdict->limit, GUARD_MAX_LEVERAGE);

@@ -317,6 +317,12 @@ class Ban(Limited):
             self.assertEqual((answer.status, answer.json["outcome"], answer.json["code"]), (429, "not_sent", "rate_limited"), answer)
             self.assertTrue(1 <= int(answer.headers["retry-after"]) <= self.BAN_MS / 1000 + 2, answer)
         self.assertLess(asked_s, 2.5, "they did not come at once")
+        for path in ("/balance?max_age=0s", "/positions?max_age=0s", "/positions/BTCUSDT?max_age=0s", "/balance?account=fund",
+                     "/symbols?category=option&base=BTC", "/funding/BTCUSDT"):
+            answer = request(bridge.port, "GET", path)
+            self.assertEqual((answer.status, answer.json["code"]), (429, "rate_limited"), (path, answer))
+            self.assertTrue(1 <= int(answer.headers["retry-after"]) <= self.BAN_MS / 1000 + 2, (path, answer))
+            self.assertIn('"ip";r=0', answer.headers["ratelimit"], (path, answer))
         self.assertEqual([n for n in range(5) if "ban-%d" % n in self.rows()], [])
         status = request(bridge.port, "GET", "/status").json["budget"]
         self.assertGreater(status["banned_for_ms"], 0)
