@@ -603,6 +603,11 @@ size_t engine_intents(const struct engine *engine, enum category category, bool 
     return engine->intents_of[category][1] + (exits ? 0 : engine->intents_of[category][0]);
 }
 
+size_t engine_amends(const struct engine *engine, enum category category)
+{
+    return engine->amends_of[category];
+}
+
 unsigned engine_guard_needs(const struct engine *engine)
 {
     return guard_needs(&engine->guard.rules);

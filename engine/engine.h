@@ -481,6 +481,8 @@ const struct order *engine_find(const struct engine *engine, const char *id);
 /* Creates (`exits`: those alone) whose commit is awaited: they will want a turn in the rate budget.
  */
 size_t engine_intents(const struct engine *engine, enum category category, bool exits);
+/* Likewise amends. */
+size_t engine_amends(const struct engine *engine, enum category category);
 /* Bits of guard_needs, for the rules in force. */
 unsigned engine_guard_needs(const struct engine *engine);
 bool engine_is_killed(const struct engine *engine);

@@ -430,6 +430,7 @@ struct engine {
     struct record *amends_first; /* by position */
     struct record *amends_last;
     size_t amends_count;
+    size_t amends_of[CATEGORY_COUNT];
     size_t amends_unknown;
 
     struct record *look_first;

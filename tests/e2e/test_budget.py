@@ -12,8 +12,8 @@ import threading
 import time
 import unittest
 
-from guard_kit import (CANCEL, CREATE, RESTING, BanProxy, GuardCase, Line, in_threads, once, percentile, request, skewed_clock, times_ms,
-                       until)
+from guard_kit import (CANCEL, CREATE, RESTING, BanProxy, GuardCase, Line, SlowDisk, in_threads, once, percentile, request,
+                       skewed_clock, slow_disk_library, times_ms, until)
 from harness import Feed
 
 FLOOD_S = float(os.environ.get("FLOOD_SECONDS", 6))
@@ -247,6 +247,31 @@ class Turns(Limited):
         self.assertIn(answer.json.get("outcome"), (None, "rejected"), answer)
         self.assertLess(time.monotonic() - start, 1.5)
         self.check_quiet()
+
+    @unittest.skipUnless(slow_disk_library(), "the library that slows the disk down is not built")
+    def test_amends_that_wait_for_the_disk_are_counted(self):
+        """Those whose turn will not come are refused at once, not journaled, and refused when their time is over."""
+        self.sim_do("/sim/limits", {"on": False})
+        ids = [self.exchange.rest("linear") for _ in range(120)]
+        disk = SlowDisk(self.folder)
+        bridge = self.start(env=disk.env)
+        until(lambda: len(request(bridge.port, "GET", "/orders?state=open&limit=1000").json["items"]) == len(ids))
+        self.sim_do("/sim/limits", {"on": True, "account": {"factor": 1}})
+        disk.slow(700)
+        told = []
+
+        def amend(order_id):
+            start = time.monotonic()
+            answer = once(bridge.port, "PATCH", "/orders/" + order_id, {"price": "20500"})
+            told.append((answer.status, time.monotonic() - start))
+
+        in_threads(*[lambda order_id=order_id: amend(order_id) for order_id in ids])
+        disk.fast()
+        self.assertEqual({status for status, _ in told}, {200, 429})
+        self.assertGreater(len([status for status, _ in told if status == 200]), 25, told)
+        late = [took for status, took in told if status == 429 and took > 2]
+        self.assertLess(len(late), 20, "beside those whose turn the wait for the disk made too late")
+        self.assertEqual(self.refusals_there(), (0, 0))
 
     def test_writes_say_what_is_left(self):
         bridge = self.start()
