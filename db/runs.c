@@ -211,24 +211,31 @@ void runs_ban_write(char out[RUNS_BAN_TEXT_MAX], int64_t until_ms)
                    until_ms, clock_wall_ms() + left_ms, boot_id);
 }
 
+/* The number that `*text` begins with, and past it and a blank; 0: there is none. */
+static int64_t take_number(const char **text)
+{
+    char *end;
+    long long number = strtoll(*text, &end, 10);
+
+    *text = *end == ' ' ? end + 1 : end;
+    return number;
+}
+
 /* Length, end by the clock since boot, end by the wall clock, boot. */
 int64_t runs_ban_left_ms(const char *text)
 {
+    int64_t length_ms = take_number(&text);
+    int64_t until_ms = take_number(&text);
+    int64_t until_wall_ms = take_number(&text);
     char boot_id[RUNS_BOOT_ID_MAX];
-    long long length_ms = 0;
-    long long until_ms = 0;
-    long long until_wall_ms = 0;
-    int64_t left_ms;
-    int boot_at = 0;
+    int64_t now_ms = clock_mono_ms();
 
-    if (sscanf(text, "%lld %lld %lld %n", &length_ms, &until_ms, &until_wall_ms, &boot_at) != 3)
-        return 0;
     runs_boot_id(boot_id);
-    if (boot_id[0] && strcmp(text + boot_at, boot_id) == 0)
-        left_ms = until_ms - clock_mono_ms();
-    else
-        left_ms = until_wall_ms - clock_wall_ms();
-    if (left_ms > length_ms)
-        left_ms = length_ms;
-    return left_ms > 0 ? left_ms : 0;
+    if (!boot_id[0] || strcmp(text, boot_id) != 0) {
+        until_ms = until_wall_ms;
+        now_ms = clock_wall_ms();
+    }
+    if (until_ms <= now_ms || length_ms <= 0)
+        return 0;
+    return until_ms - now_ms < length_ms ? until_ms - now_ms : length_ms;
 }

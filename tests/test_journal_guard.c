@@ -204,7 +204,7 @@ START_TEST(creates_are_placed_by_the_clock_that_nobody_sets)
 {
     const int64_t steps_ms[] = { 3600000, -7200000, 86400000, -90000 };
     const int64_t began_ms = clock_mono_ms();
-    char link[8];
+    char link[16];
     struct ages ages;
 
     for (int i = 0; i < (int)ARRAY_LEN(steps_ms); i++) {
