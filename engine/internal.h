@@ -360,6 +360,8 @@ struct guarded {
     struct minute minute;
     struct minute minutes[GUARD_CLIENTS_MAX];
     struct minute minutes_before[GUARD_CLIENTS_MAX]; /* while rules change */
+    struct guard_create *restored; /* the last minute's of earlier runs; NULL: none */
+    size_t restored_count;
     struct guard_waiter waiters[GUARD_WAITERS_MAX];
     size_t waiters_count;
     struct guard_verdict verdict;
@@ -715,6 +717,7 @@ struct decimal exposure_open_of(const struct engine *engine, size_t client);
 /* --- guarded.c --- */
 
 void guard_start(struct engine *engine);
+void guard_deinit(struct engine *engine);
 void guard_restore(struct engine *engine, const struct engine_event *event);
 void guard_patch(struct engine *engine, const struct engine_event *event);
 void guard_read(struct engine *engine, uint64_t waiter);
