@@ -36,7 +36,7 @@ static const struct api_endpoint endpoints[] = {
     { "DELETE", "/orders/{id}",           handle_order_cancel,  ACCESS_TRADE, 0,          "wait timeout" },
     { "GET",    "/orders/{id}/timeline",  handle_order_timeline, ACCESS_READ, IS_LIST,    "limit after" },
     { "GET",    "/fills",                 handle_fills,         ACCESS_READ,  IS_LIST,    "symbol tag order_id from to limit after" },
-    { "GET",    "/pnl",                   handle_pnl,           ACCESS_READ,  IS_LIST,    "group symbol category tag from to" },
+    { "GET",    "/pnl",                   handle_pnl,           ACCESS_READ,  IS_LIST,    "group symbol category tag from to check" },
     { "GET",    "/events",                handle_events,        ACCESS_READ,  IS_LIST,    "after limit wait tag symbol" },
     { "GET",    "/positions",             handle_positions,     ACCESS_READ,  IS_LIST,    "category max_age" },
     { "GET",    "/positions/{symbol}",    handle_position,      ACCESS_READ,  0,          "category position_idx max_age" },
@@ -153,10 +153,10 @@ const struct api_endpoint *api_endpoint_at(size_t index)
 
 /* Every query name, as text that lives for ever. */
 static const char *const query_names[] = {
-    "account",      "after",   "all",      "base",   "category", "conflate", "depth",    "dry_run",
-    "from",         "group",   "interval", "limit",  "max_age",  "of",       "order_id", "percent",
-    "position_idx", "qty",     "quote",    "reason", "side",     "state",    "status",   "symbol",
-    "tag",          "timeout", "to",       "topics", "wait",
+    "account", "after",        "all",     "base",     "category", "check",   "conflate", "depth",
+    "dry_run", "from",         "group",   "interval", "limit",    "max_age", "of",       "order_id",
+    "percent", "position_idx", "qty",     "quote",    "reason",   "side",    "state",    "status",
+    "symbol",  "tag",          "timeout", "to",       "topics",   "wait",
 };
 
 static const char *static_name(const char *name)

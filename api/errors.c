@@ -125,6 +125,8 @@ static const struct api_problem problems[] = {
     { "too_many_fills", 422, "More executions than one answer counts",
       "Give symbol, category or an earlier to. What came before from is read too, for the "
       "average." },
+    { "too_many_entries", 422, "More of the transaction log than one check reads",
+      "Give a later from, an earlier to, or category." },
     { "too_many_positions", 422, "More positions than the bridge keeps",
       "Nothing is shown, because a list that lacks some would mislead." },
     { "exchange_rejected", 422, "Refused by the exchange", "upstream says why." },

@@ -154,6 +154,18 @@ static void add_link(struct api_call *call, const char *next)
         api_reply_header(call, "Link", link);
 }
 
+struct buffer *form_members(struct form_list *list)
+{
+    struct buffer *out = &list->call->reply;
+
+    if (list->call->form != FORM_JSON)
+        return NULL;
+    if (!list->items_ended)
+        json_add_close(out, ']');
+    list->items_ended = true;
+    return out;
+}
+
 void form_close(struct form_list *list, const char *next, int64_t as_of_ms, const char *source)
 {
     static const char *const types[] = { API_JSON, CSV_TYPE, FORM_NDJSON_TYPE };
@@ -161,7 +173,7 @@ void form_close(struct form_list *list, const char *next, int64_t as_of_ms, cons
     struct buffer *out = &call->reply;
 
     if (call->form == FORM_JSON) {
-        json_add_close(out, ']');
+        (void)form_members(list);
         json_add_key(out, "next");
         json_add_text(out, next);
         api_add_age(out, as_of_ms, source);

@@ -23,6 +23,7 @@ struct form_list {
     const char *const *columns; /* static */
     size_t columns_count;
     struct buffer row;
+    bool items_ended;
 };
 
 /* Begins the reply. Nothing else may write to call->reply until form_close. */
@@ -31,6 +32,9 @@ void form_open(struct form_list *list, struct api_call *call, const char *const 
 /* Where the next row is written as one JSON object, then form_row_end. */
 struct buffer *form_row(struct form_list *list);
 void form_row_end(struct form_list *list);
+/* After the last row: JSON's object, where members of the list itself are written; NULL in the
+ * other forms, which have none. */
+struct buffer *form_members(struct form_list *list);
 /* Ends the call with 200. `next`: path and query of the next page, NULL on the last one; also as
  * `Link`. as_of and source as in api_reply_age; `source` NULL: it has no age. */
 void form_close(struct form_list *list, const char *next, int64_t as_of_ms, const char *source);

@@ -312,14 +312,43 @@ static void add_commits(struct buffer *out, const struct metrics *metrics)
         (int64_t)metrics_value(&metrics->journal.failures));
 }
 
+/* All words are shown, so that an alarm can be set before the first difference. */
+static void add_pnl_checks(struct buffer *out, const struct metrics *metrics)
+{
+    static const char checks[] = PREFIX "pnl_checks_total";
+    static const char differences[] = PREFIX "pnl_differences_total";
+    char labels[64];
+
+    metrics_write_head(out, checks, METRICS_COUNTER,
+                       "Answers of /pnl that were checked against the exchange's transaction log, "
+                       "by how that ended.");
+    for (int i = 0; i < METRICS_PNL_CHECKS; i++) {
+        (void)snprintf(labels, sizeof(labels), "result=\"%s\"",
+                       metrics_pnl_check_word((enum metrics_pnl_check)i));
+        metrics_write_int(out, checks, labels,
+                          (int64_t)metrics_value(&metrics->journal.pnl_checks[i]));
+    }
+    metrics_write_head(out, differences, METRICS_COUNTER,
+                       "Executions that the journal lacks, that the log lacks, or that differ, in "
+                       "each check that found them.");
+    for (int i = 0; i < METRICS_DIFFERENCES; i++) {
+        (void)snprintf(labels, sizeof(labels), "kind=\"%s\"",
+                       metrics_difference_word((enum metrics_difference)i));
+        metrics_write_int(out, differences, labels,
+                          (int64_t)metrics_value(&metrics->journal.differences[i]));
+    }
+}
+
 static void add_journal(struct buffer *out, const struct api *api)
 {
     struct journal_status status;
 
     if (!api->journal)
         return;
-    if (api->metrics)
+    if (api->metrics) {
         add_commits(out, api->metrics);
+        add_pnl_checks(out, api->metrics);
+    }
     journal_get_status(api->journal, &status);
     one(out, PREFIX "journal_waiting_rows", METRICS_GAUGE, "Rows that are not committed yet.",
         (int64_t)status.waiting_rows);

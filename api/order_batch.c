@@ -372,7 +372,7 @@ static struct batch *batch_create(const struct api *api, struct api_call *call, 
     if (!batch)
         return NULL;
     *batch = (struct batch){ .api = api, .call = call, .wait = *wait, .count = count };
-    batch->items = calloc(count, sizeof(*batch->items));
+    batch->items = calloc(count ? count : 1, sizeof(*batch->items));
     if (batch->items)
         return batch;
     free(batch);

@@ -2,8 +2,9 @@
  *
  * read (body, rules of the symbol, what the guard must know, as far as memory has it) -> engine
  * -> answered. On the way: the engine lacks a fact -> it is read over REST -> engine again, for the
- * last time. And: refused (guard, kill, rate budget), with a key that the engine does not remember
- * -> the journal may -> answered with the order of that key, or refused. */
+ * last time. And: refused (rules, prices, guard, kill, rate budget, not ready) or only looked at,
+ * with a key that the engine does not remember -> the journal may -> answered with the order of
+ * that key, or as it was. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,6 +73,13 @@ static void answer_unsure(struct create_job *job)
     struct order_verdict verdict;
     struct api_refusal refusal;
 
+    if (!job->prepare.refused && job->refusal.outcome == OUTCOME_WOULD) {
+        (void)api_refuse(&refusal, "journal_unavailable",
+                         "the journal can't be read now to see whether this key was used before");
+        refusal.retry_after_ms = BUSY_AGAIN_MS;
+        job->ends->refuse(job, &refusal, "not_sent");
+        return;
+    }
     if (job->prepare.refused) {
         refusal = job->prepare.refusal;
         text_cut(job->prepare.refusal.detail, sizeof(job->prepare.refusal.detail) - 100,
@@ -130,12 +138,13 @@ static void on_past(struct history_reader *reader, enum err err, void *userdata)
         refuse_after_all(job);
 }
 
-/* Refused as a new order is: the engine does not remember its key. */
+/* Judged as a new order is: the engine does not remember its key. */
 static bool may_be_past(const struct create_job *job, const struct loop_reply *reply)
 {
     return job->request.client_key && !reply->has_order &&
            (reply->outcome == OUTCOME_GUARD || reply->outcome == OUTCOME_KILLED ||
-            reply->outcome == OUTCOME_THROTTLED);
+            reply->outcome == OUTCOME_THROTTLED || reply->outcome == OUTCOME_NOT_READY ||
+            reply->outcome == OUTCOME_WOULD);
 }
 
 /* What is committed is enough: the engine remembers what is not. */
@@ -167,7 +176,7 @@ static void on_known(const struct loop_reply *reply, void *userdata)
         refuse_after_all(job);
 }
 
-/* Refused by the prices of now, which were others when its key came first. */
+/* Refused by the prices or the rules of now, which were others when its key came first. */
 static void look_for_key(struct create_job *job)
 {
     if (loop_watch(job->api->loop, job->request.link, WAIT_ACCEPTED, clock_wall_ms(), on_known,
@@ -304,8 +313,14 @@ bool create_job_wait_for_symbols(struct create_job *job)
 
 enum err create_job_rules(struct create_job *job, struct api_refusal *refusal)
 {
-    return lookup_in_category(job->api, job->request.category, job->request.symbol,
-                              &job->prepare.instrument, refusal);
+    enum err err = lookup_in_category(job->api, job->request.category, job->request.symbol,
+                                      &job->prepare.instrument, refusal);
+
+    if (!err || !job->request.client_key || job->dry_run)
+        return err;
+    job->prepare.refusal = *refusal;
+    job->prepare.refused = true;
+    return ERR_NONE;
 }
 
 static void on_prepared(void *userdata)
@@ -314,7 +329,7 @@ static void on_prepared(void *userdata)
 
     if (!job->prepare.refused)
         job->ends->on_ready(job);
-    else if (job->prepare.by_market && job->request.client_key)
+    else if (job->request.client_key)
         look_for_key(job);
     else
         job->ends->refuse(job, &job->prepare.refusal, "not_sent");
@@ -322,8 +337,11 @@ static void on_prepared(void *userdata)
 
 void create_job_prepare(struct create_job *job)
 {
-    order_prepare(&job->prepare, job->api, &job->request, create_job_until_ms(job), on_prepared,
-                  job);
+    if (job->prepare.refused)
+        on_prepared(job);
+    else
+        order_prepare(&job->prepare, job->api, &job->request, create_job_until_ms(job), on_prepared,
+                      job);
 }
 
 /* --- one order --- */

@@ -58,7 +58,8 @@ MUST_CHECK enum err create_job_read(struct create_job *job, const struct order_i
 /* True: it is an option whose coin nobody has asked for lately: the call has been taken over, as
  * options_wait says. */
 bool create_job_wait_for_symbols(struct create_job *job);
-/* Finds the symbol's rules. */
+/* Finds the symbol's rules. Of an order with a key a refusal is kept until create_job_prepare: the
+ * key may have come before, when there were such rules. */
 MUST_CHECK enum err create_job_rules(struct create_job *job, struct api_refusal *refusal);
 /* Then: on_ready or refuse, now or later. */
 void create_job_prepare(struct create_job *job);

@@ -55,7 +55,6 @@ static enum err find_direction(struct order_prepare *prepare)
     char digits[DECIMAL_TEXT_MAX];
     enum err err;
 
-    prepare->by_market = true;
     request->trigger_direction = order_trigger_direction(&request->trigger_price, price);
     if (request->trigger_direction)
         return ERR_NONE;
@@ -74,15 +73,12 @@ static enum err find_size(struct order_prepare *prepare)
 {
     const struct order_market *market = &prepare->market;
 
-    if (sizing_needs_book(prepare->request)) {
-        prepare->by_market = true;
-        if (!market->known[ORDER_BOOK]) {
-            enum err err = api_refuse(&prepare->refusal, code_without(prepare, "no_price_now"),
-                                      "%s", market->why);
+    if (sizing_needs_book(prepare->request) && !market->known[ORDER_BOOK]) {
+        enum err err =
+            api_refuse(&prepare->refusal, code_without(prepare, "no_price_now"), "%s", market->why);
 
-            prepare->refusal.retry_after_ms = again_ms(prepare);
-            return err;
-        }
+        prepare->refusal.retry_after_ms = again_ms(prepare);
+        return err;
     }
     return sizing_by_value(prepare->request, &prepare->notional, &prepare->instrument, market->bids,
                            market->bids_count, market->asks, market->asks_count, &prepare->refusal);
@@ -127,7 +123,7 @@ void order_prepare(struct order_prepare *prepare, const struct api *api,
     prepare->on_done = on_done;
     prepare->userdata = userdata;
     prepare->until_ms = until_ms;
-    prepare->by_market = prepare->refused = false;
+    prepare->refused = false;
     if (needs_direction(request))
         parts |= ORDER_MARKET_BIT(ORDER_TICKER);
     if (!decimal_is_none(&prepare->notional) && sizing_needs_book(request))

@@ -21,8 +21,7 @@ struct order_prepare {
     struct order_market market;
     struct decimal notional; /* none: it has a qty */
     struct instrument instrument;
-    bool by_market; /* refused, or sized, by prices of now: the same again may fare otherwise */
-    bool refused;   /* and `refusal` says why */
+    bool refused; /* and `refusal` says why */
     struct api_refusal refusal;
     /* The rest is its own. */
     struct order_request *request;

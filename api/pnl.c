@@ -1,5 +1,5 @@
 /* api/pnl.c - GET /pnl: realised results, fees and funding by day, symbol or tag (db/pnl.h), on a
- * history worker.
+ * history worker; with `check` after the exchange's log of the same span is there (pnl_log.c).
  *
  * Every execution before the span is read too, because it moved the averages; in pieces, between
  * which other reads have their turn. Two are counted at once, so that however many are asked for,
@@ -14,45 +14,36 @@
 #include "api/lists.h"
 #include "api/lookup.h"
 #include "api/members.h"
+#include "api/pnl_parts.h"
 #include "api/reply.h"
-#include "api/turns.h"
 #include "base/clock.h"
 #include "base/text.h"
 
 #define PIECE_FILLS   5000
+#define PIECE_LACKS   5000
 #define ANSWER_MS     12000
 #define BUSY_RETRY_MS 1000
 #define RUNNING_MAX   2
 #define WAITING_MAX   16
 
 static const char *const columns[] = {
-    "day",     "category", "symbol", "tag",    "coin",      "realised",      "fees",
-    "funding", "net",      "volume", "trades", "unmatched", "unmatched_qty", "skipped",
+    "day",           "category", "symbol",       "tag",      "coin",        "realised",
+    "fees",          "funding",  "net",          "volume",   "trades",      "unmatched",
+    "unmatched_qty", "skipped",  "log_realised", "log_fees", "log_funding", "checked",
 };
 
 static struct turns turns = TURNS_OF(RUNNING_MAX, WAITING_MAX);
 
-struct pnl_job {
-    struct turn turn; /* first: a turn is its job */
-    const struct api *api;
-    struct api_call *call;
-    struct pnl_filter filter;
-    char symbol[SYMBOL_MAX];
-    const struct instruments *instruments; /* NULL: not loaded */
-    struct pnl *pnl;
-    int64_t until_ms;
-    bool waited; /* for its turn */
-};
-
-static void free_job(struct pnl_job *job)
+void pnl_job_free(struct pnl_job *job)
 {
+    pnl_log_end(job);
+    pnl_check_destroy(job->check);
     pnl_destroy(job->pnl);
     instruments_unref(job->instruments);
     free(job);
 }
 
 static enum err begin(struct pnl_job *job);
-static void fail(struct pnl_job *job, enum err err);
 
 /* The next one begins; where it can't, it ends, and the one after it begins. */
 static void end_job(struct pnl_job *job)
@@ -60,14 +51,14 @@ static void end_job(struct pnl_job *job)
     struct turn *next;
     enum err err;
 
-    free_job(job);
+    pnl_job_free(job);
     while ((next = turns_end(&turns))) {
         ((struct pnl_job *)next)->waited = true;
         err = begin((struct pnl_job *)next);
         if (!err)
             return;
-        fail((struct pnl_job *)next, err);
-        free_job((struct pnl_job *)next);
+        pnl_job_fail((struct pnl_job *)next, err);
+        pnl_job_free((struct pnl_job *)next);
     }
 }
 
@@ -88,7 +79,8 @@ static enum err read_query(struct pnl_job *job, struct api_refusal *refusal)
         (err = list_read_symbol(job->api, call, &list, job->symbol, refusal)) ||
         (err = lookup_time(call, "from", now_ms, &filter->from_ms, refusal)) ||
         (err = lookup_time(call, "to", now_ms, &filter->to_ms, refusal)) ||
-        (err = list_read_tag(call, &list, refusal)))
+        (err = list_read_tag(call, &list, refusal)) ||
+        (err = lookup_flag(call, "check", &job->wants_check, refusal)))
         return err;
     filter->group = kinds[group];
     filter->tag = list.tag;
@@ -133,6 +125,10 @@ static void add_group(struct buffer *out, enum pnl_group group, const struct pnl
 
 static void add_row(struct buffer *out, enum pnl_group group, const struct pnl_row *row)
 {
+    static const char *const checked[] = {
+        [PNL_UNCHECKED] = NULL, [PNL_CHECKED_EQUAL] = "equal", [PNL_CHECKED_DIFFERS] = "differs"
+    };
+
     json_add_open(out, '{');
     add_group(out, group, row);
     member_text(out, "coin", row->coin);
@@ -145,12 +141,18 @@ static void add_row(struct buffer *out, enum pnl_group group, const struct pnl_r
     member_int(out, "unmatched", row->unmatched);
     member_decimal(out, "unmatched_qty", &row->unmatched_qty);
     member_int(out, "skipped", row->skipped);
+    member_decimal(out, "log_realised", &row->log_realised);
+    member_decimal(out, "log_fees", &row->log_fees);
+    member_decimal(out, "log_funding", &row->log_funding);
+    member_text(out, "checked", checked[row->checked]);
     json_add_close(out, '}');
 }
 
 static void finish(struct pnl_job *job)
 {
     struct form_list list;
+    struct buffer *members;
+    size_t differ = 0;
     size_t count;
     const struct pnl_row *rows = pnl_rows(job->pnl, &count);
 
@@ -162,11 +164,17 @@ static void finish(struct pnl_job *job)
     for (size_t i = 0; i < count; i++) {
         add_row(form_row(&list), job->filter.group, &rows[i]);
         form_row_end(&list);
+        differ += rows[i].checked == PNL_CHECKED_DIFFERS;
     }
+    if (job->check)
+        pnl_check_note(job, differ);
+    members = form_members(&list);
+    if (members)
+        pnl_check_add_member(members, job->check);
     form_close(&list, NULL, clock_wall_ms(), "journal");
 }
 
-static void fail(struct pnl_job *job, enum err err)
+void pnl_job_fail(struct pnl_job *job, enum err err)
 {
     const struct api_problem_more more = { .retry_after_ms = BUSY_RETRY_MS };
 
@@ -187,16 +195,21 @@ static void refuse(struct pnl_job *job, const char *why)
 static bool read_piece(struct pnl_job *job, struct history_reader *reader)
 {
     bool ended = false;
-    enum err err = pnl_read(job->pnl, reader, PIECE_FILLS, &ended);
+    enum err err = ERR_NONE;
 
+    if (!job->read)
+        err = pnl_read(job->pnl, reader, PIECE_FILLS, &job->read);
+    else
+        err = pnl_read_lacks(job->pnl, reader, PIECE_LACKS, &ended);
+    ended = ended || (job->read && !job->check);
     if (err == ERR_BUSY)
         refuse(job, "more executions, symbols or rows than one answer counts");
     else if (err)
-        fail(job, err);
+        pnl_job_fail(job, err);
     else if (ended)
         finish(job);
     else if (clock_mono_ms() > job->until_ms && job->waited)
-        fail(job, ERR_BUSY);
+        pnl_job_fail(job, ERR_BUSY);
     else if (clock_mono_ms() > job->until_ms)
         refuse(job, "the executions could not be counted in 12 s");
     else
@@ -218,7 +231,7 @@ static void on_journal(struct history_reader *reader, enum err err, void *userda
         err = history_submit(job->api->history, 0, on_journal, job);
     if (!err)
         return;
-    fail(job, err);
+    pnl_job_fail(job, err);
     end_job(job);
 }
 
@@ -230,26 +243,29 @@ static enum err begin(struct pnl_job *job)
     job->pnl = pnl_create(&job->filter, coins_of, job);
     if (!job->pnl)
         return ERR_BUSY;
+    if (job->check)
+        pnl_set_check(job->pnl, job->check);
     return history_submit(job->api->history, loop_position(job->api->loop), on_journal, job);
 }
 
-static void take_turn(struct pnl_job *job)
+void pnl_job_count(struct pnl_job *job)
 {
     enum err err;
 
+    job->until_ms = clock_mono_ms() + ANSWER_MS;
     switch (turns_ask(&turns, &job->turn)) {
     case TURN_NOW:
         err = begin(job);
         if (!err)
             return;
-        fail(job, err);
+        pnl_job_fail(job, err);
         end_job(job);
         return;
     case TURN_LATER:
         return;
     case TURN_NONE:
-        fail(job, ERR_BUSY);
-        free_job(job);
+        pnl_job_fail(job, ERR_BUSY);
+        pnl_job_free(job);
         return;
     }
 }
@@ -265,12 +281,14 @@ void handle_pnl(const struct api *api, struct api_call *call)
     }
     job->api = api;
     job->call = call;
-    job->until_ms = clock_mono_ms() + ANSWER_MS;
     if (read_query(job, &refusal)) {
         api_fail_refusal(call, &refusal, NULL, NULL);
-        free_job(job);
+        pnl_job_free(job);
         return;
     }
     job->instruments = instruments_newest(api->instruments);
-    take_turn(job);
+    if (job->wants_check)
+        pnl_log_begin(job);
+    else
+        pnl_job_count(job);
 }

@@ -179,13 +179,12 @@ static void move_position(struct change *change, const struct position *position
     struct api_refusal refusal;
     struct decimal part;
     bool same = false;
+    enum err err = position_to_target(&request, position, &change->wish.target,
+                                      &change->position.instrument, &same, &refusal);
 
-    if (position_to_target(&request, position, &change->wish.target, &change->position.instrument,
-                           &same, &refusal))
-        fail(change, &refusal);
-    else if (same)
+    if (!err && same)
         answer_same(change, position, as_of_ms);
-    else if (find_part_size(change, &request, &part, &refusal) ||
+    else if (err || find_part_size(change, &request, &part, &refusal) ||
              is_outdated(change, &request, &part, &refusal) ||
              check_sizes(change, &request, &part, &refusal))
         fail(change, &refusal);

@@ -120,13 +120,15 @@ MUST_CHECK enum err crash_init(char text[CRASH_TEXT_MAX]);
 
 #ifdef BRIDGE_CRASH_POINTS
 void crash_pass(enum crash_point point);
-#define CRASH_BUILD        true
-#define CRASH_POINT(point) crash_pass(CRASH_##point)
-#define CRASH_POINT_IF(condition, point)                                                           \
-    do {                                                                                           \
-        if (condition)                                                                             \
-            crash_pass(CRASH_##point);                                                             \
-    } while (0)
+#define CRASH_BUILD                      true
+#define CRASH_POINT(point)               crash_pass(CRASH_##point)
+#define CRASH_POINT_IF(condition, point) crash_pass_if(condition, CRASH_##point)
+
+static inline void crash_pass_if(bool condition, enum crash_point point)
+{
+    if (condition)
+        crash_pass(point);
+}
 #else
 #define CRASH_BUILD                      false
 #define CRASH_POINT(point)               ((void)0)

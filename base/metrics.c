@@ -50,6 +50,30 @@ const char *metrics_check_word(enum metrics_check check)
     return words[check];
 }
 
+const char *metrics_pnl_check_word(enum metrics_pnl_check check)
+{
+    static const char *const words[METRICS_PNL_CHECKS] = {
+        [METRICS_PNL_EQUAL] = "equal",
+        [METRICS_PNL_DIFFERS] = "differs",
+        [METRICS_PNL_FAILED] = "failed",
+    };
+
+    assert((unsigned)check < METRICS_PNL_CHECKS);
+    return words[check];
+}
+
+const char *metrics_difference_word(enum metrics_difference difference)
+{
+    static const char *const words[METRICS_DIFFERENCES] = {
+        [METRICS_MISSING] = "missing",
+        [METRICS_EXTRA] = "extra",
+        [METRICS_DIFFERENT] = "different",
+    };
+
+    assert((unsigned)difference < METRICS_DIFFERENCES);
+    return words[difference];
+}
+
 /* --- histograms --- */
 
 void metrics_observe(struct metrics_histogram *histogram, int64_t us)

@@ -78,6 +78,18 @@ enum metrics_check {
 };
 const char *metrics_check_word(enum metrics_check check);
 
+/* How a check of executions against the exchange's transaction log ended. */
+enum metrics_pnl_check {
+    METRICS_PNL_EQUAL,
+    METRICS_PNL_DIFFERS,
+    METRICS_PNL_FAILED, /* the log could not be read */
+    METRICS_PNL_CHECKS
+};
+const char *metrics_pnl_check_word(enum metrics_pnl_check check);
+/* What such a check found. */
+enum metrics_difference { METRICS_MISSING, METRICS_EXTRA, METRICS_DIFFERENT, METRICS_DIFFERENCES };
+const char *metrics_difference_word(enum metrics_difference difference);
+
 enum { METRICS_STATUS_CLASSES = 6 }; /* a status divided by 100 */
 
 struct metrics {
@@ -96,6 +108,8 @@ struct metrics {
         struct metrics_histogram commits[2]; /* [1]: synced */
         struct metrics_counter rows;
         struct metrics_counter failures; /* commits that did not succeed */
+        struct metrics_counter pnl_checks[METRICS_PNL_CHECKS];
+        struct metrics_counter differences[METRICS_DIFFERENCES];
     } journal;
     struct {
         struct metrics_histogram delays[METRICS_LINKS_MAX]; /* exchange's time stamp to here */

@@ -183,9 +183,10 @@ struct order_report {
     enum tif tif;
     enum exchange_status status;
     struct decimal qty;
+    bool qty_in_quote; /* a spot market order may count its size so */
     struct decimal price;
     struct decimal trigger_price;
-    struct decimal take_profit; /* NONE: none, or not told */
+    struct decimal take_profit; /* NONE: not told; 0: there is none */
     struct decimal stop_loss;
     enum trigger_by trigger_by;
     char parent_link[ORDER_LINK_MAX]; /* parentOrderLinkId: of the order whose TP or SL this is */

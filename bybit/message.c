@@ -279,6 +279,7 @@ enum order_member {
     O_REDUCE_ONLY,
     O_CLOSE_ON_TRIGGER,
     O_IS_LEVERAGE,
+    O_MARKET_UNIT,
     O_POSITION,
     O_REJECT,
     O_CANCEL,
@@ -313,6 +314,7 @@ static const struct member_name order_names[O_COUNT] = {
     [O_REDUCE_ONLY] = MEMBER_NAME("reduceOnly"),
     [O_CLOSE_ON_TRIGGER] = MEMBER_NAME("closeOnTrigger"),
     [O_IS_LEVERAGE] = MEMBER_NAME("isLeverage"),
+    [O_MARKET_UNIT] = MEMBER_NAME("marketUnit"),
     [O_POSITION] = MEMBER_NAME("positionIdx"),
     [O_REJECT] = MEMBER_NAME("rejectReason"),
     [O_CANCEL] = MEMBER_NAME("cancelType"),
@@ -377,10 +379,14 @@ static void read_order_words(struct reader *reader, struct order_report *out)
         out->cancel_reason[0] = '\0';
 }
 
+/* 0: told that there is none. */
 static void read_stop(const struct json *value, struct decimal *out)
 {
-    if (json_decimal(value, out) || decimal_sign(out) <= 0)
+    if (value->type == JSON_NONE || value->type == JSON_NULL || json_decimal(value, out) ||
+        decimal_sign(out) < 0)
         *out = DECIMAL_NONE;
+    else if (decimal_sign(out) == 0)
+        *out = DECIMAL_ZERO;
 }
 
 /* No order depends on these: what is not understood counts as not told. */
@@ -429,6 +435,8 @@ enum err message_order(struct order_report *out, const struct json *item, enum c
     report.close_on_trigger = read_bool(&reader, O_CLOSE_ON_TRIGGER);
     /* "" where there is no such thing; of no weight for the order itself. */
     report.is_leverage = json_equals(&reader.found[O_IS_LEVERAGE], "1");
+    report.qty_in_quote = report.category == CATEGORY_SPOT && report.type == ORDER_TYPE_MARKET &&
+                          json_equals(&reader.found[O_MARKET_UNIT], "quoteCoin");
     position = read_int(&reader, O_POSITION);
     if (position < 0 || position > 2)
         refuse(&reader, O_POSITION, "is not 0, 1 or 2");

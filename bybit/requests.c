@@ -50,15 +50,18 @@ static bool is_derivative(enum category category)
     return category == CATEGORY_LINEAR || category == CATEGORY_INVERSE;
 }
 
+static const char *spot_filter(const struct order_request *request)
+{
+    return spot_trigger_theirs(request->spot_trigger ? request->spot_trigger : SPOT_TRIGGER_TPSL);
+}
+
 static void add_trigger(struct buffer *out, const struct order_request *request)
 {
-    enum spot_trigger kind = request->spot_trigger ? request->spot_trigger : SPOT_TRIGGER_TPSL;
-
     if (decimal_sign(&request->trigger_price) <= 0)
         return;
     /* Without the word, spot would take it for an order that is to be open at once. */
     if (request->category == CATEGORY_SPOT)
-        add_text(out, "orderFilter", spot_trigger_theirs(kind));
+        add_text(out, "orderFilter", spot_filter(request));
     add_decimal(out, "triggerPrice", &request->trigger_price);
     add_int(out, "triggerDirection", request->trigger_direction);
     add_text(out, "triggerBy", trigger_by_theirs(request->trigger_by));
@@ -239,7 +242,8 @@ void request_trading_stop(struct buffer *out, const struct request_trading_stop 
     json_add_close(out, '}');
 }
 
-void request_cancel(struct buffer *out, const struct order_request *request, const char *order_id)
+void request_cancel(struct buffer *out, const struct order_request *request, const char *order_id,
+                    bool is_waiting)
 {
     json_add_open(out, '{');
     add_text(out, "category", category_word(request->category));
@@ -248,6 +252,8 @@ void request_cancel(struct buffer *out, const struct order_request *request, con
         add_text(out, "orderId", order_id);
     else
         add_text(out, "orderLinkId", request->link);
+    if (is_waiting && request->category == CATEGORY_SPOT)
+        add_text(out, "orderFilter", spot_filter(request));
     json_add_close(out, '}');
 }
 

@@ -39,8 +39,10 @@ struct request_trading_stop {
 };
 void request_trading_stop(struct buffer *out, const struct request_trading_stop *what);
 
-/* Body of /v5/order/cancel: by `order_id` where known, else by link. */
-void request_cancel(struct buffer *out, const struct order_request *request, const char *order_id);
+/* Body of /v5/order/cancel: by `order_id` where known, else by link. `is_waiting`: for its trigger;
+ * on spot such an order is found by its kind only. */
+void request_cancel(struct buffer *out, const struct order_request *request, const char *order_id,
+                    bool is_waiting);
 
 /* Body of /v5/order/cancel-all; texts that are "" or NULL are left out. */
 struct request_cancel_all {

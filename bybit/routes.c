@@ -75,6 +75,12 @@ static const struct bybit_route_info routes[ROUTE_COUNT] = {
                              true,
                              { 0, 10, 10, 10 },
                              true },
+    [ROUTE_TRANSACTION_LOG] = { "GET",
+                                "/v5/account/transaction-log",
+                                true,
+                                false,
+                                { 25, 25, 25, 25 },
+                                false },
 };
 
 const struct bybit_route_info *bybit_route_info(enum bybit_route route)

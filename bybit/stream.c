@@ -131,7 +131,7 @@ static void on_timer(lws_sorted_usec_list_t *timer)
 
 static void turn(struct stream *stream)
 {
-    struct upstream *private = upstream_first(stream, LINK_PRIVATE);
+    struct upstream *own = upstream_first(stream, LINK_PRIVATE);
     int64_t now_ms = clock_mono_ms();
     int64_t next_ms = now_ms + 1000;
 
@@ -139,8 +139,8 @@ static void turn(struct stream *stream)
     take_distrusted(stream);
     if (stream->wants_next_ms < next_ms)
         next_ms = stream->wants_next_ms;
-    if (atomic_load(&stream->pause_private) != private->paused)
-    private->due_ms = 0;
+    if (atomic_load(&stream->pause_private) != own->paused)
+        own->due_ms = 0;
     for (size_t i = 0; i < UPSTREAMS; i++) {
         struct upstream *upstream = &stream->upstreams[i];
 

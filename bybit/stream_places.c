@@ -10,7 +10,7 @@
 
 struct upstream *upstream_first(struct stream *stream, enum stream_link link)
 {
-    return &stream->upstreams[link * STREAM_SOCKETS_MAX];
+    return &stream->upstreams[(size_t)link * STREAM_SOCKETS_MAX];
 }
 
 static enum stream_link link_of(const struct want *want)

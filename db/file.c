@@ -185,6 +185,13 @@ static enum err check_existing(const char *path, struct error *error)
     if (!S_ISREG(info.st_mode))
         return error_set(error, ERR_INVALID,
                          "journal: %s is no regular file: name another with --journal", path);
+    /* By another name it has another lock and another WAL: two bridges would ruin it. */
+    if (info.st_nlink > 1)
+        return error_set(
+            error, ERR_INVALID,
+            "journal: %s has another name, too (a hard link): remove that one, or make "
+            "a copy",
+            path);
     if (info.st_uid != geteuid())
         return error_set(
             error, ERR_IO,

@@ -94,3 +94,7 @@ MUST_CHECK enum err reader_events_back(struct history_reader *reader, uint64_t u
                                        void *userdata);
 /* Lowest event number that is still there; 0: none. */
 MUST_CHECK enum err reader_first_seq(struct history_reader *reader, uint64_t *seq);
+/* Unix ms: the journal lacks no execution since then that the exchange has told, and none of an
+ * option since the later time; 0: not known yet. */
+MUST_CHECK enum err reader_watched_from(struct history_reader *reader, int64_t *from_ms,
+                                        int64_t *options_from_ms);

@@ -76,6 +76,13 @@ enum journal_row_kind {
 };
 
 /* One row, made by journal_row_create, owned by the journal after a successful submit. */
+struct journal_watermark {
+    int64_t ms;
+    int64_t watched_from_ms; /* this and the next: kept where the journal has none yet; 0: not said
+                              */
+    int64_t options_from_ms;
+};
+
 struct journal_row {
     struct journal_row *next;
     enum journal_row_kind kind;
@@ -88,7 +95,7 @@ struct journal_row {
     union {
         struct order order; /* INTENT, RETRY, ORDER */
         struct fill fill;
-        int64_t watermark_ms;
+        struct journal_watermark watermark;
         struct {
             char *text; /* malloc'ed JSON of the guard's state; owned */
             size_t bytes;

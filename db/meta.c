@@ -65,6 +65,21 @@ enum err meta_set_integer(sqlite3 *db, const char *key, int64_t value, struct er
     return meta_set_text(db, key, text, error);
 }
 
+enum err meta_set_watermark(sqlite3 *db, const struct journal_watermark *watermark,
+                            struct error *error)
+{
+    int64_t watched_from_ms = 0;
+    enum err err = meta_set_integer(db, "watermark", watermark->ms, error);
+
+    if (err || !watermark->watched_from_ms)
+        return err;
+    err = meta_integer(db, "watched_from", &watched_from_ms, error);
+    if (err || watched_from_ms)
+        return err;
+    err = meta_set_integer(db, "watched_from", watermark->watched_from_ms, error);
+    return err ? err : meta_set_integer(db, "options_from", watermark->options_from_ms, error);
+}
+
 static uint64_t random_number(void)
 {
     uint64_t number = 0;

@@ -2,7 +2,8 @@
  * ids.
  *
  * Keys: id, env, account, run, epoch, boot_id, clean_stop ("0", "1"), last_shown_seq (at the last
- * clean stop), watermark, ban (db/runs.h).
+ * clean stop), watermark, watched_from (the journal lacks no execution since then) and
+ * options_from (nor one of an option since then), ban (db/runs.h).
  *
  * Threads: whoever owns the connection.
  */
@@ -26,6 +27,10 @@ MUST_CHECK enum err meta_set_text(sqlite3 *db, const char *key, const char *valu
                                   struct error *error);
 MUST_CHECK enum err meta_set_integer(sqlite3 *db, const char *key, int64_t value,
                                      struct error *error);
+
+/* The watermark, and with the very first one since when nothing lacks. */
+MUST_CHECK enum err meta_set_watermark(sqlite3 *db, const struct journal_watermark *watermark,
+                                       struct error *error);
 
 /* Checks the identity, raises the run (one synced transaction) and, where the newest events may
  * have been lost, the epoch: after another boot without a clean stop, when the file ends before the

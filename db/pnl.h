@@ -46,9 +46,12 @@ struct pnl_filter {
     const char *tag;    /* of the executions that count; all others still move the average */
     int64_t from_ms;    /* inclusive, by the exchange's time; 0: none */
     int64_t to_ms;      /* exclusive; 0: none */
+    int64_t beyond_ms;  /* with to_ms: executions so far behind it are read, and do not count */
 };
 
 struct pnl_fill {
+    const char *exec_id; /* this and order_id: for a check; NULL: not known */
+    const char *order_id;
     enum category category;
     const char *symbol;
     enum side side;
@@ -62,6 +65,13 @@ struct pnl_fill {
     int64_t at_ms;
     const char *tag;
     int position_idx; /* -1: not known */
+};
+
+/* Whether the exchange's transaction log says the same. */
+enum pnl_checked {
+    PNL_UNCHECKED, /* not compared, or not all of it */
+    PNL_CHECKED_EQUAL,
+    PNL_CHECKED_DIFFERS,
 };
 
 /* One group's sums in one coin. */
@@ -78,8 +88,12 @@ struct pnl_row {
     struct decimal volume;
     struct decimal unmatched_qty; /* NONE: of several symbols */
     int64_t trades;
-    int64_t unmatched; /* executions that closed what has no known cost */
-    int64_t skipped;   /* executions whose effect is not in here */
+    int64_t unmatched;           /* executions that closed what has no known cost */
+    int64_t skipped;             /* executions whose effect is not in here */
+    struct decimal log_realised; /* these three: of the transaction log; NONE: not known */
+    struct decimal log_fees;
+    struct decimal log_funding;
+    enum pnl_checked checked;
 };
 
 /* The coin that results are in (settle, spot: quote) and the base coin; "" where not known. */
@@ -90,13 +104,26 @@ void pnl_guess_coins(enum category category, const char *symbol, char coin[COIN_
                      char base[COIN_MAX]);
 
 struct pnl;
+struct pnl_check; /* db/pnl_check.h */
+struct pnl_lack;
 
 /* The texts of `filter` are borrowed for life. NULL: out of memory. */
 struct pnl *pnl_create(const struct pnl_filter *filter, pnl_coins_fn *coins, void *userdata);
 void pnl_destroy(struct pnl *pnl);
 
+/* Before the first execution: each is compared with the log. `check` is borrowed for life.
+ *
+ * What is realised is compared where both know the whole position: the execution closed nothing
+ * that has no known cost, and left as much open as the log says. It is equal within 10^-6 of the
+ * value of the closings, and 10^-8 for each and a unit of its size, because the exchange rounds its
+ * average price. */
+void pnl_set_check(struct pnl *pnl, struct pnl_check *check);
+
 /* ERR_BUSY: more than PNL_ROWS_MAX rows or PNL_PLACES_MAX symbols. ERR_NO_MEMORY. */
 MUST_CHECK enum err pnl_add(struct pnl *pnl, const struct pnl_fill *fill);
+
+/* With a check, after the last execution: one that the journal lacks, and the tag of its order. */
+MUST_CHECK enum err pnl_add_lack(struct pnl *pnl, const struct pnl_lack *lack, const char *tag);
 
 /* The rows, by day, by category and symbol, or by tag; then by coin. Valid until pnl_destroy or
  * pnl_add. */
@@ -108,7 +135,11 @@ const struct pnl_row *pnl_rows(struct pnl *pnl, size_t *count);
  * that were committed when the first piece was read. `*ended`: there are no more. ERR_BUSY as
  * pnl_add, or more than PNL_FILLS_MAX; ERR_IO. */
 MUST_CHECK enum err pnl_read(struct pnl *pnl, struct history_reader *reader, int max, bool *ended);
-/* The statement behind it, for the tests of its plan. */
+/* With a check, when pnl_read has ended: adds at most `max` of what the journal lacks. `*ended`:
+ * there are no more. ERR_BUSY as pnl_add; ERR_IO. */
+MUST_CHECK enum err pnl_read_lacks(struct pnl *pnl, struct history_reader *reader, int max,
+                                   bool *ended);
+/* The statement behind pnl_read, for the tests of its plan. */
 #define PNL_SQL_MAX 1024
 const char *pnl_read_sql(const struct pnl_filter *filter, char out[PNL_SQL_MAX]);
 
@@ -122,3 +153,4 @@ struct pnl_cursor {
 };
 struct pnl_cursor *pnl_cursor(struct pnl *pnl);
 const struct pnl_filter *pnl_filter(const struct pnl *pnl);
+struct pnl_check *pnl_check_of(const struct pnl *pnl); /* NULL: none */

@@ -55,12 +55,14 @@ static wide divide(struct product product, wide d)
     return quotient;
 }
 
-/* All >= 0, `d` > 0. */
+/* All >= 0. */
 static bool muldiv(pnl_int *out, pnl_int a, pnl_int b, pnl_int d)
 {
     wide small;
     wide quotient;
 
+    if (d <= 0)
+        return false;
     if (!__builtin_mul_overflow((wide)a, (wide)b, &small)) {
         quotient = small / (wide)d;
     } else {
@@ -322,5 +324,6 @@ bool pnl_place_trade(struct pnl_place *place, const struct pnl_fill *fill,
         return false;
     place->books[at] = trade.book;
     *effect = trade.effect;
+    effect->left = size_of(trade.book.qty);
     return true;
 }

@@ -28,6 +28,7 @@ struct pnl_effect {
     pnl_int realised;
     pnl_int volume;
     pnl_int unmatched_qty;
+    pnl_int left; /* size of the book after it */
 };
 
 /* False: its numbers do not fit, or are not there; nothing has changed. */

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "db/pnl.h"
+#include "db/pnl_check.h"
 #include "db/reader.h"
 #include "db/statement.h"
 
@@ -24,6 +25,8 @@ enum column {
     C_AT_MS,
     C_EXCHANGE_SEQ,
     C_TAG,
+    C_EXEC_ID,
+    C_ORDER_ID,
     C_POSITION_IDX,
 };
 
@@ -45,7 +48,8 @@ const char *pnl_read_sql(const struct pnl_filter *filter, char out[PNL_SQL_MAX])
     struct text sql = text_in(out, PNL_SQL_MAX);
 
     text_add(&sql, "SELECT f.id, f.category, f.symbol, f.side, f.qty, f.price, f.fee, f.fee_coin,"
-                   " f.maker, f.kind, f.closed_qty, f.at_ms, f.exchange_seq, f.tag, o.position_idx"
+                   " f.maker, f.kind, f.closed_qty, f.at_ms, f.exchange_seq, f.tag, f.exec_id,"
+                   " f.order_id, o.position_idx"
                    " FROM fills f LEFT JOIN orders o ON o.order_id=f.order_id"
                    " AND o.category=f.category AND o.order_id<>'' WHERE ");
     if (filter->symbol)
@@ -69,7 +73,7 @@ static void bind(sqlite3_stmt *statement, const struct pnl_filter *filter,
     bind_integer(statement, P_NEWEST, cursor->newest_row_id);
     bind_integer(statement, P_LIMIT, max);
     if (filter->to_ms)
-        bind_integer(statement, P_TO, filter->to_ms);
+        bind_integer(statement, P_TO, filter->to_ms + filter->beyond_ms);
     if (filter->symbol)
         bind_text(statement, P_SYMBOL, filter->symbol);
     if (filter->has_category)
@@ -87,6 +91,8 @@ static enum err read_row(sqlite3_stmt *statement, struct pnl_fill *fill, struct 
     fill->maker = column_bool(statement, C_MAKER);
     fill->at_ms = sqlite3_column_int64(statement, C_AT_MS);
     fill->tag = column_word(statement, C_TAG);
+    fill->exec_id = column_word(statement, C_EXEC_ID);
+    fill->order_id = column_word(statement, C_ORDER_ID);
     fill->position_idx = sqlite3_column_type(statement, C_POSITION_IDX) == SQLITE_NULL
                              ? -1
                              : sqlite3_column_int(statement, C_POSITION_IDX);
@@ -170,4 +176,71 @@ enum err pnl_read(struct pnl *pnl, struct history_reader *reader, int max, bool 
     *ended = count < max;
     cursor->count += count;
     return cursor->count > PNL_FILLS_MAX ? ERR_BUSY : ERR_NONE;
+}
+
+/* --- what the journal lacks --- */
+
+/* Of an order that the journal has not: "". */
+static enum err find_tag(sqlite3_stmt *statement, const struct pnl_difference *difference,
+                         char tag[TAG_MAX], struct error *error)
+{
+    bool row = false;
+    enum err err;
+
+    tag[0] = '\0';
+    if (!difference->order_id[0])
+        return ERR_NONE;
+    bind_text(statement, 1, difference->order_id);
+    bind_text(statement, 2, category_word(difference->category));
+    err = db_next(statement, &row, "orders", error);
+    if (!err && row)
+        column_text(statement, 0, tag, TAG_MAX);
+    sqlite3_reset(statement);
+    return err;
+}
+
+static enum err add_lacks(struct pnl *pnl, sqlite3_stmt *statement, int max, bool *ended,
+                          struct error *error)
+{
+    struct pnl_check *check = pnl_check_of(pnl);
+    char tag[TAG_MAX] = "";
+    struct pnl_lack lack;
+    enum err err = ERR_NONE;
+
+    *ended = false;
+    for (int i = 0; !err && i < max; i++) {
+        if (!pnl_check_lack(check, &lack)) {
+            *ended = true;
+            break;
+        }
+        if (statement)
+            err = find_tag(statement, &lack.difference, tag, error);
+        if (!err)
+            err = pnl_add_lack(pnl, &lack, tag);
+    }
+    return err;
+}
+
+enum err pnl_read_lacks(struct pnl *pnl, struct history_reader *reader, int max, bool *ended)
+{
+    const struct pnl_filter *filter = pnl_filter(pnl);
+    struct error error = { 0 };
+    sqlite3_stmt *statement = NULL;
+    sqlite3 *db;
+    enum err err;
+
+    if (filter->group != PNL_BY_TAG && !filter->tag)
+        return add_lacks(pnl, NULL, max, ended, &error);
+    err = reader_use(reader, &db);
+    if (err)
+        return err;
+    err = db_prepare(&statement, db,
+                     "SELECT tag FROM orders WHERE order_id=?1 AND category=?2 AND order_id<>''",
+                     &error);
+    if (!err)
+        err = add_lacks(pnl, statement, max, ended, &error);
+    sqlite3_finalize(statement);
+    if (err == ERR_BUSY || err == ERR_NO_MEMORY)
+        return err; /* the file is well */
+    return reader_done(reader, err, &error);
 }

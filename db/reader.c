@@ -24,6 +24,7 @@ enum reader_statement {
     R_EVENTS,
     R_EVENTS_BACK,
     R_FIRST_SEQ,
+    R_WATCHED,
     R_ORDER_TIME,
     R_FILL_TIME,
     R_COUNT
@@ -54,6 +55,15 @@ static const struct {
                         " ORDER BY seq DESC LIMIT ?2",
                         NULL },
     [R_FIRST_SEQ] = { "SELECT min(seq) FROM events", NULL },
+    /* A journal that has a watermark alone has watched since its first event at the latest. */
+    [R_WATCHED] = { "WITH since(ms) AS (SELECT"
+                    " coalesce((SELECT at_ms FROM events ORDER BY seq LIMIT 1), value)"
+                    " FROM meta WHERE key='watermark')"
+                    " SELECT coalesce((SELECT value FROM meta WHERE key='watched_from'),"
+                    " (SELECT ms FROM since), 0),"
+                    " coalesce((SELECT value FROM meta WHERE key='options_from'),"
+                    " (SELECT ms FROM since), 0)",
+                    NULL },
     [R_ORDER_TIME] = { "SELECT created_ms FROM orders WHERE id=?1", NULL },
     [R_FILL_TIME] = { "SELECT at_ms FROM fills WHERE id=?1", NULL },
 };
@@ -538,5 +548,24 @@ enum err reader_first_seq(struct history_reader *reader, uint64_t *seq)
     err = db_next(statement, &row, "events", &error);
     if (!err)
         *seq = row ? (uint64_t)sqlite3_column_int64(statement, 0) : 0;
+    return finish(reader, statement, err, &error);
+}
+
+enum err reader_watched_from(struct history_reader *reader, int64_t *from_ms,
+                             int64_t *options_from_ms)
+{
+    sqlite3_stmt *statement;
+    struct error error = { 0 };
+    bool row = false;
+    enum err err = ready(reader);
+
+    if (err)
+        return err;
+    statement = reader->statements[R_WATCHED];
+    err = db_next(statement, &row, "meta", &error);
+    if (!err)
+        *from_ms = row ? sqlite3_column_int64(statement, 0) : 0;
+    if (!err)
+        *options_from_ms = row ? sqlite3_column_int64(statement, 1) : 0;
     return finish(reader, statement, err, &error);
 }

@@ -475,7 +475,7 @@ static enum err add_content(struct writer *writer, const struct journal_row *row
     case JOURNAL_GUARD:
         return set_guard(writer, row, error);
     case JOURNAL_WATERMARK:
-        return meta_set_integer(writer->db, "watermark", row->u.watermark_ms, error);
+        return meta_set_watermark(writer->db, &row->u.watermark, error);
     }
     return error_set(error, ERR_INTERNAL, "journal: a row of no kind");
 }

@@ -77,11 +77,14 @@ void row_fill(struct engine *engine, struct fill *fill, bool anomaly)
         engine->anomalies++;
 }
 
-void row_watermark(struct engine *engine, int64_t watermark_ms)
+void row_watermark(struct engine *engine, int64_t watermark_ms, int64_t watched_from_ms,
+                   int64_t options_from_ms)
 {
     struct engine_action *action = row_add(engine, ROW_WATERMARK, false);
 
     action->u.row.watermark_ms = watermark_ms;
+    action->u.row.watched_from_ms = watched_from_ms;
+    action->u.row.options_from_ms = options_from_ms;
 }
 
 /* In one step the state is one and the same, whatever has changed of it. */

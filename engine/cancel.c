@@ -5,6 +5,14 @@
 
 #include "engine/internal.h"
 
+/* A conditional order is another kind of order until it fires: before anything is known of it, it
+ * has not. */
+static bool is_waiting(const struct order *order)
+{
+    return decimal_sign(&order->request.trigger_price) > 0 &&
+           (order->status == STATUS_UNTRIGGERED || order->status == STATUS_NONE);
+}
+
 static void send_cancel(struct engine *engine, struct record *record)
 {
     struct engine_action *action = action_add(engine, ACTION_SEND_CANCEL);
@@ -13,6 +21,7 @@ static void send_cancel(struct engine *engine, struct record *record)
     action->u.send.deadline_ms = engine->now_ms + engine->times->order_deadline_ms;
     action->u.send.request = record->order.request;
     memcpy(action->u.send.order_id, record->order.order_id, sizeof(action->u.send.order_id));
+    action->u.send.is_waiting = is_waiting(&record->order);
     record_set_cancel_send(engine, record, action->u.send.send_id);
     record->cancel_ms = engine->now_ms;
     record->cancel_due_ms = NEVER_MS;

@@ -91,6 +91,15 @@ static void create_retry(struct engine *engine, struct record *record)
     intent_submit(engine, record, ROW_RETRY);
 }
 
+/* The same body asks anew at each attempt for what the market decides: the size of a value, which
+ * way a trigger goes, and what the guard took it to be worth. */
+static void take_market(struct order *order, const struct order_request *request)
+{
+    order->request.qty = request->qty;
+    order->request.trigger_direction = request->trigger_direction;
+    order->request.value_price = request->value_price;
+}
+
 static bool same_body(const struct order *order, const struct order_request *request)
 {
     return memcmp(order->request.body_hash, request->body_hash, sizeof(request->body_hash)) == 0;
@@ -147,7 +156,7 @@ static void create_again(struct engine *engine, struct record *record,
     }
     if (create_refused(engine, event, record) || create_is_dry(engine, event))
         return;
-    record->order.request.value_price = event->u.create.request->value_price;
+    take_market(&record->order, event->u.create.request);
     record->batch = event->u.create.batch;
     create_retry(engine, record);
     guard_note_create(engine, record);
@@ -285,7 +294,7 @@ static void adopt_stored(struct engine *engine, struct record *record, const str
                             "this key was used for another order");
     } else if (record->order.state == ORDER_NOT_SENT && waits && !cancelled && !doomed &&
                !engine->stopping && !engine->auth_why[0] && same_client) {
-        record->order.request.value_price = request.value_price;
+        take_market(&record->order, &request);
         create_retry(engine, record);
         guard_note_create(engine, record);
         return;

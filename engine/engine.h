@@ -381,6 +381,10 @@ struct engine_action {
             struct order order; /* INTENT, RETRY, ORDER */
             struct fill fill;
             int64_t watermark_ms;
+            /* WATERMARK: with the very first one, since when there is nothing that the journal
+             * lacks, and since when no option, whose executions no scan reads; else 0 */
+            int64_t watched_from_ms;
+            int64_t options_from_ms;
             const struct guard_state *guard; /* GUARD: valid until the next step */
             const char *guard_change;        /* "killed", "clear", "armed", "limits": static text */
         } row;
@@ -389,6 +393,7 @@ struct engine_action {
             int64_t deadline_ms; /* wall clock as events' now_ms: not begun after it */
             struct order_request request;
             char order_id[ORDER_ID_MAX]; /* cancel, amend: "" when not known */
+            bool is_waiting;             /* cancel: for its trigger, as far as is known */
             struct order_change change;  /* amend */
             uint64_t batch;              /* create: as in its event */
         } send;

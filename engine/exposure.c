@@ -77,6 +77,8 @@ static struct decimal unit_price(const struct order_request *request)
         return decimal_from_int(1);
     if (!is_quoted_in_usd(request))
         return DECIMAL_NONE;
+    if (request->qty_in_quote)
+        return decimal_from_int(1);
     if (decimal_sign(&request->price) > 0)
         return request->price;
     return decimal_sign(&request->trigger_price) > 0 ? request->trigger_price : DECIMAL_NONE;

@@ -506,7 +506,8 @@ struct engine_action *action_add(struct engine *engine, enum action_kind kind);
 void row_order(struct engine *engine, struct record *record, enum row_kind kind, bool event,
                bool anomaly);
 void row_fill(struct engine *engine, struct fill *fill, bool anomaly);
-void row_watermark(struct engine *engine, int64_t watermark_ms);
+void row_watermark(struct engine *engine, int64_t watermark_ms, int64_t watched_from_ms,
+                   int64_t options_from_ms);
 /* `change` NULL: the state as it is, once more, and no event. */
 void row_guard(struct engine *engine, const char *change);
 struct engine_action *reply_add(struct engine *engine, uint64_t waiter, enum outcome outcome,

@@ -183,7 +183,9 @@ static struct journal_row *row_from_action(const struct loop *loop,
     if (row->kind == JOURNAL_FILL)
         row->u.fill = action->u.row.fill;
     else if (row->kind == JOURNAL_WATERMARK)
-        row->u.watermark_ms = action->u.row.watermark_ms;
+        row->u.watermark =
+            (struct journal_watermark){ action->u.row.watermark_ms, action->u.row.watched_from_ms,
+                                        action->u.row.options_from_ms };
     else if (row->kind == JOURNAL_GUARD)
         made = add_state(row, action);
     else

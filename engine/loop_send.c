@@ -243,7 +243,7 @@ static enum err submit_write(struct loop *loop, const struct engine_action *acti
     enum err err;
 
     if (send->is_cancel)
-        request_cancel(&body, order, action->u.send.order_id);
+        request_cancel(&body, order, action->u.send.order_id, action->u.send.is_waiting);
     else if (send->is_amend)
         request_amend(&body, order, action->u.send.order_id, &action->u.send.change);
     else

@@ -109,10 +109,21 @@ static bool set_positive(struct decimal *to, const struct decimal *from)
     return decimal_sign(from) > 0 && set_decimal(to, from);
 }
 
-/* What an amend has changed, ours or another's. A market order's price is the exchange's own, and
- * that no take profit is told does not say that there is none. */
+/* 0 says that there is none any more; the terms of an order that has ended stay as they were. */
+static bool set_stop(struct decimal *to, const struct decimal *from, bool ended)
+{
+    if (decimal_is_none(from) || decimal_sign(from) > 0)
+        return set_positive(to, from);
+    if (ended || decimal_sign(to) <= 0)
+        return false;
+    *to = DECIMAL_NONE;
+    return true;
+}
+
+/* What an amend has changed, ours or another's. A market order's price is the exchange's own. */
 static bool set_terms(struct order_request *request, const struct order_report *report)
 {
+    bool ended = status_is_closed(report->status);
     bool changed = false;
 
     if (!request->qty_in_quote && !size_is_in_quote(report))
@@ -121,9 +132,17 @@ static bool set_terms(struct order_request *request, const struct order_report *
         changed |= set_positive(&request->price, &report->price);
     if (decimal_sign(&request->trigger_price) > 0)
         changed |= set_positive(&request->trigger_price, &report->trigger_price);
-    changed |= set_positive(&request->take_profit, &report->take_profit);
-    changed |= set_positive(&request->stop_loss, &report->stop_loss);
+    changed |= set_stop(&request->take_profit, &report->take_profit, ended);
+    changed |= set_stop(&request->stop_loss, &report->stop_loss, ended);
     return changed;
+}
+
+/* Which of spot's two kinds of waiting orders it is. */
+static enum spot_trigger spot_trigger_of(const struct order_report *report)
+{
+    if (report->category != CATEGORY_SPOT || decimal_sign(&report->trigger_price) <= 0)
+        return SPOT_TRIGGER_NONE;
+    return strcmp(report->stop_type, "Stop") == 0 ? SPOT_TRIGGER_STOP : SPOT_TRIGGER_TPSL;
 }
 
 /* What others changed of an order that was not made here. */
@@ -134,6 +153,14 @@ static bool set_request(struct order *order, const struct order_report *report)
     if (order->request.type == ORDER_TYPE_UNKNOWN && report->type != ORDER_TYPE_UNKNOWN) {
         order->request.type = report->type;
         order->request.tif = report->tif;
+        changed = true;
+    }
+    if (report->qty_in_quote && !order->request.qty_in_quote) {
+        order->request.qty_in_quote = true;
+        changed = true;
+    }
+    if (!order->request.spot_trigger && spot_trigger_of(report)) {
+        order->request.spot_trigger = spot_trigger_of(report);
         changed = true;
     }
     changed |= set_decimal(&order->request.price, &report->price);
@@ -234,11 +261,13 @@ void order_from_report(struct order *order, const struct order_report *report, i
     request->type = report->type;
     request->tif = report->tif;
     request->qty = report->qty;
+    request->qty_in_quote = report->qty_in_quote;
     request->price = report->price;
     request->trigger_price = report->trigger_price;
     request->trigger_by = report->trigger_by;
-    request->take_profit = report->take_profit;
-    request->stop_loss = report->stop_loss;
+    request->spot_trigger = spot_trigger_of(report);
+    (void)set_positive(&request->take_profit, &report->take_profit);
+    (void)set_positive(&request->stop_loss, &report->stop_loss);
     request->reduce_only = report->reduce_only;
     request->close_on_trigger = report->close_on_trigger;
     request->is_leverage = report->is_leverage;
@@ -271,13 +300,15 @@ static bool fits(const struct order *order, const struct decimal *is, const stru
 bool order_matches(const struct order *order, const struct order_report *report)
 {
     const struct order_request *request = &order->request;
+    /* By the prices of another moment. */
+    bool sized_anew = order->attempt > 1 && request->type == ORDER_TYPE_MARKET;
 
     if (request->category != report->category || strcmp(request->symbol, report->symbol) != 0 ||
         request->side != report->side)
         return false;
     if (order->external)
         return true;
-    if (!request->qty_in_quote && decimal_sign(&request->qty) > 0 &&
+    if (!request->qty_in_quote && !sized_anew && decimal_sign(&request->qty) > 0 &&
         !fits(order, &request->qty, &order->change.qty, &report->qty))
         return false;
     return request->type != ORDER_TYPE_LIMIT ||

@@ -28,8 +28,9 @@ bool order_report_is_sane(const struct order_report *report);
 void order_from_report(struct order *order, const struct order_report *report, int64_t now_ms);
 
 /* Whether a report can be of this order: symbol, category, side, and, when ours, qty and price
- * agree as decimals (a market order's price is the exchange's own), as they are or as an amend in
- * flight is to make them. For DUPLICATE answers. */
+ * agree as decimals (a market order's price is the exchange's own, and an earlier attempt of it may
+ * have had another size), as they are or as an amend in flight is to make them. For DUPLICATE
+ * answers. */
 bool order_matches(const struct order *order, const struct order_report *report);
 
 /* The request as the change would make it. value_price: the change's; without one that of the

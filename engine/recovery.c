@@ -50,28 +50,47 @@ static void add_job(struct scan_job *jobs, size_t *count, enum read_kind kind,
                                           .end_ms = end_ms };
 }
 
-size_t recovery_plan(struct scan_job *jobs, int64_t from_ms, int64_t until_ms, bool with_open,
-                     bool with_history, int64_t history_from_ms)
+static void add_windows(struct scan_job *jobs, size_t *count, enum read_kind kind,
+                        enum category category, int64_t from_ms, int64_t until_ms)
 {
-    /* Two years are kept; so many windows of each category fit among the jobs. */
+    for (int64_t start_ms = from_ms; start_ms < until_ms; start_ms += WINDOW_MAX_MS) {
+        int64_t end_ms = until_ms - start_ms > WINDOW_MAX_MS ? start_ms + WINDOW_MAX_MS : until_ms;
+
+        add_job(jobs, count, kind, category, "", start_ms, end_ms);
+    }
+}
+
+/* Of options the list of executions shows one coin (BTC), and those of orders show all: so the
+ * history goes as far back, and each order's own fills are looked up. They come last, as not every
+ * account has them. */
+static void add_options(struct scan_job *jobs, size_t *count, int64_t from_ms, int64_t until_ms,
+                        bool with_open, bool with_history)
+{
+    add_windows(jobs, count, READ_EXECUTIONS, CATEGORY_OPTION, from_ms, until_ms);
+    if (with_open)
+        add_job(jobs, count, READ_OPEN_ORDERS, CATEGORY_OPTION, "", 0, 0);
+    if (with_history)
+        add_windows(jobs, count, READ_HISTORY, CATEGORY_OPTION, from_ms, until_ms);
+}
+
+size_t recovery_plan(struct scan_job *jobs, int64_t from_ms, int64_t until_ms, bool with_open,
+                     bool with_history, int64_t history_from_ms, bool with_options)
+{
+    /* Two years are kept; so many windows of each list fit among the jobs. */
     int64_t oldest_ms = until_ms - WINDOW_MAX_MS * 120;
     size_t count = 0;
 
     if (from_ms < oldest_ms)
         from_ms = oldest_ms;
-    for (size_t i = 0; i < ARRAY_LEN(categories); i++) {
-        for (int64_t start_ms = from_ms; start_ms < until_ms; start_ms += WINDOW_MAX_MS) {
-            int64_t end_ms =
-                until_ms - start_ms > WINDOW_MAX_MS ? start_ms + WINDOW_MAX_MS : until_ms;
-
-            add_job(jobs, &count, READ_EXECUTIONS, categories[i], "", start_ms, end_ms);
-        }
-    }
+    for (size_t i = 0; i < ARRAY_LEN(categories); i++)
+        add_windows(jobs, &count, READ_EXECUTIONS, categories[i], from_ms, until_ms);
     for (size_t i = 0; with_open && i < ARRAY_LEN(open_lists); i++)
         add_job(jobs, &count, READ_OPEN_ORDERS, open_lists[i].category, open_lists[i].settle_coin,
                 0, 0);
     for (size_t i = 0; with_history && i < ARRAY_LEN(categories); i++)
         add_job(jobs, &count, READ_HISTORY, categories[i], "", history_from_ms, until_ms);
+    if (with_options)
+        add_options(jobs, &count, from_ms, until_ms, with_open, with_history);
     return count;
 }
 
@@ -152,14 +171,16 @@ static void begin(struct engine *engine, enum plan_kind plan, int64_t from_ms, b
     int64_t history_ms = server_now_ms(engine) - HISTORY_BACK_MS;
 
     recovery->plan = plan;
+    recovery->no_options = recovery->no_options && plan != PLAN_RECOVERY;
     recovery->jobs_done = 0;
     recovery->plan_started_ms = engine->now_ms;
     recovery->plan_from_ms = from_ms;
     recovery->plan_until_ms = until_ms;
     recovery->settling = false;
     recovery->news = false;
-    recovery->jobs_count = recovery_plan(recovery->jobs, from_ms, until_ms, with_open, with_history,
-                                         from_ms > history_ms ? from_ms : history_ms);
+    recovery->jobs_count =
+        recovery_plan(recovery->jobs, from_ms, until_ms, with_open, with_history,
+                      from_ms > history_ms ? from_ms : history_ms, !recovery->no_options);
 }
 
 static void begin_recovery(struct engine *engine)
@@ -202,15 +223,19 @@ static void begin_what_is_due(struct engine *engine)
 
 /* --- the end of a plan --- */
 
+/* The first one comes with the first recovery: all that was executed since its beginning is known,
+ * of options since its end. */
 static void set_watermark(struct engine *engine, int64_t watermark_ms)
 {
     struct recovery *recovery = &engine->recovery;
+    bool is_first = recovery->watermark_ms <= 0;
 
     recovery->watermark_due_ms = engine->now_ms + engine->times->watermark_every_ms;
     if (watermark_ms <= recovery->watermark_ms)
         return;
     recovery->watermark_ms = watermark_ms;
-    row_watermark(engine, watermark_ms);
+    row_watermark(engine, watermark_ms, is_first ? recovery->plan_from_ms : 0,
+                  is_first ? recovery->plan_until_ms : 0);
 }
 
 /* What is open here and was not in the complete lists: look it up; what may never have arrived: one
@@ -289,11 +314,31 @@ static void halve(struct recovery *recovery, struct scan_job *job)
     job->failures = 0;
 }
 
+static void job_done(struct recovery *recovery, struct scan_job *job)
+{
+    job->state = SCAN_DONE;
+    recovery->jobs_done++;
+}
+
+/* The account or its key may have no options, which keeps nobody from trading the rest. But a key
+ * that can read nothing at all says nothing about them. */
+static bool has_no_options(const struct recovery *recovery, const struct scan_job *job,
+                           const struct engine_event *event)
+{
+    return job->category == CATEGORY_OPTION && event->u.page.rejected && recovery->jobs_done > 0;
+}
+
 void recovery_page(struct engine *engine, struct read_slot *slot, const struct engine_event *event)
 {
     struct scan_job *job = slot->job;
     const char *cursor = event->u.page.next_cursor ? event->u.page.next_cursor : "";
 
+    if (has_no_options(&engine->recovery, job, event)) {
+        engine->recovery.no_options = true;
+        read_release(engine, slot);
+        job_done(&engine->recovery, job);
+        return;
+    }
     if (!event->u.page.ok ||
         !find_has_room(engine, event->u.page.reports_count + event->u.page.fills_count)) {
         if (!event->u.page.ok && slot->guard.pages > 0)
@@ -315,8 +360,7 @@ void recovery_page(struct engine *engine, struct read_slot *slot, const struct e
         job_failed(engine, job);
         return;
     }
-    job->state = SCAN_DONE;
-    engine->recovery.jobs_done++;
+    job_done(&engine->recovery, job);
 }
 
 static void start_job(struct engine *engine, struct read_slot *slot, struct scan_job *job)

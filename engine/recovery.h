@@ -15,7 +15,7 @@
 #include "engine/engine.h"
 
 #define SCANS_MAX     4 /* reads of scans in flight */
-#define SCAN_JOBS_MAX 512
+#define SCAN_JOBS_MAX 768
 
 /* Notices a cursor that comes again, in constant space (Brent): sooner or later in a long circle,
  * at once in a short one. */
@@ -57,7 +57,8 @@ struct recovery {
     int64_t plan_started_ms;
     int64_t plan_from_ms; /* server clock */
     int64_t plan_until_ms;
-    bool settling; /* all read; evidence waits for its orders */
+    bool no_options; /* reads of options are refused: not asked again before the next recovery */
+    bool settling;   /* all read; evidence waits for its orders */
     uint64_t settle_number;
     bool news;
 
@@ -68,6 +69,6 @@ struct recovery {
 };
 
 /* Fills `jobs` for a span: executions in windows of at most 7 days, then (`with_orders`) open
- * orders and the history from `history_from_ms`. Returns how many. */
+ * orders and the history from `history_from_ms`, then the lists of options. Returns how many. */
 size_t recovery_plan(struct scan_job *jobs, int64_t from_ms, int64_t until_ms, bool with_open,
-                     bool with_history, int64_t history_from_ms);
+                     bool with_history, int64_t history_from_ms, bool with_options);

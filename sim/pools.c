@@ -28,7 +28,8 @@ void pools_init(struct pools *pools, int64_t now_ms)
         pools->updated_ms[pool] = now_ms;
     }
     for (int i = 0; i < INSTRUMENT_COUNT; i++)
-        pools->drawdowns[i] = decimal_trim((struct decimal){ -1000 * i, DRAWDOWN_SCALE });
+        pools->drawdowns[i] =
+            decimal_trim((struct decimal){ (decimal_int)-1000 * i, DRAWDOWN_SCALE });
 }
 
 static bool is_listed(const char *symbols, const char *symbol)

@@ -69,6 +69,9 @@ static const struct {
 
 START_TEST(a_refused_order_is_named_and_nothing_is_sent)
 {
+    static const struct loop_reply new_key = { .outcome = OUTCOME_NOT_FOUND };
+
+    kit.watched = &new_key;
     kit_set_header("Idempotency-Key", "my-9");
     ck_assert_int_ge(kit_run("POST", refused[_i].target, refused[_i].body), 400);
     ck_assert_int_eq(kit.dones, 1);

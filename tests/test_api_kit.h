@@ -93,6 +93,7 @@ struct kit {
     uint64_t first_event; /* events are there from this number */
     uint64_t last_event;  /* to this one */
     uint64_t lost_event;  /* but for this one; 0: none */
+    int64_t watched_from_ms;
     bool tagged_events;
     int unshown_events;   /* of the newest ones */
     uint64_t waits_after; /* of the waiter */
@@ -266,6 +267,14 @@ enum err reader_first_seq(struct history_reader *reader, uint64_t *seq)
 {
     (void)reader;
     *seq = kit.first_event;
+    return kit.reader_err;
+}
+
+enum err reader_watched_from(struct history_reader *reader, int64_t *from_ms,
+                             int64_t *options_from_ms)
+{
+    (void)reader;
+    *from_ms = *options_from_ms = kit.watched_from_ms;
     return kit.reader_err;
 }
 

@@ -166,6 +166,81 @@ START_TEST(a_key_that_only_the_journal_knows_is_answered_too)
 }
 END_TEST
 
+/* The least size of BTCUSDT is another now; "": it is not traded any more. */
+static void change_rules(const char *min_qty)
+{
+    struct instrument only = kit_instrument(CATEGORY_LINEAR, min_qty[0] ? "BTCUSDT" : "ETHUSDT");
+    struct instruments *all;
+
+    if (min_qty[0])
+        only.min_qty = kit_decimal(min_qty);
+    all = instruments_create(&only, 1, 1700000000000);
+    ck_assert_ptr_nonnull(all);
+    instruments_publish(kit.api.instruments, all);
+}
+
+/* It was placed when the rules were others. */
+START_TEST(a_known_key_is_answered_whatever_the_rules_are_now)
+{
+    static const struct loop_reply forgotten = { .outcome = OUTCOME_NOT_FOUND };
+    static const char order[] = "symbol=BTCUSDT&side=buy&qty=1&price=90";
+
+    kit_set_header("Idempotency-Key", "k-1");
+    ck_assert_int_eq(kit_run("POST", "/orders", order), 201);
+    kit.reply.order.request = kit.created;
+    change_rules("5");
+    ck_assert_int_eq(kit_run("POST", "/orders", order), 200);
+    ck_assert_str_eq(kit_header("Idempotent-Replayed"), "true");
+    change_rules("");
+    ck_assert_int_eq(kit_run("POST", "/orders", order), 200);
+    kit.orders[0] = kit_order("k-1", ORDER_CLOSED);
+    kit.orders[0].request = kit.created;
+    kit.orders_count = 1;
+    kit.watched = &forgotten;
+    ck_assert_int_eq(kit_run("POST", "/orders", order), 200);
+    ck_assert_int_eq(kit_run("POST", "/orders?dry_run=1", order), 404);
+    kit_set_header("Accept", "application/json"); /* and no key */
+    ck_assert_int_eq(kit_run("POST", "/orders",
+                             "[{\"symbol\":\"BTCUSDT\",\"side\":\"buy\",\"qty\":\"1\","
+                             "\"price\":\"90\",\"client_id\":\"k-1\"}]"),
+                     207);
+    ck_assert(kit_says("\"status\":200"));
+    kit.orders_count = 0;
+    kit_set_header("Idempotency-Key", "k-1");
+    ck_assert_int_eq(kit_run("POST", "/orders", order), 404);
+    ck_assert(kit_says("unknown_symbol") && kit_says("\"outcome\":\"not_sent\""));
+    change_rules("5");
+    ck_assert_int_eq(kit_run("POST", "/orders", order), 422);
+    ck_assert(kit_says("qty_too_small") && kit_says("\"outcome\":\"not_sent\""));
+    kit.reader_err = ERR_INTERNAL;
+    ck_assert_int_eq(kit_run("POST", "/orders", order), 422);
+    ck_assert(kit_says("\"outcome\":\"unknown\""));
+    ck_assert_uint_eq(kit.creates, 1);
+}
+END_TEST
+
+/* A bridge that has just started does not have all orders in memory. */
+START_TEST(a_known_key_is_answered_before_orders_are_taken)
+{
+    static const char order[] = "symbol=BTCUSDT&side=buy&qty=1&price=90&client_id=k-1";
+
+    kit.reply =
+        (struct loop_reply){ .outcome = OUTCOME_NOT_READY, .error = { .text = "starting" } };
+    ck_assert_int_eq(kit_run("POST", "/orders", order), 503);
+    ck_assert(kit_says("not_ready") && kit_says("\"outcome\":\"not_sent\""));
+    kit.orders[0] = kit_order("k-1", ORDER_CLOSED);
+    kit.orders[0].request = kit.created;
+    kit.orders_count = 1;
+    ck_assert_int_eq(kit_run("POST", "/orders", order), 200);
+    ck_assert_str_eq(kit_header("Idempotent-Replayed"), "true");
+    kit.reader_err = ERR_INTERNAL;
+    ck_assert_int_eq(kit_run("POST", "/orders", order), 503);
+    ck_assert(kit_says("\"outcome\":\"unknown\""));
+    ck_assert_int_eq(kit_run("POST", "/orders", "symbol=BTCUSDT&side=buy&qty=1&price=90"), 503);
+    ck_assert(kit_says("\"outcome\":\"not_sent\""));
+}
+END_TEST
+
 /* --- by value --- */
 
 static const char *created_qty(void)
@@ -608,6 +683,33 @@ START_TEST(a_dry_run_shows_what_it_would_be_refused_for)
 }
 END_TEST
 
+/* The engine forgets orders that have ended, and their keys. */
+START_TEST(a_dry_run_knows_the_keys_of_long_ago)
+{
+    static const char order[] = "symbol=BTCUSDT&side=buy&qty=1&price=90&client_id=k-1";
+
+    kit.reply = (struct loop_reply){ .outcome = OUTCOME_WOULD };
+    ck_assert_int_eq(kit_run("POST", DRY, order), 200);
+    would(true, NULL);
+    kit.orders[0] = kit_order("k-1", ORDER_CLOSED);
+    kit.orders[0].request = kit.created;
+    kit.orders_count = 1;
+    ck_assert_int_eq(kit_run("POST", DRY, order), 200);
+    would(false, NULL);
+    ck_assert(kit_says("{\"check\":\"new_key\",\"ok\":false"));
+    kit.orders[0].request.body_hash[0] ^= 1;
+    ck_assert_int_eq(kit_run("POST", DRY, order), 200);
+    would(false, "idempotency_key_reused");
+    kit.orders[0].request.body_hash[0] ^= 1;
+    kit.orders[0].state = ORDER_NOT_SENT;
+    ck_assert_int_eq(kit_run("POST", DRY, order), 200);
+    would(true, NULL);
+    kit.reader_err = ERR_INTERNAL;
+    ck_assert_int_eq(kit_run("POST", DRY, order), 200);
+    would(false, "journal_unavailable");
+}
+END_TEST
+
 START_TEST(a_dry_run_reads_what_it_lacks_or_says_null)
 {
     limit_order("1000");
@@ -647,6 +749,8 @@ int main(void)
     tcase_add_test(tcase, what_needs_no_price_reads_none);
     tcase_add_test(tcase, a_known_key_is_answered_though_the_price_tells_nothing_now);
     tcase_add_test(tcase, a_key_that_only_the_journal_knows_is_answered_too);
+    tcase_add_test(tcase, a_known_key_is_answered_whatever_the_rules_are_now);
+    tcase_add_test(tcase, a_known_key_is_answered_before_orders_are_taken);
     tcase_add_test(tcase, a_value_is_sized_by_the_book);
     tcase_add_test(tcase, a_value_without_a_book_is_refused);
     tcase_add_test(tcase, a_conditional_order_is_valued_at_its_trigger_or_the_book);
@@ -665,6 +769,7 @@ int main(void)
     tcase_add_test(tcase, a_kill_while_an_order_is_prepared_ends_it);
     tcase_add_test(tcase, a_dry_run_shows_what_would_be_sent);
     tcase_add_test(tcase, a_dry_run_shows_what_it_would_be_refused_for);
+    tcase_add_test(tcase, a_dry_run_knows_the_keys_of_long_ago);
     tcase_add_test(tcase, a_dry_run_reads_what_it_lacks_or_says_null);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);

@@ -224,6 +224,68 @@ START_TEST(what_was_not_sent_is_tried_again_as_another_attempt)
 }
 END_TEST
 
+/* A market order by value, that goes as the prices of its moment say. */
+static struct order_request by_market(const char *link, int qty, int direction)
+{
+    struct order_request request = request_of(link);
+
+    request.type = ORDER_TYPE_MARKET;
+    request.price = DECIMAL_NONE;
+    request.trigger_price = decimal_from_int(90);
+    request.qty = decimal_from_int(qty);
+    request.trigger_direction = direction;
+    return request;
+}
+
+START_TEST(a_cancel_says_whether_the_order_waits_for_its_trigger)
+{
+    struct bench *bench = bench_open(100, true);
+    struct order_request request = by_market("a", 10, 2);
+
+    create_request(bench, &request, WAIT_ACCEPTED, 0);
+    commit(bench);
+    ask(bench, EVENT_CANCEL, "a", WAIT_ACCEPTED, 0); /* nothing is known of it yet */
+    ck_assert(must(bench, ACTION_SEND_CANCEL, 0)->u.send.is_waiting);
+    answer(bench, must(bench, ACTION_SEND_CANCEL, 0)->u.send.send_id, REPLY_NO_SUCH_ORDER, 110001,
+           "");
+    order_seen(bench, "a", "id-a", STATUS_NEW, 0); /* it has fired */
+    tick_at(bench, bench->now_ms + 2000);
+    ck_assert(!must(bench, ACTION_SEND_CANCEL, 0)->u.send.is_waiting);
+    (void)sent(bench, "b");
+    ask(bench, EVENT_CANCEL, "b", WAIT_ACCEPTED, 0);
+    ck_assert(!must(bench, ACTION_SEND_CANCEL, 0)->u.send.is_waiting);
+    bench_close(bench);
+}
+END_TEST
+
+START_TEST(another_attempt_goes_by_the_prices_of_now)
+{
+    struct bench *bench = bench_open(100, true);
+    struct order_request request = by_market("a", 10, 2);
+    struct decimal now = decimal_from_int(4);
+    struct order_report report = report_of("a", "id-a", STATUS_NEW, 0, T0 + 300);
+    const struct engine_action *send;
+
+    create_request(bench, &request, WAIT_ACCEPTED, 0);
+    commit(bench);
+    answer(bench, must(bench, ACTION_SEND_CREATE, 0)->u.send.send_id, REPLY_NOT_SENT, 0, "");
+    request = by_market("a", 4, 1);
+    create_request(bench, &request, WAIT_ACCEPTED, 0);
+    ck_assert_int_eq(decimal_cmp(&must(bench, ACTION_ROW, 0)->u.row.order.request.qty, &now), 0);
+    commit(bench);
+    send = must(bench, ACTION_SEND_CREATE, 0);
+    ck_assert_int_eq(decimal_cmp(&send->u.send.request.qty, &now), 0);
+    ck_assert_int_eq(send->u.send.request.trigger_direction, 1);
+
+    /* The first one was there after all. */
+    answer(bench, send->u.send.send_id, REPLY_DUPLICATE, 110072, "");
+    tick_at(bench, bench->now_ms);
+    page(bench, must(bench, ACTION_READ, 0)->u.read.read_id, true, &report, 1, NULL, 0, "");
+    ck_assert_int_eq(state_of(bench, "a"), ORDER_LIVE);
+    bench_close(bench);
+}
+END_TEST
+
 /* The journal's answer to an intent whose link was there. */
 static struct order stored(enum order_state state)
 {
@@ -241,6 +303,25 @@ static struct order stored(enum order_state state)
     order.created_ms = T0 - 100000;
     return order;
 }
+
+START_TEST(another_attempt_that_the_journal_knows_goes_by_the_prices_of_now)
+{
+    struct bench *bench = bench_open(100, true);
+    struct order_request request = by_market("a", 4, 1);
+    struct order order = stored(ORDER_NOT_SENT);
+    const struct engine_action *send;
+
+    order.request = by_market("a", 10, 2);
+    create_request(bench, &request, WAIT_ACCEPTED, 0);
+    commit_known(bench, &order);
+    ck_assert_int_eq(must(bench, ACTION_ROW, 0)->u.row.kind, ROW_RETRY);
+    commit(bench);
+    send = must(bench, ACTION_SEND_CREATE, 0);
+    ck_assert_int_eq(decimal_cmp(&send->u.send.request.qty, &request.qty), 0);
+    ck_assert_int_eq(send->u.send.request.trigger_direction, 1);
+    bench_close(bench);
+}
+END_TEST
 
 START_TEST(a_link_that_the_journal_knows_is_judged_by_the_stored_order)
 {
@@ -681,6 +762,9 @@ int main(void)
     tcase_add_test(tcase, the_same_key_and_body_is_one_order);
     tcase_add_test(tcase, a_repeated_create_may_join_the_wait);
     tcase_add_test(tcase, what_was_not_sent_is_tried_again_as_another_attempt);
+    tcase_add_test(tcase, a_cancel_says_whether_the_order_waits_for_its_trigger);
+    tcase_add_test(tcase, another_attempt_goes_by_the_prices_of_now);
+    tcase_add_test(tcase, another_attempt_that_the_journal_knows_goes_by_the_prices_of_now);
     tcase_add_test(tcase, a_link_that_the_journal_knows_is_judged_by_the_stored_order);
     tcase_add_test(tcase, a_cancelled_intent_writes_nothing_before_its_link_is_known_to_be_new);
     tcase_add_test(tcase, an_intent_past_its_deadline_is_not_sent);

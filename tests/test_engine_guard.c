@@ -560,6 +560,25 @@ START_TEST(a_replay_passes_whatever_is_set)
 }
 END_TEST
 
+/* Made while nothing was limited, and so not valued: its trigger is no price of its size. */
+START_TEST(a_size_in_quote_coin_counts_as_it_is)
+{
+    struct bench *bench = bench_open(100, true);
+    struct order_request request = request_of("a");
+
+    request.category = CATEGORY_SPOT;
+    request.type = ORDER_TYPE_MARKET;
+    request.price = DECIMAL_NONE;
+    request.trigger_price = decimal_from_int(99000);
+    request.qty = decimal_from_int(100);
+    request.qty_in_quote = true;
+    request.value_price = DECIMAL_NONE;
+    create_request(bench, &request, WAIT_ACCEPTED, 0);
+    ck_assert_str_eq(open_shown(bench), "100");
+    bench_close(bench);
+}
+END_TEST
+
 START_TEST(a_second_attempt_passes_the_same_checks)
 {
     struct bench *bench =
@@ -757,6 +776,7 @@ int main(void)
     tcase_add_test(tcase, first_limits_of_a_client_count_what_it_made_before_the_start);
     tcase_add_test(tcase, a_restored_order_counts_with_what_was_left_of_it);
     tcase_add_test(tcase, a_replay_passes_whatever_is_set);
+    tcase_add_test(tcase, a_size_in_quote_coin_counts_as_it_is);
     tcase_add_test(tcase, a_second_attempt_passes_the_same_checks);
     tcase_add_test(tcase, a_turn_behind_the_deadline_is_refused_at_once);
     tcase_add_test(tcase, a_link_that_the_journal_knows_is_no_create_of_this_minute);

@@ -36,7 +36,7 @@ START_TEST(recovery_reads_all_lists_and_sets_the_watermark)
     ck_assert_int_eq(read->u.read.start_ms, T0 - 60000 - 120000);
     ck_assert_int_eq(read->u.read.end_ms, T0 + 300 + 2000);
     ck_assert_int_eq(read->u.read.limit, 100);
-    ck_assert_int_eq(answer_reads_empty(bench), 10);
+    ck_assert_int_eq(answer_reads_empty(bench), 13);
     ck_assert(status_of(bench).ready);
     ck_assert_str_eq(status_of(bench).why, "");
     ck_assert_int_eq(status_of(bench).watermark_ms,
@@ -45,22 +45,110 @@ START_TEST(recovery_reads_all_lists_and_sets_the_watermark)
 }
 END_TEST
 
+static const struct engine_action *watermark_row(struct bench *bench)
+{
+    for (int n = 0; nth(bench, ACTION_ROW, n); n++) {
+        if (must(bench, ACTION_ROW, n)->u.row.kind == ROW_WATERMARK)
+            return must(bench, ACTION_ROW, n);
+    }
+    ck_abort_msg("no watermark");
+    return NULL;
+}
+
+/* Once: since when the journal lacks nothing. */
+START_TEST(the_first_watermark_says_how_far_back_the_first_recovery_read)
+{
+    struct bench *bench = bench_open_at(100, false, 0);
+    int64_t from_ms;
+
+    happens(bench, EVENT_START);
+    happens(bench, EVENT_CLOCK);
+    happens(bench, EVENT_PRIVATE_UP);
+    from_ms = must(bench, ACTION_READ, 0)->u.read.start_ms;
+    ck_assert_int_eq(from_ms, T0 + 300 - 86400000);
+    (void)answer_reads_empty(bench);
+    ck_assert_int_eq(watermark_row(bench)->u.row.watched_from_ms, from_ms);
+    ck_assert_int_eq(watermark_row(bench)->u.row.options_from_ms, T0 + 300 + 2000);
+    tick_at(bench, T0 + 60000);
+    ck_assert_int_gt(watermark_row(bench)->u.row.watermark_ms, T0 - 300000);
+    ck_assert_int_eq(watermark_row(bench)->u.row.watched_from_ms, 0);
+    ck_assert_int_eq(watermark_row(bench)->u.row.options_from_ms, 0);
+    bench_close(bench);
+}
+END_TEST
+
 START_TEST(long_spans_are_read_in_windows_of_seven_days)
 {
     static struct scan_job jobs[SCAN_JOBS_MAX];
     int64_t day_ms = 86400000;
-    size_t jobs_count = recovery_plan(jobs, T0 - 20 * day_ms, T0, true, true, T0 - day_ms);
+    size_t jobs_count = recovery_plan(jobs, T0 - 20 * day_ms, T0, true, true, T0 - day_ms, true);
     int executions = 0;
 
     for (size_t i = 0; i < jobs_count; i++) {
         ck_assert_int_le(jobs[i].end_ms - jobs[i].start_ms, 7 * day_ms);
         executions += jobs[i].kind == READ_EXECUTIONS;
     }
-    ck_assert_int_eq(executions, 9);
-    ck_assert_uint_eq(jobs_count, 16);
-    jobs_count = recovery_plan(jobs, 0, T0, true, true, T0 - day_ms);
+    ck_assert_int_eq(executions, 12);
+    ck_assert_uint_eq(jobs_count, 23);
+    jobs_count = recovery_plan(jobs, 0, T0, true, true, T0 - day_ms, true);
     ck_assert_uint_le(jobs_count, SCAN_JOBS_MAX);
-    ck_assert_uint_eq(jobs_count, 367);
+    ck_assert_uint_eq(jobs_count, 608);
+    ck_assert_uint_eq(recovery_plan(jobs, 0, T0, true, true, T0 - day_ms, false), 367);
+}
+END_TEST
+
+/* Answers all reads of a plan: those of options are refused, `all`: of the others too. */
+static int refuse_reads(struct bench *bench, bool all)
+{
+    struct engine_event event = { .kind = EVENT_PAGE };
+    struct engine_action reads[64];
+    int asked = 0;
+    int refused = 0;
+
+    for (int next = 0; first(bench, ACTION_READ) || next < asked; next++) {
+        for (int n = 0; nth(bench, ACTION_READ, n); n++)
+            reads[asked++] = *must(bench, ACTION_READ, n);
+        event.u.page.read_id = reads[next].u.read.read_id;
+        event.u.page.rejected = all || reads[next].u.read.category == CATEGORY_OPTION;
+        event.u.page.ok = !event.u.page.rejected;
+        event.u.page.next_cursor = "";
+        refused += event.u.page.rejected;
+        feed(bench, &event);
+    }
+    return refused;
+}
+
+START_TEST(an_account_without_options_is_ready_without_them)
+{
+    struct bench *bench = bench_open(100, false);
+
+    happens(bench, EVENT_START);
+    happens(bench, EVENT_CLOCK);
+    happens(bench, EVENT_PRIVATE_UP);
+    ck_assert_int_eq(refuse_reads(bench, false), 3);
+    ck_assert(status_of(bench).ready);
+    tick_at(bench, T0 + 5000); /* not asked again */
+    ck_assert_int_eq(answer_reads_empty(bench), 10);
+    happens(bench, EVENT_PRIVATE_DOWN);
+    happens(bench, EVENT_PRIVATE_UP); /* but after a gap */
+    ck_assert_int_eq(answer_reads_empty(bench), 13);
+    bench_close(bench);
+}
+END_TEST
+
+START_TEST(a_key_that_may_read_nothing_says_nothing_about_options)
+{
+    struct bench *bench = bench_open(100, false);
+
+    happens(bench, EVENT_START);
+    happens(bench, EVENT_CLOCK);
+    happens(bench, EVENT_PRIVATE_UP);
+    ck_assert_int_eq(refuse_reads(bench, true), 13);
+    ck_assert(!status_of(bench).ready);
+    tick_at(bench, T0 + 1000);
+    ck_assert_int_eq(answer_reads_empty(bench), 13);
+    ck_assert(status_of(bench).ready);
+    bench_close(bench);
 }
 END_TEST
 
@@ -287,7 +375,7 @@ START_TEST(a_gap_during_recovery_begins_it_anew)
     ck_assert_ptr_null(first(bench, ACTION_READ));
     happens(bench, EVENT_PRIVATE_UP);
     ck_assert_int_eq(count(bench, ACTION_READ), 4);
-    ck_assert_int_eq(answer_reads_empty(bench), 10);
+    ck_assert_int_eq(answer_reads_empty(bench), 13);
     ck_assert(status_of(bench).ready);
     bench_close(bench);
 }
@@ -309,9 +397,9 @@ START_TEST(scans_come_again_and_then_an_audit)
     (void)answer_reads_empty(bench);
     tick_at(bench, T0 + 300000);
     ck_assert_int_eq(must(bench, ACTION_READ, 0)->u.read.start_ms, T0 + 300300 - 300000);
-    ck_assert_int_eq(answer_reads_empty(bench), 10);
+    ck_assert_int_eq(answer_reads_empty(bench), 13);
     tick_at(bench, engine_next_tick_ms(bench->engine));
-    ck_assert_int_eq(answer_reads_empty(bench), 7); /* the audit */
+    ck_assert_int_eq(answer_reads_empty(bench), 9); /* the audit */
     ck_assert_int_eq(status_of(bench).watermark_ms, T0 + 300300 - 300000);
     bench_close(bench);
 }
@@ -809,7 +897,10 @@ static const TTest *const *all(size_t *tests_count)
 
     tests[at++] = creates_wait_for_the_first_recovery;
     tests[at++] = recovery_reads_all_lists_and_sets_the_watermark;
+    tests[at++] = the_first_watermark_says_how_far_back_the_first_recovery_read;
     tests[at++] = long_spans_are_read_in_windows_of_seven_days;
+    tests[at++] = an_account_without_options_is_ready_without_them;
+    tests[at++] = a_key_that_may_read_nothing_says_nothing_about_options;
     tests[at++] = a_cursor_that_comes_again_is_noticed;
     tests[at++] = a_void_window_is_read_again_from_its_first_page;
     tests[at++] = a_window_that_fails_behind_its_first_page_is_read_in_halves;

@@ -47,6 +47,30 @@ static void write_list(enum api_form form, const char *const *rows, size_t count
 static const char *const two_rows[] = { "{\"a\":\"1\",\"b\":2,\"c\":true}",
                                         "{\"a\":null,\"b\":[1,2],\"c\":\"x\"}" };
 
+/* Only JSON has members of the list itself. */
+START_TEST(a_list_may_have_members_of_its_own)
+{
+    struct form_list list;
+    struct buffer *out;
+
+    open_form(FORM_JSON);
+    form_open(&list, &call, columns, ARRAY_LEN(columns));
+    add_row(&list, two_rows[0]);
+    out = form_members(&list);
+    ck_assert_ptr_nonnull(out);
+    json_add_key(out, "sum");
+    json_add_int(out, 7);
+    ck_assert_ptr_eq(form_members(&list), out);
+    form_close(&list, NULL, 1700000000000, "rest");
+    ck_assert_ptr_nonnull(strstr(call.reply.data, "true}],\"sum\":7,\"next\":null,"));
+    open_form(FORM_CSV);
+    form_open(&list, &call, columns, ARRAY_LEN(columns));
+    ck_assert_ptr_null(form_members(&list));
+    form_close(&list, NULL, 1700000000000, "rest");
+    ck_assert_str_eq(call.reply.data, "a,b,c\r\n");
+}
+END_TEST
+
 START_TEST(json_has_items_next_and_age)
 {
     write_list(FORM_JSON, two_rows, 2);
@@ -195,6 +219,7 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, kit_open, close_all);
     tcase_add_test(tcase, json_has_items_next_and_age);
+    tcase_add_test(tcase, a_list_may_have_members_of_its_own);
     tcase_add_test(tcase, ndjson_is_a_row_a_line);
     tcase_add_loop_test(tcase, csv_quotes_what_needs_it, 0, (int)ARRAY_LEN(csv));
     tcase_add_test(tcase, a_long_text_is_not_lost);

@@ -5,6 +5,7 @@
 
 #include "db/history.h"
 #include "db/reader.h"
+#include "db/statement.h"
 #include "tests/test_journal_kit.h"
 
 #define ORDERS 60 /* in the fixture; order n is created at minute n */
@@ -367,6 +368,58 @@ START_TEST(events_are_read_on_from_a_number)
 }
 END_TEST
 
+/* --- since when --- */
+
+static void submit_watermark(int64_t ms, int64_t watched_from_ms)
+{
+    struct journal_row *row = kit_row(&bridge, JOURNAL_WATERMARK);
+
+    row->u.watermark = (struct journal_watermark){ ms, watched_from_ms,
+                                                   watched_from_ms ? watched_from_ms + 7 : 0 };
+    kit_submit(&bridge, row);
+    kit_settle(&bridge);
+}
+
+START_TEST(the_journal_knows_since_when_it_watches)
+{
+    int64_t from_ms = -1;
+    int64_t options_ms = -1;
+
+    ck_assert_int_eq(reader_watched_from(reader, &from_ms, &options_ms), ERR_NONE);
+    ck_assert_int_eq(options_ms, 0);
+    ck_assert_int_eq(from_ms, 0); /* not recovered yet */
+    submit_watermark(minute(99), minute(5));
+    submit_watermark(minute(100), 0);
+    submit_watermark(minute(101), minute(90)); /* the first one counts */
+    ck_assert_int_eq(reader_watched_from(reader, &from_ms, &options_ms), ERR_NONE);
+    ck_assert_int_eq(from_ms, minute(5));
+    ck_assert_int_eq(options_ms, minute(5) + 7);
+}
+END_TEST
+
+/* A file that says no more than its watermark. */
+START_TEST(without_that_it_has_watched_since_its_first_event)
+{
+    int64_t first_ms = 0;
+    int64_t from_ms = -1;
+    int64_t options_ms = -1;
+    sqlite3 *db;
+    struct error error = { 0 };
+
+    submit_watermark(minute(99), 0);
+    ck_assert_int_eq(sqlite3_open(bridge.path, &db), SQLITE_OK);
+    ck_assert(!db_integer(db, "SELECT at_ms FROM events WHERE seq=1", &first_ms, &error));
+    ck_assert_int_gt(first_ms, 0);
+    ck_assert_int_eq(reader_watched_from(reader, &from_ms, &options_ms), ERR_NONE);
+    ck_assert_int_eq(from_ms, first_ms);
+    ck_assert_int_eq(options_ms, first_ms);
+    ck_assert(!db_exec(db, "DELETE FROM events", &error));
+    sqlite3_close(db);
+    ck_assert_int_eq(reader_watched_from(reader, &from_ms, &options_ms), ERR_NONE);
+    ck_assert_int_eq(from_ms, minute(99));
+}
+END_TEST
+
 /* --- failures --- */
 
 START_TEST(a_reader_without_a_file_fails_and_comes_back)
@@ -563,6 +616,8 @@ int main(void)
     tcase_add_test(tcase, a_fill_comes_back_as_it_was);
     tcase_add_test(tcase, a_list_stops_where_it_is_told);
     tcase_add_test(tcase, events_are_read_on_from_a_number);
+    tcase_add_test(tcase, the_journal_knows_since_when_it_watches);
+    tcase_add_test(tcase, without_that_it_has_watched_since_its_first_event);
     tcase_add_test(tcase, a_reader_without_a_file_fails_and_comes_back);
     tcase_add_test(tcase, a_damaged_row_is_an_error);
     tcase_add_test(tcase, a_client_reads_its_own_writes);

@@ -60,7 +60,7 @@ START_TEST(a_restart_keeps_id_and_epoch_and_raises_the_run)
     kit_start(&bridge);
     first = bridge.start;
     row = kit_row(&bridge, JOURNAL_WATERMARK);
-    row->u.watermark_ms = 1234567;
+    row->u.watermark.ms = 1234567;
     kit_submit(&bridge, row);
     kit_settle(&bridge);
     kit_stop(&bridge);
@@ -271,6 +271,11 @@ START_TEST(what_is_no_file_of_ours_is_refused)
         ck_assert_ptr_nonnull(strstr(error.text, "chown"));
         ck_assert_int_eq(chown(bridge.path, 0, 0), 0);
     }
+    (void)snprintf(name, sizeof(name), "%s/other.db", bridge.folder);
+    ck_assert_int_eq(link(bridge.path, name), 0); /* would be locked by this name alone */
+    ck_assert_int_eq(kit_open(&bridge, &error), ERR_INVALID);
+    ck_assert_ptr_nonnull(strstr(error.text, "hard link"));
+    ck_assert_int_eq(unlink(name), 0);
     ck_assert_int_eq(chmod(bridge.path, 0644), 0);
     kit_start(&bridge);
     ck_assert_uint_eq(mode_of(bridge.path), 0600);

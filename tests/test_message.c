@@ -643,11 +643,34 @@ START_TEST(an_order_tells_its_stops_and_its_parent)
     ck_assert_str_eq(report.stop_type, "TakeProfit");
     report = order_with(",\"takeProfit\":\"0.00\",\"stopLoss\":\"\",\"triggerBy\":\"UNKNOWN\","
                         "\"stopOrderType\":\"UNKNOWN\"");
-    ck_assert(decimal_is_none(&report.take_profit));
-    ck_assert(decimal_is_none(&report.stop_loss));
+    assert_decimal(&report.take_profit, "0");
+    assert_decimal(&report.stop_loss, "0");
     ck_assert_int_eq(report.trigger_by, TRIGGER_BY_NONE);
     ck_assert_str_eq(report.parent_link, "");
     ck_assert_str_eq(report.stop_type, "");
+}
+END_TEST
+
+START_TEST(a_spot_market_order_tells_what_its_size_counts)
+{
+    static const struct {
+        const char *category, *type, *unit;
+        bool in_quote;
+    } cases[] = { { "spot", "Market", "quoteCoin", true },
+                  { "spot", "Market", "baseCoin", false },
+                  { "spot", "Market", "", false },
+                  { "spot", "Limit", "quoteCoin", false },
+                  { "linear", "Market", "quoteCoin", false } };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char more[120];
+
+        (void)snprintf(more, sizeof(more),
+                       ",\"category\":\"%s\",\"orderType\":\"%s\",\"marketUnit\":\"%s\"",
+                       cases[i].category, cases[i].type, cases[i].unit);
+        ck_assert_int_eq(order_with(more).qty_in_quote, cases[i].in_quote);
+    }
+    ck_assert(!order_with("").qty_in_quote);
 }
 END_TEST
 
@@ -664,8 +687,12 @@ START_TEST(stops_that_are_not_understood_count_as_not_told)
     ck_assert_int_eq(report.trigger_by, TRIGGER_BY_NONE);
     ck_assert_str_eq(report.parent_link, "");
     ck_assert_uint_eq(strlen(report.stop_type), sizeof(report.stop_type) - 1);
-    report = order_with(",\"takeProfit\":\"-5\"");
+    report = order_with(",\"takeProfit\":\"-5\",\"stopLoss\":null");
     ck_assert(decimal_is_none(&report.take_profit));
+    ck_assert(decimal_is_none(&report.stop_loss));
+    report = order_with("");
+    ck_assert(decimal_is_none(&report.take_profit));
+    ck_assert(decimal_is_none(&report.stop_loss));
 }
 END_TEST
 
@@ -745,6 +772,7 @@ int main(void)
     tcase_add_test(tcase, what_is_no_envelope_is_refused);
     tcase_add_test(tcase, an_ack_gives_both_ids);
     tcase_add_test(tcase, an_order_tells_its_stops_and_its_parent);
+    tcase_add_test(tcase, a_spot_market_order_tells_what_its_size_counts);
     tcase_add_test(tcase, stops_that_are_not_understood_count_as_not_told);
     tcase_add_test(tcase, a_batch_is_answered_by_place);
     tcase_add_test(tcase, a_batch_that_lacks_something_says_so);

@@ -318,6 +318,9 @@ END_TEST
 /* The first order of a coin waits for its symbols, with its key; the rules are the option's own. */
 START_TEST(an_order_loads_the_coin_first)
 {
+    static const struct loop_reply new_key = { .outcome = OUTCOME_NOT_FOUND };
+
+    kit.watched = &new_key;
     kit_set_header("Idempotency-Key", "opt-1");
     ck_assert_int_eq(kit_run("POST", "/orders", "symbol=option:" CALL "&side=buy&qty=1&price=5"),
                      201);

@@ -1,4 +1,5 @@
 /* tests/test_order.c - the merge of order messages, as a table. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -219,6 +220,51 @@ START_TEST(an_external_order_is_what_the_report_says)
 }
 END_TEST
 
+START_TEST(an_external_order_on_spot_is_one_of_two_kinds_while_it_waits)
+{
+    static const struct {
+        enum category category;
+        const char *type;
+        int trigger;
+        enum spot_trigger kind;
+    } cases[] = { { CATEGORY_SPOT, "Stop", 50, SPOT_TRIGGER_STOP },
+                  { CATEGORY_SPOT, "tpslOrder", 50, SPOT_TRIGGER_TPSL },
+                  { CATEGORY_SPOT, "", 50, SPOT_TRIGGER_TPSL },
+                  { CATEGORY_SPOT, "", 0, SPOT_TRIGGER_NONE },
+                  { CATEGORY_LINEAR, "Stop", 50, SPOT_TRIGGER_NONE } };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct order_report report = told(STATUS_UNTRIGGERED, 0, 6);
+        struct order order;
+
+        report.category = cases[i].category;
+        report.trigger_price = decimal_from_int(cases[i].trigger);
+        (void)snprintf(report.stop_type, sizeof(report.stop_type), "%s", cases[i].type);
+        order_from_report(&order, &report, 77);
+        ck_assert_int_eq(order.request.spot_trigger, cases[i].kind);
+        order.request.spot_trigger = SPOT_TRIGGER_NONE; /* as it was stored once */
+        ck_assert_int_eq(order_merge(&order, &report), cases[i].kind ? MERGE_TAKEN : MERGE_SAME);
+        ck_assert_int_eq(order.request.spot_trigger, cases[i].kind);
+    }
+}
+END_TEST
+
+START_TEST(an_external_order_may_count_quote_coin)
+{
+    struct order order;
+    struct order_report report = told(STATUS_UNTRIGGERED, 0, 6);
+
+    order_from_report(&order, &report, 77); /* as it was stored once */
+    ck_assert(!order.request.qty_in_quote);
+    report.qty_in_quote = true;
+    ck_assert_int_eq(order_merge(&order, &report), MERGE_TAKEN);
+    ck_assert(order.request.qty_in_quote);
+    ck_assert_int_eq(order_merge(&order, &report), MERGE_SAME);
+    order_from_report(&order, &report, 77);
+    ck_assert(order.request.qty_in_quote);
+}
+END_TEST
+
 START_TEST(an_order_matches_by_market_side_size_and_price)
 {
     struct order order = known(ORDER_UNKNOWN, STATUS_NONE, 0, 0);
@@ -291,6 +337,34 @@ START_TEST(what_a_message_does_not_tell_stays)
 }
 END_TEST
 
+/* Somebody has removed them at the exchange. */
+START_TEST(stops_that_are_told_to_be_none_are_none)
+{
+    struct order order = known(NEW_, 0, 5);
+    struct order_report report = told(STATUS_NEW, 0, 6);
+    struct order_change change;
+
+    order.request.take_profit = decimal_from_int(120);
+    order.request.stop_loss = decimal_from_int(80);
+    order_change_clear(&change);
+    change.stop_loss = decimal_from_int(80);
+    ck_assert(order_change_is_made(&order.request, &change));
+    report.take_profit = DECIMAL_NONE;
+    report.stop_loss = DECIMAL_ZERO;
+    ck_assert_int_eq(order_merge(&order, &report), MERGE_TAKEN);
+    ck_assert(is_int(&order.request.take_profit, 120));
+    ck_assert(decimal_is_none(&order.request.stop_loss));
+    ck_assert(!order_change_is_made(&order.request, &change));
+    ck_assert_int_eq(order_merge(&order, &report), MERGE_SAME);
+    report = told(STATUS_CANCELLED, 0, 7); /* what it was until its end stays */
+    report.take_profit = DECIMAL_ZERO;
+    ck_assert_int_eq(order_merge(&order, &report), MERGE_TAKEN);
+    ck_assert(is_int(&order.request.take_profit, 120));
+    order_from_report(&order, &report, 9);
+    ck_assert(decimal_is_none(&order.request.take_profit));
+}
+END_TEST
+
 START_TEST(an_order_in_doubt_matches_as_it_was_and_as_its_amend_makes_it)
 {
     struct order order = known(ORDER_UNKNOWN, STATUS_NONE, 0, 0);
@@ -359,9 +433,12 @@ int main(void)
     tcase_add_test(tcase, a_late_cancel_leaves_no_reason_on_a_filled_order);
     tcase_add_test(tcase, a_spot_market_order_may_execute_more_than_its_quote_size);
     tcase_add_test(tcase, an_external_order_is_what_the_report_says);
+    tcase_add_test(tcase, an_external_order_on_spot_is_one_of_two_kinds_while_it_waits);
+    tcase_add_test(tcase, an_external_order_may_count_quote_coin);
     tcase_add_test(tcase, an_order_matches_by_market_side_size_and_price);
     tcase_add_test(tcase, newer_evidence_changes_the_terms_of_our_orders);
     tcase_add_test(tcase, what_a_message_does_not_tell_stays);
+    tcase_add_test(tcase, stops_that_are_told_to_be_none_are_none);
     tcase_add_test(tcase, an_order_in_doubt_matches_as_it_was_and_as_its_amend_makes_it);
     tcase_add_test(tcase, a_change_names_what_it_changes);
     suite_add_tcase(suite, tcase);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "db/history.h"
+#include "db/pnl_check.h"
 #include "db/reader.h"
 #include "tests/test_pnl_kit.h"
 
@@ -149,6 +150,51 @@ START_TEST(a_damaged_row_is_an_error)
 }
 END_TEST
 
+/* What the journal lacks has the tag of its order; a half of the orders has one here. */
+START_TEST(what_the_journal_lacks_has_the_tag_of_its_order)
+{
+    static const char *const orders[] = { "o1", "o2", "nobody", "" };
+    const struct pnl_filter filter = { .group = PNL_BY_TAG, .symbol = "NONE", .to_ms = 2 };
+    const struct pnl_check_span span = { .to_ms = 2, .settled_ms = 2 };
+    struct pnl_check *check = pnl_check_create(&span);
+    struct pnl *pnl = pnl_create(&filter, coins, NULL);
+    struct error error = { 0 };
+    const struct pnl_row *rows;
+    bool ended = false;
+    size_t count;
+
+    kit_change(&bridge, "UPDATE orders SET tag='grid' WHERE order_id='o1'");
+    for (size_t i = 0; i < 4; i++) {
+        struct ledger_entry entry = { .kind = LEDGER_TRADE,
+                                      .has_category = true,
+                                      .category = CATEGORY_LINEAR,
+                                      .symbol = "BTCUSDT",
+                                      .coin = "USDT",
+                                      .at_ms = 1 };
+
+        entry.exec_id[0] = (char)('a' + i);
+        (void)snprintf(entry.order_id, sizeof(entry.order_id), "%s", orders[i]);
+        entry.fee = decimal_from_int(1 << i);
+        entry.qty = entry.price = entry.funding = entry.flow = entry.size = DECIMAL_NONE;
+        ck_assert(!pnl_check_add(check, &entry, &error));
+    }
+    pnl_set_check(pnl, check);
+    (void)read_all(pnl, 10);
+    ck_assert(!pnl_read_lacks(pnl, reader, 3, &ended));
+    ck_assert(!ended); /* in pieces, too */
+    ck_assert(!pnl_read_lacks(pnl, reader, 3, &ended));
+    ck_assert(ended);
+    rows = pnl_rows(pnl, &count);
+    ck_assert_uint_eq(count, 2);
+    ck_assert_str_eq(rows[0].tag, "");
+    ck_assert(rows[0].log_fees.mantissa == 2 + 4 + 8);
+    ck_assert_str_eq(rows[1].tag, "grid");
+    ck_assert(rows[1].log_fees.mantissa == 1);
+    pnl_destroy(pnl);
+    pnl_check_destroy(check);
+}
+END_TEST
+
 /* The plan's steps, one a line. */
 static void plan_of(const struct pnl_filter *filter, char *out, size_t out_bytes)
 {
@@ -199,6 +245,7 @@ int main(void)
     tcase_add_test(journal, small_pieces_give_the_same);
     tcase_add_test(journal, what_is_committed_meanwhile_is_left_to_the_next);
     tcase_add_test(journal, a_damaged_row_is_an_error);
+    tcase_add_test(journal, what_the_journal_lacks_has_the_tag_of_its_order);
     tcase_add_loop_test(journal, the_reading_goes_by_an_index, 0, 3);
     suite_add_tcase(suite, journal);
     return kit_main(suite);

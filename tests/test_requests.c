@@ -273,14 +273,37 @@ START_TEST(cancel_goes_by_order_id_where_known)
     struct order_request request = request_of(CATEGORY_LINEAR, ORDER_TYPE_LIMIT, "1", "2");
     struct buffer body = buffer_of(4096);
 
-    request_cancel(&body, &request, "");
+    request_cancel(&body, &request, "", true);
     ck_assert_str_eq(
         body.data,
         "{\"category\":\"linear\",\"symbol\":\"BTCUSDT\",\"orderLinkId\":\"bridge-0001\"}");
     buffer_clear(&body);
-    request_cancel(&body, &request, "9aac161b");
+    request_cancel(&body, &request, "9aac161b", false);
     ck_assert_str_eq(body.data,
                      "{\"category\":\"linear\",\"symbol\":\"BTCUSDT\",\"orderId\":\"9aac161b\"}");
+    buffer_deinit(&body);
+}
+END_TEST
+
+START_TEST(a_cancel_on_spot_names_the_kind_of_what_waits)
+{
+    static const struct {
+        enum spot_trigger kind;
+        bool is_waiting;
+        const char *end;
+    } cases[] = { { SPOT_TRIGGER_TPSL, true, "\"orderId\":\"9\",\"orderFilter\":\"tpslOrder\"}" },
+                  { SPOT_TRIGGER_STOP, true, "\"orderId\":\"9\",\"orderFilter\":\"StopOrder\"}" },
+                  { SPOT_TRIGGER_NONE, true, "\"orderId\":\"9\",\"orderFilter\":\"tpslOrder\"}" },
+                  { SPOT_TRIGGER_STOP, false, "\"orderId\":\"9\"}" } };
+    struct order_request request = request_of(CATEGORY_SPOT, ORDER_TYPE_LIMIT, "1", "2");
+    struct buffer body = buffer_of(4096);
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        request.spot_trigger = cases[i].kind;
+        buffer_clear(&body);
+        request_cancel(&body, &request, "9", cases[i].is_waiting);
+        ck_assert_msg(strstr(body.data, cases[i].end), "%s", body.data);
+    }
     buffer_deinit(&body);
 }
 END_TEST
@@ -372,6 +395,7 @@ int main(void)
     tcase_add_test(tcase, an_amend_takes_stops_away_and_says_what_fires_new_ones);
     tcase_add_test(tcase, settings_of_a_position);
     tcase_add_test(tcase, cancel_goes_by_order_id_where_known);
+    tcase_add_test(tcase, a_cancel_on_spot_names_the_kind_of_what_waits);
     tcase_add_loop_test(tcase, cancel_all_says_its_scope_and_nothing_else, 0, ARRAY_LEN(sweeps));
     tcase_add_test(tcase, a_list_is_narrowed_by_the_kind_of_spot_order);
     tcase_add_loop_test(tcase, cursors_go_back_as_they_must, 0, ARRAY_LEN(cursors));

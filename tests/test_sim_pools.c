@@ -15,6 +15,17 @@ static const char *text_in(const cJSON *object, const char *name)
     return text;
 }
 
+/* As decimals: below, at or above 0. */
+static int compared(const char *a, const char *b)
+{
+    struct decimal x;
+    struct decimal y;
+
+    ck_assert_int_eq(decimal_parse(&x, a), ERR_NONE);
+    ck_assert_int_eq(decimal_parse(&y, b), ERR_NONE);
+    return decimal_cmp(&x, &y);
+}
+
 static const struct {
     const char *query, *buy, *sell;
 } limits[] = {
@@ -29,8 +40,8 @@ START_TEST(prices_may_be_five_percent_away)
     cJSON *json = ask_json("GET", "/v5/market/price-limit", limits[_i].query, "");
     const cJSON *result = cJSON_GetObjectItem(json, "result");
 
-    ck_assert_double_eq(strtod(text_in(result, "buyLmt"), NULL), strtod(limits[_i].buy, NULL));
-    ck_assert_double_eq(strtod(text_in(result, "sellLmt"), NULL), strtod(limits[_i].sell, NULL));
+    ck_assert_int_eq(compared(text_in(result, "buyLmt"), limits[_i].buy), 0);
+    ck_assert_int_eq(compared(text_in(result, "sellLmt"), limits[_i].sell), 0);
     ck_assert_int_gt(strtoll(text_in(result, "ts"), NULL, 10), 0);
     cJSON_Delete(json);
 }
@@ -150,9 +161,9 @@ START_TEST(greeks_are_told_when_options_are_traded)
     json = ask_json("GET", "/v5/asset/coin-greeks", "baseCoin=BTC", "");
     item = cJSON_GetArrayItem(list_of(json), 0);
     ck_assert_ptr_nonnull(item);
-    ck_assert_double_gt(strtod(text_in(item, "totalDelta"), NULL), 0);
-    ck_assert_double_gt(strtod(text_in(item, "totalVega"), NULL), 0);
-    ck_assert_double_lt(strtod(text_in(item, "totalTheta"), NULL), 0);
+    ck_assert_int_gt(compared(text_in(item, "totalDelta"), "0"), 0);
+    ck_assert_int_gt(compared(text_in(item, "totalVega"), "0"), 0);
+    ck_assert_int_lt(compared(text_in(item, "totalTheta"), "0"), 0);
     cJSON_Delete(json);
     ck_assert_int_eq(list_length("/v5/asset/coin-greeks", "baseCoin=ETH"), 0);
     ck_assert(wait_for(descriptor, "\"topic\":\"greeks\"")); /* after a second */

@@ -3,6 +3,7 @@ import sqlite3
 import threading
 import unittest
 
+from guard_kit import Exchange
 from harness import Case, Feed, request, until
 
 
@@ -37,6 +38,24 @@ class Restart(Case):
         ids = [int(e["id"].split("-")[1]) for e in feed.events if "id" in e and e["event"] != "hello"]
         self.assertEqual(ids, list(range(1, len(ids) + 1)))
         self.assertEqual(self.numbers(), list(range(1, len(self.numbers()) + 1)))
+
+    def test_options_that_others_traded_while_dead_are_found_at_the_start(self):
+        bridge, exchange = self.start(), Exchange(self.sim.port)
+        symbol = request(bridge.port, "GET", "/symbols?category=option&base=BTC").json["items"][0]["symbol"]
+        ask = request(bridge.port, "GET", "/price/option:%s?of=ask" % symbol).body.strip()
+        bridge.kill()
+        for link, price in (("filled", ask), ("rests", "5")):
+            exchange.call("POST", "/v5/order/create", {"category": "option", "symbol": symbol, "side": "Buy", "orderType": "Limit",
+                                                       "qty": "0.1", "price": price, "orderLinkId": link})
+        bridge = self.start()
+        self.wait_state(bridge, "filled", "filled")
+        self.wait_state(bridge, "rests", "open")
+        there = sorted(e["execId"] for e in self.sim_get("/sim/executions")["list"])
+        self.assertTrue(there)
+        until(lambda: sorted(f["id"] for f in request(bridge.port, "GET", "/fills").json["items"]) == there)
+        answer = request(bridge.port, "DELETE", "/orders?all=true")
+        self.assertEqual([item["status"] for item in answer.json["items"]], [200], answer)
+        self.wait_state(bridge, "rests", "cancelled")
 
     def test_killed_under_load_again_and_again(self):
         sent = []

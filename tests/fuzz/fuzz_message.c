@@ -7,6 +7,7 @@
 #include "bybit/message.h"
 #include "bybit/tickers.h"
 #include "bybit/trades.h"
+#include "bybit/transaction_log.h"
 #include "tests/fuzz/fuzz.h"
 
 static struct balance balance;
@@ -19,6 +20,7 @@ static void decode_item(const struct json *item, enum category category)
     struct candle candle;
     struct public_trade trade;
     struct instrument instrument;
+    struct ledger_entry entry;
     struct ticker ticker = { .category = category };
 
     (void)!message_order(&report, item, category, NULL);
@@ -35,6 +37,7 @@ static void decode_item(const struct json *item, enum category category)
     (void)!instrument_read(&instrument, item, category, NULL);
     (void)!ticker_merge(&ticker, item, true, 1, NULL);
     (void)!ticker_merge(&ticker, item, false, 2, NULL);
+    (void)!transaction_log_entry(&entry, item, NULL);
 }
 
 static void decode_items(const struct json *list, enum category category)

@@ -1,0 +1,103 @@
+/* What the transaction log says, added to the rows. */
+#include <string.h>
+
+#include "db/pnl_check.h"
+#include "db/pnl_parts.h"
+
+/* Units of 10^-PNL_SCALE. */
+static const pnl_int LOG_CUT = INT64_C(10000000000);
+static const pnl_int VOLUME_PART = 1000000;
+static const pnl_int UNIT_PART = 100000000;
+
+static bool tells_result(enum category category)
+{
+    return category == CATEGORY_LINEAR || category == CATEGORY_INVERSE;
+}
+
+/* The exchange rounds its average price: to some seven digits, and to 8 decimals (linear). */
+static pnl_int slack_of(const struct pnl_fill *fill, const struct pnl_effect *effect)
+{
+    pnl_int slack = LOG_CUT + effect->volume / VOLUME_PART;
+    pnl_int qty = 0;
+
+    if (fill->category == CATEGORY_LINEAR && pnl_int_of(&qty, &fill->qty))
+        slack += qty / UNIT_PART;
+    return slack;
+}
+
+void pnl_judge(struct pnl *pnl, const struct pnl_place *place, const struct pnl_fill *fill,
+               const struct pnl_effect *effect, bool counts, struct pnl_entry *sums,
+               struct pnl_finding *out)
+{
+    static const unsigned flags[] = {
+        [PNL_NOT_COMPARED] = PNL_ENTRY_OUTSIDE,
+        [PNL_SAME] = PNL_ENTRY_COMPARED,
+        [PNL_NOT_SAME] = PNL_ENTRY_COMPARED | PNL_ENTRY_DIFFERS,
+        [PNL_NOT_YET] = PNL_ENTRY_OPEN,
+    };
+    pnl_int gap;
+
+    pnl_check_fill(pnl->check, fill, place->base, counts, out);
+    sums->flags = flags[out->verdict];
+    if (fill->kind == FILL_FUNDING)
+        return;
+    if (!tells_result(fill->category) || (out->found && !out->has_flow)) {
+        sums->flags |= PNL_ENTRY_NO_FLOW;
+        return;
+    }
+    sums->log_realised = out->flow;
+    if (!out->found || sums->skipped || effect->unmatched_qty ||
+        (sums->realised == 0 && out->flow == 0) ||
+        (out->has_size && (out->size < 0 ? -out->size : out->size) != effect->left) ||
+        __builtin_sub_overflow(sums->realised, out->flow, &gap))
+        return;
+    sums->gap = gap;
+    sums->slack = slack_of(fill, effect);
+}
+
+static enum err add_leg(struct pnl *pnl, const struct pnl_lack *lack, size_t leg,
+                        const struct pnl_fill *fill, uint32_t place)
+{
+    bool is_main = strcmp(lack->legs[leg].coin, pnl->places[place].coin) == 0;
+    struct pnl_entry entry;
+
+    if (!is_main && lack->legs[leg].fee == 0 && lack->legs[leg].funding == 0 &&
+        fill->category == CATEGORY_SPOT)
+        return ERR_NONE;
+    pnl_start_entry(pnl, &entry, fill, place, lack->legs[leg].coin);
+    if (lack->verdict == PNL_NOT_YET) {
+        struct pnl_entry *there = pnl_peek_entry(pnl, &entry);
+
+        if (there)
+            there->flags |= PNL_ENTRY_OPEN;
+        return ERR_NONE;
+    }
+    entry.flags = PNL_ENTRY_COMPARED | PNL_ENTRY_DIFFERS;
+    entry.log_fees = lack->legs[leg].fee;
+    entry.log_funding = lack->legs[leg].funding;
+    if (lack->kind != LEDGER_FUNDING) {
+        if (tells_result(fill->category) && lack->legs[leg].has_flow)
+            entry.log_realised = lack->legs[leg].flow;
+        else
+            entry.flags |= PNL_ENTRY_NO_FLOW;
+    }
+    return pnl_count(pnl, &entry);
+}
+
+enum err pnl_add_lack(struct pnl *pnl, const struct pnl_lack *lack, const char *tag)
+{
+    const struct pnl_fill fill = { .category = lack->difference.category,
+                                   .symbol = lack->difference.symbol,
+                                   .at_ms = lack->difference.at_ms,
+                                   .tag = tag };
+    uint32_t place = 0;
+    enum err err;
+
+    if (pnl->filter.tag && strcmp(pnl->filter.tag, tag) != 0)
+        return ERR_NONE;
+    err = pnl_find_place(pnl, fill.category, fill.symbol, &place);
+    pnl_check_count(pnl->check, lack);
+    for (size_t i = 0; !err && i < lack->legs_count; i++)
+        err = add_leg(pnl, lack, i, &fill, place);
+    return err;
+}
