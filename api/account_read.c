@@ -35,11 +35,15 @@ bool account_is_too_old(const struct account_read *read, int64_t as_of_ms, const
 
 void account_fail_upstream(struct api_call *call, const struct error *error)
 {
-    const struct api_problem_more more = { .ret_code = error->upstream,
-                                           .ret_msg = error->text,
-                                           .retry_after_ms = error->upstream ? 0 : RETRY_MS };
+    struct api_problem_more more = { .ret_code = error->upstream,
+                                     .ret_msg = error->text,
+                                     .retry_after_ms = error->upstream ? 0 : RETRY_MS };
 
-    if (error->code == ERR_BUSY)
+    if (error->retry_after_ms > 0)
+        more.retry_after_ms = error->retry_after_ms;
+    if (error->code == ERR_THROTTLED)
+        api_fail(call, &more, "rate_limited", "%s", error->text);
+    else if (error->code == ERR_BUSY)
         api_fail(call, &more, "busy", "%s", error->text);
     else if (error->upstream)
         api_fail(call, &more, "upstream_failed", "the exchange answered %d: %s", error->upstream,

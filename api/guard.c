@@ -26,7 +26,7 @@
 /* What is not durable says so: by default in these words. */
 static const char *const not_stored[] = {
     "the change is in effect, and not stored: it will not survive a restart",
-    "the kill stays in force, since the arm could not be stored",
+    "the arm could not be stored",
 };
 enum change { CHANGE_LIMITS, CHANGE_ARM };
 

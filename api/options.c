@@ -32,6 +32,8 @@ struct options_load {
     size_t capacity;
     int pages;
     char cursor[CURSOR_MAX];
+    bool throttled; /* the last page got no turn in the rate budget */
+    int64_t retry_after_ms;
 };
 
 static void load_free(struct options_load *load)
@@ -123,10 +125,12 @@ static bool keep_old(const struct options_load *load)
 
 static void answer_failure(struct options_load *load, const char *why)
 {
-    const struct api_problem_more more = { .retry_after_ms = 1000 };
+    const struct api_problem_more more = { .retry_after_ms = load->retry_after_ms > 0
+                                                                 ? load->retry_after_ms
+                                                                 : 1000 };
 
-    api_fail(load->call, &more, "upstream_failed", "the option symbols of %s can't be loaded: %s",
-             load->base, why);
+    api_fail(load->call, &more, load->throttled ? "rate_limited" : "upstream_failed",
+             "the option symbols of %s can't be loaded: %s", load->base, why);
     load_free(load);
 }
 
@@ -211,6 +215,8 @@ static const char *take_page(struct options_load *load, const struct rest_answer
     struct json list;
     const char *why;
 
+    load->throttled = answer->throttled;
+    load->retry_after_ms = answer->throttled ? answer->retry_after_ms : 0;
     if (!answer->answered)
         return answer->error.text[0] ? answer->error.text : "no answer in time";
     if (answer->http_status != 200 ||

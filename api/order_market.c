@@ -16,6 +16,7 @@
 #define OPTION_LEVELS     25
 #define STREAM_DEPTH      50
 #define STREAM_DEPTH_OPTS 25
+#define AGAIN_MS          1000
 #define FEES_CACHE_MS     300000 /* as GET /fees */
 
 void order_market_init(struct order_market *market, const struct api *api, enum category category,
@@ -115,6 +116,8 @@ static bool open_answer(struct order_market *market, const struct rest_answer *a
     struct text text = text_in(why, sizeof(why));
     struct error error;
 
+    if (answer->throttled && !market->why[0])
+        market->retry_after_ms = answer->retry_after_ms > 0 ? answer->retry_after_ms : AGAIN_MS;
     if (!answer->answered)
         text_add(&text, answer->throttled       ? "no turn in the rate budget"
                         : answer->error.text[0] ? answer->error.text

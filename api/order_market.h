@@ -33,7 +33,8 @@ struct order_market {
     struct decimal index;
     struct decimal maker_rate; /* the fees' */
     struct decimal taker_rate;
-    char why[120]; /* of the first part that is not known; "" */
+    char why[120];          /* of the first part that is not known; "" */
+    int64_t retry_after_ms; /* that got no turn in the rate budget: when it may come; else 0 */
     /* The rest is its own. */
     const struct api *api;
     enum category category;

@@ -35,6 +35,17 @@ static const struct decimal *trigger_price_now(const struct order_market *market
     return &market->last;
 }
 
+/* What is missing may be so for want of a turn: that is no matter of the order. */
+static const char *code_without(const struct order_prepare *prepare, const char *code)
+{
+    return prepare->market.retry_after_ms > 0 ? "rate_limited" : code;
+}
+
+static int64_t again_ms(const struct order_prepare *prepare)
+{
+    return prepare->market.retry_after_ms > 0 ? prepare->market.retry_after_ms : AGAIN_MS;
+}
+
 static enum err find_direction(struct order_prepare *prepare)
 {
     struct order_request *request = prepare->request;
@@ -51,10 +62,10 @@ static enum err find_direction(struct order_prepare *prepare)
         return api_refuse(&prepare->refusal, "trigger_direction_unknown",
                           "the %s price is %s now, as the trigger_price: give trigger_direction",
                           word, decimal_format(price, digits));
-    err = api_refuse(&prepare->refusal, "trigger_direction_unknown",
+    err = api_refuse(&prepare->refusal, code_without(prepare, "trigger_direction_unknown"),
                      "the %s price is not known now%s%s: give trigger_direction", word,
                      prepare->market.why[0] ? ": " : "", prepare->market.why);
-    prepare->refusal.retry_after_ms = AGAIN_MS;
+    prepare->refusal.retry_after_ms = again_ms(prepare);
     return err;
 }
 
@@ -63,9 +74,10 @@ static enum err find_size(struct order_prepare *prepare)
     const struct order_market *market = &prepare->market;
 
     if (sizing_needs_book(prepare->request) && !market->known[ORDER_BOOK]) {
-        enum err err = api_refuse(&prepare->refusal, "no_price_now", "%s", market->why);
+        enum err err =
+            api_refuse(&prepare->refusal, code_without(prepare, "no_price_now"), "%s", market->why);
 
-        prepare->refusal.retry_after_ms = AGAIN_MS;
+        prepare->refusal.retry_after_ms = again_ms(prepare);
         return err;
     }
     return sizing_by_value(prepare->request, &prepare->notional, &prepare->instrument, market->bids,

@@ -359,6 +359,8 @@ static bool open_answer(struct valuation *value, const struct rest_answer *answe
     char why[120];
     struct text text = text_in(why, sizeof(why));
 
+    if (answer->throttled && !value->facts.why[0])
+        value->facts.retry_after_ms = answer->retry_after_ms > 0 ? answer->retry_after_ms : 1000;
     if (!answer->answered)
         text_add(&text, answer->throttled       ? "no turn in the rate budget"
                         : answer->error.text[0] ? answer->error.text

@@ -11,6 +11,7 @@ enum err error_set(struct error *error, enum err code, const char *format, ...)
         return code;
     error->code = code;
     error->upstream = 0;
+    error->retry_after_ms = 0;
     va_start(args, format);
     (void)vsnprintf(error->text, sizeof(error->text), format, args);
     va_end(args);
@@ -28,6 +29,8 @@ const char *error_name(enum err code)
         return "not_found";
     case ERR_BUSY:
         return "busy";
+    case ERR_THROTTLED:
+        return "throttled";
     case ERR_UNAVAILABLE:
         return "unavailable";
     case ERR_UPSTREAM:

@@ -9,9 +9,11 @@
 
 enum err {
     ERR_NONE = 0,
-    ERR_INVALID,     /* the input is wrong, and the text says how */
-    ERR_NOT_FOUND,   /* there is no such thing */
-    ERR_BUSY,        /* a bound was reached; nothing was done */
+    ERR_INVALID,   /* the input is wrong, and the text says how */
+    ERR_NOT_FOUND, /* there is no such thing */
+    ERR_BUSY,      /* a bound was reached; nothing was done */
+    ERR_THROTTLED, /* no turn in the rate budget; nothing was done: see struct error.retry_after_ms
+                    */
     ERR_UNAVAILABLE, /* not now: not connected, not ready, deadline passed; nothing was done */
     ERR_UPSTREAM,    /* the exchange said no: see struct error.upstream */
     ERR_IN_DOUBT,    /* sent, no usable answer: it may have happened */
@@ -24,6 +26,7 @@ struct error {
     enum err code;
     int upstream; /* the exchange's retCode, or 0 */
     char text[240];
+    int retry_after_ms; /* with ERR_THROTTLED: when there may be a turn; else 0 */
 };
 
 /* Fills `error`, unless NULL, and returns `code`, so that callers can return it at once. */

@@ -147,8 +147,11 @@ void account_load_end(struct load *load)
 enum err account_open_answer(const struct rest_answer *answer, struct envelope *out,
                              struct error *error)
 {
-    if (answer->throttled)
-        return error_set(error, ERR_BUSY, "the read got no turn in the rate budget");
+    if (answer->throttled) {
+        error_set(error, ERR_THROTTLED, "the read got no turn in the rate budget");
+        error->retry_after_ms = (int)answer->retry_after_ms; /* of a ban at most an hour */
+        return ERR_THROTTLED;
+    }
     if (!answer->answered)
         return error_set(error, ERR_UNAVAILABLE, "%s",
                          answer->error.text[0] ? answer->error.text : "no answer in time");

@@ -317,8 +317,34 @@ void budget_answered(struct budget *budget, struct budget_claim *claim,
 
 void budget_ban(struct budget *budget, int64_t now_ms, int64_t pause_ms)
 {
+    int64_t until_ms = now_ms + pause_ms;
+    bool longer;
+
     pthread_mutex_lock(&budget->lock);
-    budget->banned_until_ms = max_ms(budget->banned_until_ms, now_ms + pause_ms);
+    longer = until_ms > budget->banned_until_ms;
+    if (longer)
+        budget->banned_until_ms = until_ms;
+    pthread_mutex_unlock(&budget->lock);
+    if (longer && budget->on_ban)
+        budget->on_ban(until_ms, budget->userdata);
+}
+
+void budget_on_ban(struct budget *budget, void (*on_ban)(int64_t until_ms, void *userdata),
+                   void *userdata)
+{
+    budget->on_ban = on_ban;
+    budget->userdata = userdata;
+}
+
+void budget_past(struct budget *budget, int requests, int64_t now_ms)
+{
+    int64_t free;
+
+    pthread_mutex_lock(&budget->lock);
+    budget_move(budget, now_ms);
+    free = budget->ip.limit - budget->ip.shares[0][BUDGET_CANCEL] - budget->ip.total;
+    if (requests > 0 && free > 0)
+        window_add(&budget->ip, budget->now_ms, WINDOW_OTHERS, min_ms(requests, free));
     pthread_mutex_unlock(&budget->lock);
 }
 

@@ -73,8 +73,18 @@ struct budget_said {
  * NULL. */
 void budget_answered(struct budget *budget, struct budget_claim *claim,
                      const struct budget_said *said, int64_t now_ms);
+#define BUDGET_BAN_MAX_MS 3600000 /* no ban is longer */
 /* HTTP 403 too frequent: nothing goes for `pause_ms`. */
 void budget_ban(struct budget *budget, int64_t now_ms, int64_t pause_ms);
+
+/* Before a second thread uses it: `on_ban` is called, on the thread of the budget_ban, when a ban
+ * begins or becomes longer, with the monotonic ms of its end. */
+void budget_on_ban(struct budget *budget, void (*on_ban)(int64_t until_ms, void *userdata),
+                   void *userdata);
+
+/* So many requests left this address just before this process began: they count as sent now. The
+ * share of cancels is left free. */
+void budget_past(struct budget *budget, int requests, int64_t now_ms);
 
 /* --- who waits --- */
 

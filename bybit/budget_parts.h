@@ -23,6 +23,8 @@ struct budget {
     int64_t now_ms; /* the latest that was seen */
     struct window ip;
     int64_t banned_until_ms;
+    void (*on_ban)(int64_t until_ms, void *userdata);
+    void *userdata;
     int64_t trip_ms_x8; /* smoothed round trip, in eighths */
     bool own_needed;
     uint64_t throttled[BUDGET_LANES];

@@ -13,7 +13,6 @@
 #define RETRY_MS        100
 #define BAN_DEFAULT_MS  600000
 #define BAN_MIN_MS      1000
-#define BAN_MAX_MS      3600000
 #define HOLD_PAD_MS     50
 #define HOLD_DEFAULT_MS 1000
 #define HOLD_MAX_MS     5000
@@ -101,7 +100,7 @@ static int64_t ban_stated_ms(const struct rest *rest, const struct slot *slot)
     int64_t ban = 0;
 
     for (size_t i = 0; i < ARRAY_LEN(stated); i++) {
-        if (stated[i] >= BAN_MIN_MS && stated[i] <= BAN_MAX_MS && stated[i] > ban)
+        if (stated[i] >= BAN_MIN_MS && stated[i] <= BUDGET_BAN_MAX_MS && stated[i] > ban)
             ban = stated[i];
     }
     return ban;

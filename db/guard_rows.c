@@ -36,30 +36,3 @@ enum err guard_rows_write(sqlite3 *db, const char *text, struct error *error)
     sqlite3_finalize(insert);
     return err;
 }
-
-/* First attempts are the orders' own time; later ones have rows of their own. Both are read by an
- * index, from `since_ms` on. */
-static const char recent_creates[] =
-    "SELECT created_ms, client FROM orders WHERE created_ms>=?1 AND external=0"
-    " UNION ALL SELECT at_ms, client FROM retries WHERE at_ms>=?1 ORDER BY 1";
-
-enum err guard_rows_creates(sqlite3 *db, int64_t since_ms,
-                            void (*on_create)(int64_t at_ms, const char *client, void *userdata),
-                            void *userdata, struct error *error)
-{
-    sqlite3_stmt *creates = NULL;
-    bool row = false;
-    enum err err = db_prepare(&creates, db, recent_creates, error);
-
-    if (err)
-        return err;
-    bind_integer(creates, 1, since_ms);
-    for (;;) {
-        err = db_next(creates, &row, "recent creates", error);
-        if (err || !row)
-            break;
-        on_create(sqlite3_column_int64(creates, 0), column_word(creates, 1), userdata);
-    }
-    sqlite3_finalize(creates);
-    return err;
-}

@@ -21,6 +21,7 @@
 #include "db/guard_rows.h"
 #include "db/rowlist.h"
 #include "db/rows.h"
+#include "db/runs.h"
 #include "db/statement.h"
 #include "db/store.h"
 
@@ -52,6 +53,7 @@ struct journal {
     size_t held_bytes;
     uint64_t committed;
     uint64_t epoch;
+    int64_t ban_until_ms; /* to be noted; 0: nothing is */
     bool stopping;
     bool down;
     int64_t retry_at_ms;
@@ -223,12 +225,12 @@ enum err journal_guard(struct journal *journal, char **text, struct error *error
     return guard_rows_read(journal->store.writer.db, text, error);
 }
 
-enum err journal_recent_creates(struct journal *journal, int64_t since_ms,
+enum err journal_recent_creates(struct journal *journal, int64_t now_ms, int64_t window_ms,
                                 void (*on_create)(int64_t at_ms, const char *client,
                                                   void *userdata),
                                 void *userdata, struct error *error)
 {
-    return guard_rows_creates(journal->store.writer.db, since_ms, on_create, userdata, error);
+    return runs_creates(journal->store.writer.db, now_ms, window_ms, on_create, userdata, error);
 }
 
 /* --- the journal's thread: one commit --- */
@@ -343,9 +345,43 @@ static void write_turn(struct journal *journal, bool reopen)
     store_bound_wal(&journal->store);
 }
 
+static int64_t take_ban(struct journal *journal)
+{
+    int64_t until_ms;
+
+    pthread_mutex_lock(&journal->lock);
+    until_ms = journal->ban_until_ms;
+    journal->ban_until_ms = 0;
+    pthread_mutex_unlock(&journal->lock);
+    return until_ms;
+}
+
+static enum err note_ban(struct journal *journal, struct error *error)
+{
+    char text[RUNS_BAN_TEXT_MAX];
+    int64_t until_ms = take_ban(journal);
+    enum err err;
+
+    if (until_ms == 0)
+        return ERR_NONE;
+    runs_ban_write(text, until_ms);
+    err = store_set_meta(&journal->store, "ban", text, error);
+    if (err)
+        journal_note_ban(journal, until_ms); /* once the file can be written again */
+    return err;
+}
+
+static void note_turn(struct journal *journal)
+{
+    struct error error = { 0 };
+
+    if (note_ban(journal, &error))
+        go_down(journal, &error);
+}
+
 /* --- the journal's thread: turns --- */
 
-enum turn { TURN_WRITE, TURN_REOPEN, TURN_SYNC, TURN_CHECKPOINT, TURN_STOP };
+enum turn { TURN_WRITE, TURN_NOTE, TURN_REOPEN, TURN_SYNC, TURN_CHECKPOINT, TURN_STOP };
 
 static int64_t earlier(int64_t a, int64_t b)
 {
@@ -402,6 +438,8 @@ static bool choose_when_up(struct journal *journal, enum turn *turn, int64_t *ag
 
     if (journal->waiting.head)
         *turn = TURN_WRITE;
+    else if (journal->ban_until_ms)
+        *turn = TURN_NOTE;
     else if (journal->stopping)
         *turn = TURN_STOP;
     else if (now >= sync_at)
@@ -445,6 +483,9 @@ static void *run(void *userdata)
         case TURN_WRITE:
         case TURN_SYNC: /* the batch is empty */
             write_turn(journal, false);
+            break;
+        case TURN_NOTE:
+            note_turn(journal);
             break;
         case TURN_REOPEN:
             write_turn(journal, true);
@@ -529,6 +570,15 @@ enum err journal_submit(struct journal *journal, struct journal_row *rows)
     return ERR_NONE;
 }
 
+void journal_note_ban(struct journal *journal, int64_t until_ms)
+{
+    pthread_mutex_lock(&journal->lock);
+    if (until_ms > journal->ban_until_ms)
+        journal->ban_until_ms = until_ms;
+    pthread_cond_signal(&journal->work);
+    pthread_mutex_unlock(&journal->lock);
+}
+
 enum err journal_wait(struct journal *journal, uint64_t position, int timeout_ms)
 {
     int64_t until_ms = clock_mono_ms() + timeout_ms;
@@ -596,11 +646,21 @@ static void stop_thread(struct journal *journal)
     pthread_join(journal->thread, NULL);
 }
 
+/* A start that failed has had no thread to note it. */
+static void note_at_end(struct journal *journal)
+{
+    struct error error = { 0 };
+
+    if (journal->store.writer.db && note_ban(journal, &error))
+        log_warn("%s; the ban is not noted", error.text);
+}
+
 void journal_close(struct journal *journal)
 {
     if (!journal)
         return;
     stop_thread(journal);
+    note_at_end(journal);
     if (journal->held_rows > 0)
         log_error("journal: %zu rows could not be written before the stop", journal->held_rows);
     else

@@ -30,8 +30,11 @@ struct journal_start {
     char id[9];  /* 8 random letters and digits made with the file: the middle of links made here */
     uint64_t epoch; /* of event ids */
     uint64_t last_seq;
-    int64_t watermark_ms; /* 0: none */
-    bool fresh;           /* the file was made by this opening */
+    int64_t watermark_ms;  /* 0: none */
+    bool fresh;            /* the file was made by this opening */
+    int64_t wall_base_ms;  /* of this run: its wall clock minus the monotonic one */
+    int64_t recent_starts; /* of other runs in the last 5 s */
+    int64_t banned_ms; /* the exchange's ban of this address goes on for so long; 0: none known */
 };
 
 /* Opens or makes the file (and its folder, 0700; the file 0600), locks it against a second bridge
@@ -54,12 +57,13 @@ MUST_CHECK enum err journal_restore(struct journal *journal,
 /* The guard's state as last stored: malloc'ed text, the caller frees; NULL: none. Before the thread
  * starts. */
 MUST_CHECK enum err journal_guard(struct journal *journal, char **text, struct error *error);
-/* Calls back for each create (each attempt) made here since `since_ms` (wall clock), oldest first.
- * Before the thread starts. */
-MUST_CHECK enum err journal_recent_creates(struct journal *journal, int64_t since_ms,
-                                           void (*on_create)(int64_t at_ms, const char *client,
-                                                             void *userdata),
-                                           void *userdata, struct error *error);
+/* Calls back for each create (each attempt) made here in the last `window_ms`, with its time by the
+ * clock that shows `now_ms` now: what an earlier run has noted by a wall clock that was set since
+ * is placed right, unless the machine was started anew. Before the thread starts. */
+MUST_CHECK enum err
+journal_recent_creates(struct journal *journal, int64_t now_ms, int64_t window_ms,
+                       void (*on_create)(int64_t at_ms, const char *client, void *userdata),
+                       void *userdata, struct error *error);
 
 enum journal_row_kind {
     JOURNAL_INTENT,
@@ -140,6 +144,10 @@ MUST_CHECK enum err journal_submit(struct journal *journal, struct journal_row *
 /* Any thread: waits until `position` is committed, at most `timeout_ms`. ERR_UNAVAILABLE: not in
  * time. */
 MUST_CHECK enum err journal_wait(struct journal *journal, uint64_t position, int timeout_ms);
+
+/* Any thread: the exchange bans this address until then (clock_mono_ms), for the next opening to
+ * know. Written by the journal's thread as soon as it can. */
+void journal_note_ban(struct journal *journal, int64_t until_ms);
 
 struct journal_status {
     const char *path;   /* the journal's, for its life */

@@ -1,17 +1,18 @@
 #include "db/meta.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "db/runs.h"
 #include "db/statement.h"
 
 #define VALUE_MAX 160
+#define RECENT_MS 5000
 
 enum err meta_text(sqlite3 *db, const char *key, char *out, size_t out_bytes, struct error *error)
 {
@@ -95,18 +96,6 @@ uint64_t meta_next_epoch(uint64_t epoch)
     return epoch + 1 + random_number() % 64;
 }
 
-/* "" where the system does not tell: then it never equals the stored one. */
-static void read_boot_id(char out[VALUE_MAX])
-{
-    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-    ssize_t bytes = fd < 0 ? -1 : read(fd, out, VALUE_MAX - 1);
-
-    out[bytes > 0 ? bytes : 0] = '\0';
-    out[strcspn(out, "\n")] = '\0';
-    if (fd >= 0)
-        close(fd);
-}
-
 static enum err check_identity(sqlite3 *db, const struct journal_identity *identity,
                                struct error *error)
 {
@@ -158,8 +147,11 @@ static enum err read_start(sqlite3 *db, struct journal_start *start, struct erro
 {
     int64_t epoch = 0;
     int64_t last_seq = 0;
+    char ban[VALUE_MAX];
     enum err err = meta_text(db, "id", start->id, sizeof(start->id), error);
 
+    if (!err)
+        err = meta_text(db, "ban", ban, sizeof(ban), error);
     if (!err)
         err = meta_integer(db, "run", &start->run, error);
     if (!err)
@@ -172,6 +164,8 @@ static enum err read_start(sqlite3 *db, struct journal_start *start, struct erro
         return err;
     start->epoch = (uint64_t)epoch;
     start->last_seq = (uint64_t)last_seq;
+    start->banned_ms = runs_ban_left_ms(ban);
+    start->wall_base_ms = clock_wall_ms() - clock_mono_ms();
     return start->id[0] ? ERR_NONE : make_id(db, start, error);
 }
 
@@ -200,7 +194,7 @@ static enum err why_lost(sqlite3 *db, const struct journal_start *start, const c
     return ERR_NONE;
 }
 
-static enum err write_start(sqlite3 *db, const struct journal_start *start, const char *boot_id,
+static enum err write_start(sqlite3 *db, struct journal_start *start, const char *boot_id,
                             struct error *error)
 {
     char progress[96];
@@ -212,6 +206,10 @@ static enum err write_start(sqlite3 *db, const struct journal_start *start, cons
         err = meta_set_text(db, "boot_id", boot_id, error);
     if (!err)
         err = meta_set_text(db, "clean_stop", "0", error);
+    if (!err)
+        err = runs_begin(db, start->run, start->wall_base_ms, error);
+    if (!err)
+        err = runs_recent(db, start->run, RECENT_MS, &start->recent_starts, error);
     if (err)
         return err;
     (void)snprintf(progress, sizeof(progress),
@@ -223,13 +221,13 @@ static enum err write_start(sqlite3 *db, const struct journal_start *start, cons
 static enum err begin_run(sqlite3 *db, const struct journal_identity *identity, int64_t last_run,
                           struct journal_start *start, struct error *error)
 {
-    char boot_id[VALUE_MAX];
+    char boot_id[RUNS_BOOT_ID_MAX];
     const char *why = NULL;
     enum err err = check_identity(db, identity, error);
 
     if (!err)
         err = read_start(db, start, error);
-    read_boot_id(boot_id);
+    runs_boot_id(boot_id);
     if (!err && !start->fresh)
         err = why_lost(db, start, boot_id, last_run, &why, error);
     if (err)

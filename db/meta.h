@@ -3,7 +3,7 @@
  *
  * Keys: id, env, account, run, epoch, boot_id, clean_stop ("0", "1"), last_shown_seq (at the last
  * clean stop), watermark, watched_from (the journal lacks no execution since then) and
- * options_from (nor one of an option since then).
+ * options_from (nor one of an option since then), ban (db/runs.h).
  *
  * Threads: whoever owns the connection.
  */

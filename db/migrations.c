@@ -169,11 +169,22 @@ static const char schema_4[] =
     "ALTER TABLE orders ADD COLUMN whole_qty TEXT;"
     "ALTER TABLE orders ADD COLUMN part_qty TEXT;";
 
+/* Whose clock is behind the times of orders and retries: db/runs.h. */
+static const char schema_5[] = "CREATE TABLE runs ("
+                               "  run INTEGER PRIMARY KEY,"
+                               "  boot_id TEXT NOT NULL,"
+                               "  mono_ms INTEGER NOT NULL,"
+                               "  base_ms INTEGER NOT NULL,"
+                               "  first_order INTEGER NOT NULL"
+                               ") STRICT;"
+                               "ALTER TABLE retries ADD COLUMN run INTEGER NOT NULL DEFAULT 0;";
+
 static const struct migration migrations[] = {
     { "orders, fills, events", schema_1 },
     { "the guard", schema_2 },
     { "conditional orders, amends", schema_3 },
     { "spot margin, changes in parts", schema_4 },
+    { "runs", schema_5 },
 };
 
 static enum err step(sqlite3 *db, const struct migration *migration, size_t version,

@@ -155,6 +155,20 @@ enum err store_commit(struct store *store, bool *synced, struct error *error)
     return ERR_NONE;
 }
 
+enum err store_set_meta(struct store *store, const char *key, const char *value,
+                        struct error *error)
+{
+    enum err err = writer_begin(&store->writer, true, error);
+
+    if (!err)
+        err = meta_set_text(store->writer.db, key, value, error);
+    if (!err)
+        err = db_run(store->writer.statements[W_COMMIT], "commit", error);
+    if (err)
+        writer_rollback(&store->writer);
+    return err;
+}
+
 void store_let_go(struct store *store, bool synced)
 {
     writer_known_clear(&store->known);

@@ -51,6 +51,9 @@ void store_close(struct store *store);
 
 /* Commits the batch, or, when it is empty, syncs what is unsynced. `*synced`: the disk has it. */
 MUST_CHECK enum err store_commit(struct store *store, bool *synced, struct error *error);
+/* Writes one word of meta, synced; between commits. After a failure the file is to be given up. */
+MUST_CHECK enum err store_set_meta(struct store *store, const char *key, const char *value,
+                                   struct error *error);
 /* After store_commit and after the rows were shown. */
 void store_let_go(struct store *store, bool synced);
 /* After a failed commit: closes the file. */

@@ -46,8 +46,11 @@ static const struct {
     [W_SET_GUARD] = { "INSERT INTO guard VALUES (1,?1,?2) ON CONFLICT DO UPDATE SET at_ms=?1, "
                       "state=?2",
                       NULL },
-    [W_INSERT_RETRY] = { "INSERT INTO retries VALUES (?1,?2,?3,?4) ON CONFLICT DO NOTHING", NULL },
-    [W_DELETE_RETRIES] = { "DELETE FROM retries WHERE at_ms<?1", NULL },
+    [W_INSERT_RETRY] = { "INSERT INTO retries VALUES (?1,?2,?3,?4,(SELECT run FROM progress)) ON "
+                         "CONFLICT DO NOTHING",
+                         NULL },
+    [W_DELETE_RETRIES] = { "DELETE FROM retries WHERE at_ms<?1 AND run=(SELECT run FROM progress)",
+                           NULL },
 };
 
 void writer_known_clear(struct writer_known *known)

@@ -90,7 +90,7 @@ void row_watermark(struct engine *engine, int64_t watermark_ms, int64_t watched_
 /* In one step the state is one and the same, whatever has changed of it. */
 void row_guard(struct engine *engine, const char *change)
 {
-    struct engine_action *action = row_add(engine, ROW_GUARD, true);
+    struct engine_action *action = row_add(engine, ROW_GUARD, change != NULL);
 
     action->u.row.guard = &engine->guard.state;
     action->u.row.guard_change = change;

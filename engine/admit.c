@@ -55,6 +55,10 @@ static bool refused_by_guard(struct engine *engine, uint64_t waiter, const struc
         return refuse(engine, waiter, record, OUTCOME_NEEDS_FACTS, verdict->text);
     case GUARD_NOT_READY:
         return refuse(engine, waiter, record, OUTCOME_NOT_READY, verdict->text);
+    case GUARD_NO_TURN:
+        (void)reply_add(engine, waiter, OUTCOME_THROTTLED, record, verdict->retry_after_ms,
+                        verdict->text, 0);
+        return true;
     case GUARD_REFUSED:
         break;
     }

@@ -82,6 +82,7 @@ static void submit(struct engine *engine, struct record *record)
         engine->amends_first = record;
     engine->amends_last = record;
     engine->amends_count++;
+    engine->amends_of[record->order.request.category]++;
 }
 
 static int64_t wait_until(const struct engine *engine, const struct record *record,
@@ -209,6 +210,7 @@ void amend_committed(struct engine *engine, const struct engine_event *event)
         if (!engine->amends_first)
             engine->amends_last = NULL;
         engine->amends_count--;
+        engine->amends_of[record->order.request.category]--;
         record->amend_position = 0;
         if (record->order.amend == AMEND_INTENT && why)
             drop(engine, record, why);

@@ -248,7 +248,7 @@ void record_done(struct engine *engine, struct record *record)
         engine->amends_unknown += record->amend_counted ? 1 : (size_t)-1;
     }
     exposure_count(engine, record);
-    if (engine->guard.sweeping || record->swept)
+    if (engine->guard.sweeping || record->swept || engine->guard.told_count)
         kill_note(engine, record);
     waiters_serve(engine, record);
     record_set_due(engine, record, record_next_ms(engine, record));
@@ -544,6 +544,7 @@ enum err engine_step(struct engine *engine, const struct engine_event *event,
     lookup_pump(engine);
     recovery_pump(engine);
     find_pump(engine);
+    kill_arm_pump(engine); /* before what its sweep might still tell */
     sweep_pump(engine);
     guard_pump(engine);
     engine->actions = NULL;
@@ -601,6 +602,11 @@ const char *engine_cancel_in_flight(const struct engine *engine, const struct or
 size_t engine_intents(const struct engine *engine, enum category category, bool exits)
 {
     return engine->intents_of[category][1] + (exits ? 0 : engine->intents_of[category][0]);
+}
+
+size_t engine_amends(const struct engine *engine, enum category category)
+{
+    return engine->amends_of[category];
 }
 
 unsigned engine_guard_needs(const struct engine *engine)

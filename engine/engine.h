@@ -63,7 +63,8 @@ struct engine_times {
     int sweep_after_ms[5]; /* a kill cancels all again after 250, 500, 1000, 2000, then each 5000 */
     int sweep_failed_ms;   /* 30000: what the exchange refuses to cancel is tried again */
     int kill_durable_ms;   /* 2000: the answer to a kill waits so long for its commit */
-    int guard_commit_ms;   /* 5000: the answer to a PATCH or an arm waits so long for its commit */
+    int guard_commit_ms;   /* 5000: the answer to a PATCH waits so long for its commit; an arm
+                              for that of the row before it, and its own */
 };
 extern const struct engine_times engine_times_default;
 /* Every time divided by `factor` (at least 1 ms); for tests. */
@@ -140,6 +141,12 @@ struct fill_key {
 struct guard_create {
     int64_t at_ms;
     char client[TAG_MAX];
+};
+
+/* An order that the answer to a cancel-all names. */
+struct swept_order {
+    char order_id[ORDER_ID_MAX];
+    char link[ORDER_LINK_MAX]; /* "": it has none */
 };
 
 struct engine_event {
@@ -246,6 +253,8 @@ struct engine_event {
             int ret_code;
             const char *ret_msg;
             int64_t retry_after_ms;
+            const struct swept_order *orders; /* that it says it cancels */
+            size_t orders_count;
         } swept;
         struct {
             enum category category;
@@ -279,18 +288,19 @@ struct guard_report {
     struct guard_counts all;
     struct guard_counts clients[GUARD_CLIENTS_MAX]; /* of state.rules.clients */
     /* Of the last kill of this run; counts are 0 before one. */
-    size_t cancelled_count; /* orders that have ended cancelled since */
+    size_t cancelled_count; /* orders that have ended cancelled since, and orders made elsewhere
+                               that the exchange has named as cancelled */
     size_t listed_count;
     struct {
         char order_id[ORDER_ID_MAX];
         char client_id[CLIENT_ID_MAX];
         enum category category;
-        char symbol[SYMBOL_MAX];
-    } listed[KILL_LISTED_MAX]; /* the first of them */
-    size_t filled_count;       /* that were filled before the cancel came */
-    size_t not_sent_count;     /* creates that were stopped before they left */
-    size_t open_count;         /* known to be open now */
-    size_t unknown_count;      /* whose fate is open */
+        char symbol[SYMBOL_MAX]; /* "": not known yet */
+    } listed[KILL_LISTED_MAX];   /* the first of them */
+    size_t filled_count;         /* that were filled before the cancel came */
+    size_t not_sent_count;       /* creates that were stopped before they left */
+    size_t open_count;           /* known to be open now */
+    size_t unknown_count;        /* whose fate is open */
     size_t scopes_count;
     struct {
         enum category category;
@@ -476,6 +486,8 @@ const struct order *engine_find(const struct engine *engine, const char *id);
 /* Creates (`exits`: those alone) whose commit is awaited: they will want a turn in the rate budget.
  */
 size_t engine_intents(const struct engine *engine, enum category category, bool exits);
+/* Likewise amends. */
+size_t engine_amends(const struct engine *engine, enum category category);
 /* Bits of guard_needs, for the rules in force. */
 unsigned engine_guard_needs(const struct engine *engine);
 bool engine_is_killed(const struct engine *engine);

@@ -271,6 +271,7 @@ static void make_external(struct engine *engine, struct find *find, const struct
     record->seen_ms = engine->now_ms;
     engine->recovery.news |= from->scanned;
     record_note_final(engine, record);
+    kill_sees_first(engine, record);
     engine->source = from->scanned ? SOURCE_SCAN : SOURCE_STREAM;
     row_order(engine, record, ROW_ORDER, true, false);
     engine->source = SOURCE_BRIDGE;

@@ -162,7 +162,10 @@ static enum guard_answer missing(struct check *check, enum guard_limit limit,
     add_limit(&out, check);
     text_addf(&out, " refuses it: %s",
               check->facts->why[0] ? check->facts->why : "nothing tells its price");
-    return check->facts->last_word ? GUARD_REFUSED : GUARD_NEEDS_FACTS;
+    if (!check->facts->last_word)
+        return GUARD_NEEDS_FACTS;
+    check->verdict->retry_after_ms = check->facts->retry_after_ms;
+    return check->facts->retry_after_ms > 0 ? GUARD_NO_TURN : GUARD_REFUSED;
 }
 
 /* --- limits that need no facts --- */

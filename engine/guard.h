@@ -113,7 +113,9 @@ struct guard_facts {
     int64_t price_age_ms;           /* of a book's */
     struct decimal leverage;        /* of its position; NONE, or not above 0: not known */
     char why[120];                  /* why something is not known; "" */
-    bool last_word;                 /* all ways have been tried: what is missing now is refused */
+    int64_t retry_after_ms; /* it was for want of a turn in the rate budget, which may come then; 0:
+                               it was not */
+    bool last_word;         /* all ways have been tried: what is missing now is refused */
 };
 
 /* What is counted, for all callers or for one. */
@@ -131,7 +133,7 @@ struct guard_verdict {
     struct decimal price;   /* value_price; NONE when the limit has nothing to do with it */
     enum guard_price_source source;
     int64_t price_age_ms;
-    int64_t retry_after_ms; /* with max_orders_per_minute; 0 */
+    int64_t retry_after_ms; /* with max_orders_per_minute, GUARD_NO_TURN; 0 */
     char text[240];         /* for a person */
 };
 
@@ -140,6 +142,7 @@ enum guard_answer {
     GUARD_REFUSED,
     GUARD_NEEDS_FACTS, /* price or leverage is missing, and `last_word` is not said */
     GUARD_NOT_READY,   /* positions are not known yet */
+    GUARD_NO_TURN,     /* likewise, and `last_word` is: it got no turn; verdict.retry_after_ms */
 };
 
 /* One scope's limits for one create. `counts`: before it. `next_minute_ms`: until one more fits

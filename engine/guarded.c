@@ -4,10 +4,13 @@
  * A create counts in the same step in which it is allowed: so two that race are judged one after
  * the other, each with the first one counted.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "engine/internal.h"
+
+#define RESTORED_MAX 16384
 
 /* --- rules --- */
 
@@ -31,12 +34,13 @@ int guard_client_number(const struct engine *engine, const char *name)
     return 0;
 }
 
-/* When a client gets its first limits, its creates of the last minute are those in memory. */
+/* When a client gets its first limits, its creates of the last minute are those in memory, and
+ * those that a start has found. */
 static void count_minute_anew(struct engine *engine, struct record *record)
 {
     int64_t at_ms = record->asked_ms;
 
-    if (record->client && at_ms > 0)
+    if (record->client && at_ms > 0 && !record->restored)
         minute_add(&engine->guard.minutes[record->client - 1], engine->now_ms, at_ms);
 }
 
@@ -62,8 +66,21 @@ static unsigned keep_minutes(struct guarded *guard, const struct guard_client *b
     return fresh;
 }
 
+static void count_restored(struct engine *engine, unsigned fresh)
+{
+    struct guarded *guard = &engine->guard;
+
+    for (size_t i = 0; fresh && i < guard->restored_count; i++) {
+        int client = guard_client_number(engine, guard->restored[i].client);
+
+        if (client && (fresh & (1U << (client - 1))))
+            minute_add(&guard->minutes[client - 1], engine->now_ms, guard->restored[i].at_ms);
+    }
+}
+
 static void recount(struct engine *engine, unsigned fresh)
 {
+    count_restored(engine, fresh);
     for (struct record *record = engine->records; record; record = record->next) {
         exposure_forget(engine, record);
         record->client = guard_client_number(engine, record->order.request.client);
@@ -100,6 +117,26 @@ void guard_start(struct engine *engine)
     rules_changed(engine);
 }
 
+/* The newest, for clients that get their first limits within the minute. Without memory for them
+ * such a client's minute begins anew. */
+static void keep_restored(struct guarded *guard, const struct engine_event *event)
+{
+    size_t count = event->u.guard_restore.creates_count;
+    size_t kept = count < RESTORED_MAX ? count : RESTORED_MAX;
+
+    free(guard->restored);
+    guard->restored = kept ? calloc(kept, sizeof(*guard->restored)) : NULL;
+    guard->restored_count = guard->restored ? kept : 0;
+    if (guard->restored)
+        memcpy(guard->restored, event->u.guard_restore.creates + (count - kept),
+               kept * sizeof(*guard->restored));
+}
+
+void guard_deinit(struct engine *engine)
+{
+    free(engine->guard.restored);
+}
+
 void guard_restore(struct engine *engine, const struct engine_event *event)
 {
     struct guarded *guard = &engine->guard;
@@ -115,6 +152,7 @@ void guard_restore(struct engine *engine, const struct engine_event *event)
         if (client)
             minute_add(&guard->minutes[client - 1], engine->now_ms, create->at_ms);
     }
+    keep_restored(guard, event);
 }
 
 /* --- the verdict --- */
@@ -258,7 +296,7 @@ static void fill_report(struct engine *engine)
     report->state.rules = guard->rules;
     report->ceiling = guard->ceiling;
     report->has_ceiling = guard->has_ceiling;
-    report->durable = engine->committed >= guard->position && !guard->arming;
+    report->durable = engine->committed >= guard->position;
     fill_counts(engine, 0, &report->all);
     for (size_t i = 0; i < guard->rules.clients_count; i++)
         fill_counts(engine, (int)i + 1, &report->clients[i]);
@@ -374,28 +412,20 @@ static void serve(struct engine *engine, size_t at)
             waiter_end(engine, at, OUTCOME_NOT_READY,
                        "in effect, but not durable: the journal did not commit it in time");
         return;
-    case GUARD_WAIT_ARM: /* ended by what becomes of the arm */
+    case GUARD_WAIT_ARM:
+        if (engine->guard.arming) /* kill_arm_pump has the word */
+            return;
+        if (durable)
+            waiter_end(engine, at, OUTCOME_GUARD_DONE, NULL);
+        else if (engine->now_ms >= waiter.until_ms)
+            waiter_end(engine, at, OUTCOME_NOT_READY,
+                       "armed, but not durable: the journal did not commit it in time");
         return;
-    }
-}
-
-static void serve_arm(struct engine *engine)
-{
-    struct guarded *guard = &engine->guard;
-
-    if (!guard->arming)
-        return;
-    if (engine->committed >= guard->arm_position) {
-        guard->arming = false;
-        guard_waiters_end(engine, GUARD_WAIT_ARM, OUTCOME_GUARD_DONE, NULL);
-    } else if (engine->now_ms >= guard->arm_due_ms) {
-        kill_arm_failed(engine);
     }
 }
 
 void guard_pump(struct engine *engine)
 {
-    serve_arm(engine);
     for (size_t i = engine->guard.waiters_count; i-- > 0;)
         serve(engine, i);
 }
@@ -406,14 +436,16 @@ void guard_stop(struct engine *engine)
     guard_waiters_end(engine, GUARD_WAIT_PATCH, OUTCOME_NOT_READY,
                       "in effect, but not durable: the bridge is stopping");
     guard_waiters_end(engine, GUARD_WAIT_ARM, OUTCOME_NOT_READY,
-                      "not armed: the bridge is stopping");
+                      kill_is_on(engine) ? "not armed: the bridge is stopping"
+                                         : "armed, but not durable: the bridge is stopping");
+    engine->guard.arming = false;
 }
 
 static int64_t waiter_due_ms(const struct engine *engine, const struct guard_waiter *waiter)
 {
     bool waits_for_disk = waiter->kind == GUARD_WAIT_KILL && engine->guard.state.clear;
 
-    if (waiter->kind == GUARD_WAIT_ARM)
+    if (waiter->kind == GUARD_WAIT_ARM && engine->guard.arming)
         return NEVER_MS;
     return waits_for_disk && waiter->durable_ms < waiter->until_ms ? waiter->durable_ms
                                                                    : waiter->until_ms;
@@ -422,7 +454,7 @@ static int64_t waiter_due_ms(const struct engine *engine, const struct guard_wai
 int64_t guard_due_ms(const struct engine *engine)
 {
     const struct guarded *guard = &engine->guard;
-    int64_t due_ms = guard->arming ? guard->arm_due_ms : NEVER_MS;
+    int64_t due_ms = guard->arming ? guard->arm.due_ms : NEVER_MS;
 
     for (size_t i = 0; i < guard->waiters_count; i++) {
         if (waiter_due_ms(engine, &guard->waiters[i]) < due_ms)

@@ -20,6 +20,7 @@
  *  - minute.c: creates of the last minute
  *  - exposure.c: what is open, in money
  *  - kill.c: kill and arm, and what comes of the orders
+ *  - cancelled.c: what a kill cancelled
  *  - sweep.c: cancels all at the exchange until nothing is open
  */
 #pragma once
@@ -41,6 +42,7 @@
 #define GUARD_WAITERS_MAX 64
 #define SWEEP_SCOPES      9
 #define SWEEP_SYMBOLS_MAX 16 /* inverse: symbols in one round */
+#define KILL_TOLD_MAX     1024
 #define SWEEP_SINGLES_MAX 64 /* orders cancelled one by one, after one scan */
 
 #define WAITERS_MAX      1024
@@ -361,22 +363,25 @@ struct guarded {
     struct minute minute;
     struct minute minutes[GUARD_CLIENTS_MAX];
     struct minute minutes_before[GUARD_CLIENTS_MAX]; /* while rules change */
+    struct guard_create *restored; /* the last minute's of earlier runs; NULL: none */
+    size_t restored_count;
     struct guard_waiter waiters[GUARD_WAITERS_MAX];
     size_t waiters_count;
     struct guard_verdict verdict;
     struct guard_report report; /* its counts of the last kill are kept here */
 
-    /* An arm holds once it is committed: until then this kill is in force. */
-    bool arming;
-    uint64_t arm_position;
-    int64_t arm_due_ms;
+    bool arming; /* in effect once all rows up to arm.position are committed */
     struct {
-        int64_t since_ms;
+        uint64_t position;
+        int64_t due_ms;
         char reason[160];
         char by[TAG_MAX + 16];
-    } kill;
+    } arm;
     size_t not_sent; /* of the last kill: intents that were stopped */
-    bool sweeping;   /* killed: the scopes are swept, or watched */
+    int64_t counts_since_ms;
+    uint64_t told[KILL_TOLD_MAX]; /* hashes of orders that were told before they were seen */
+    size_t told_count;
+    bool sweeping; /* killed: the scopes are swept, or watched */
     struct sweep_scope scopes[SWEEP_SCOPES];
 };
 
@@ -432,6 +437,7 @@ struct engine {
     struct record *amends_first; /* by position */
     struct record *amends_last;
     size_t amends_count;
+    size_t amends_of[CATEGORY_COUNT];
     size_t amends_unknown;
 
     struct record *look_first;
@@ -509,6 +515,7 @@ void row_order(struct engine *engine, struct record *record, enum row_kind kind,
 void row_fill(struct engine *engine, struct fill *fill, bool anomaly);
 void row_watermark(struct engine *engine, int64_t watermark_ms, int64_t watched_from_ms,
                    int64_t options_from_ms);
+/* `change` NULL: the state as it is, once more, and no event. */
 void row_guard(struct engine *engine, const char *change);
 struct engine_action *reply_add(struct engine *engine, uint64_t waiter, enum outcome outcome,
                                 const struct record *record, int64_t retry_after_ms,
@@ -718,6 +725,7 @@ struct decimal exposure_open_of(const struct engine *engine, size_t client);
 /* --- guarded.c --- */
 
 void guard_start(struct engine *engine);
+void guard_deinit(struct engine *engine);
 void guard_restore(struct engine *engine, const struct engine_event *event);
 void guard_patch(struct engine *engine, const struct engine_event *event);
 void guard_read(struct engine *engine, uint64_t waiter);
@@ -740,25 +748,43 @@ void guard_wait_add(struct engine *engine, const struct guard_waiter *waiter);
 void guard_waiters_end(struct engine *engine, enum guard_wait kind, enum outcome outcome,
                        const char *why);
 void guard_reply(struct engine *engine, uint64_t waiter, enum outcome outcome, const char *why);
-/* Replies that have become due; an arm that has become durable. */
+/* Replies that have become due. */
 void guard_pump(struct engine *engine);
 void guard_stop(struct engine *engine);
 int64_t guard_due_ms(const struct engine *engine);
 
 /* --- kill.c --- */
 
-/* Also while an arm is not durable yet. */
 bool kill_is_on(const struct engine *engine);
 void kill_begin(struct engine *engine, const struct engine_event *event);
 void kill_arm(struct engine *engine, const struct engine_event *event);
-void kill_arm_failed(struct engine *engine);
+/* An arm that can take effect, or whose time is over. */
+void kill_arm_pump(struct engine *engine);
 /* A start that finds a kill. */
 void kill_start(struct engine *engine);
+/* An order that was made elsewhere has come into memory. */
+void kill_sees_first(struct engine *engine, struct record *record);
 /* Of each record that has changed while killed. */
 void kill_note(struct engine *engine, struct record *record);
 void kill_report(const struct engine *engine, struct guard_report *report);
 /* Orders that are or may be open at the exchange. */
 size_t kill_open_count(const struct engine *engine);
+
+/* --- cancelled.c --- */
+
+/* A kill begins: counts from zero. */
+void cancelled_forget(struct engine *engine);
+/* The exchange says that it cancels these. */
+void cancelled_named(struct engine *engine, enum category category,
+                     const struct swept_order *orders, size_t count);
+/* Named so, and not seen until now. */
+bool cancelled_is_told(const struct engine *engine, const struct order *order);
+/* Its end is seen; once for each order. */
+void cancelled_end(struct engine *engine, const struct order *order);
+/* It is seen open: its end will tell. */
+void cancelled_open(struct engine *engine, const struct order *order);
+/* Whether an order that memory had not, and that is over, has ended since the kill began. */
+bool cancelled_since(const struct engine *engine, const struct order *order);
 
 /* --- sweep.c --- */
 

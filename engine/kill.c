@@ -2,8 +2,12 @@
  *
  * A kill acts in memory first: from this step on no create is taken, and none that waits for its
  * commit is sent. What may be open is cancelled: orders whose fate is open one by one, at once; all
- * others by the sweep (sweep.c). An arm holds once it is committed, so that a crash cannot find the
- * bridge armed in memory and killed in the journal, or the other way round.
+ * others by the sweep (sweep.c).
+ *
+ * What a commit that hangs leaves in the file is not known: after a crash its rows may be there. So
+ * an arm is handed to the journal only once the journal has just committed something, the kill
+ * itself once more; until then nothing that a restart might find armed has left memory, and an arm
+ * that is told as none is none. From its own row on it is in effect.
  */
 #include <string.h>
 
@@ -14,7 +18,7 @@ static const char WHY_KILLED[] = "killed";
 
 bool kill_is_on(const struct engine *engine)
 {
-    return engine->guard.state.killed || engine->guard.arming;
+    return engine->guard.state.killed;
 }
 
 size_t kill_open_count(const struct engine *engine)
@@ -45,49 +49,33 @@ static void stop_all(struct engine *engine)
         stop_record(engine, record);
 }
 
-static void list_cancelled(struct engine *engine, const struct order *order)
-{
-    struct guard_report *report = &engine->guard.report;
-    size_t at = report->listed_count;
-
-    report->cancelled_count++;
-    if (at == KILL_LISTED_MAX)
-        return;
-    report->listed_count++;
-    text_cut(report->listed[at].order_id, sizeof(report->listed[at].order_id), order->order_id);
-    text_cut(report->listed[at].client_id, sizeof(report->listed[at].client_id),
-             order->request.client_id);
-    text_cut(report->listed[at].symbol, sizeof(report->listed[at].symbol), order->request.symbol);
-    report->listed[at].category = order->request.category;
-}
-
 static void note_end(struct engine *engine, struct record *record)
 {
-    struct guard_report *report = &engine->guard.report;
     const struct order *order = &record->order;
 
     record->swept = false;
     if (decimal_sign(&order->filled_qty) > 0)
         sweep_filled(engine, order);
-    if (order->state == ORDER_NOT_SENT)
-        engine->guard.not_sent++;
-    else if (order->state == ORDER_CLOSED && order->status == STATUS_FILLED)
-        report->filled_count++;
-    else if (order->state == ORDER_CLOSED)
-        list_cancelled(engine, order);
+    cancelled_end(engine, order);
 }
 
 void kill_note(struct engine *engine, struct record *record)
 {
     if (order_state_is_final(record->order.state)) {
-        if (record->swept)
+        if (record->swept || cancelled_is_told(engine, &record->order))
             note_end(engine, record);
         return;
     }
     if (!engine->guard.sweeping || record->order.state == ORDER_INTENT)
         return;
     record->swept = true;
+    cancelled_open(engine, &record->order);
     sweep_reopen(engine, &record->order);
+}
+
+void kill_sees_first(struct engine *engine, struct record *record)
+{
+    record->swept = cancelled_since(engine, &record->order);
 }
 
 /* Before the journal has said whose it is. */
@@ -97,16 +85,6 @@ void kill_sees_open(struct engine *engine, const struct order_report *report)
 
     order_from_report(&order, report, engine->now_ms);
     sweep_reopen(engine, &order);
-}
-
-static void forget_counts(struct engine *engine)
-{
-    struct guard_report *report = &engine->guard.report;
-
-    report->cancelled_count = 0;
-    report->listed_count = 0;
-    report->filled_count = 0;
-    engine->guard.not_sent = 0;
 }
 
 /* --- kill --- */
@@ -129,13 +107,26 @@ static void take_effect(struct engine *engine)
     sweep_begin(engine);
 }
 
-/* One that comes while killed joins; where nothing was open it looks once more. */
+/* One that comes while killed joins, and ends an arm that has not taken effect; where nothing was
+ * open it looks once more. */
 static void kill_again(struct engine *engine)
 {
+    engine->guard.arming = false;
+    guard_waiters_end(engine, GUARD_WAIT_ARM, OUTCOME_NOT_READY, "killed again meanwhile");
     if (!engine->guard.state.clear)
         return;
     engine->guard.state.clear = false;
     sweep_begin(engine);
+}
+
+/* Who waits for an arm that is in effect, and not durable yet, need not wait any longer. */
+static void kill_first(struct engine *engine, const struct engine_event *event)
+{
+    guard_waiters_end(engine, GUARD_WAIT_ARM, OUTCOME_NOT_READY, "killed again meanwhile");
+    set_state(engine, true, engine->now_ms, event->u.kill.reason, event->u.kill.by);
+    cancelled_forget(engine);
+    guard_changed(engine, "killed", true);
+    take_effect(engine);
 }
 
 void kill_begin(struct engine *engine, const struct engine_event *event)
@@ -146,16 +137,10 @@ void kill_begin(struct engine *engine, const struct engine_event *event)
                                    .durable_ms = engine->now_ms + engine->times->kill_durable_ms,
                                    .until_ms = event->u.kill.wait_until_ms };
 
-    if (guard->state.killed) {
+    if (guard->state.killed)
         kill_again(engine);
-    } else {
-        guard->arming = false;
-        guard_waiters_end(engine, GUARD_WAIT_ARM, OUTCOME_NOT_READY, "killed again meanwhile");
-        set_state(engine, true, engine->now_ms, event->u.kill.reason, event->u.kill.by);
-        forget_counts(engine);
-        guard_changed(engine, "killed", true);
-        take_effect(engine);
-    }
+    else
+        kill_first(engine, event);
     waiter.position = guard->position;
     if (guard_can_wait(engine))
         guard_wait_add(engine, &waiter);
@@ -168,24 +153,33 @@ void kill_start(struct engine *engine)
     if (!engine->guard.state.killed)
         return;
     engine->guard.state.clear = false;
+    cancelled_forget(engine);
     take_effect(engine);
 }
 
 /* --- arm --- */
 
-static void keep_kill(struct guarded *guard)
+static void arm_prepare(struct engine *engine, const struct engine_event *event)
 {
-    guard->kill.since_ms = guard->state.since_ms;
-    text_cut(guard->kill.reason, sizeof(guard->kill.reason), guard->state.reason);
-    text_cut(guard->kill.by, sizeof(guard->kill.by), guard->state.by);
+    struct guarded *guard = &engine->guard;
+
+    guard->arming = true;
+    text_cut(guard->arm.reason, sizeof(guard->arm.reason), event->u.kill.reason);
+    text_cut(guard->arm.by, sizeof(guard->arm.by), event->u.kill.by);
+    row_guard(engine, NULL);
+    guard->arm.position = engine->last_position;
+    guard->arm.due_ms = engine->now_ms + engine->times->guard_commit_ms;
 }
 
 void kill_arm(struct engine *engine, const struct engine_event *event)
 {
     struct guarded *guard = &engine->guard;
-    struct guard_waiter waiter = { .id = event->u.kill.waiter, .kind = GUARD_WAIT_ARM };
+    struct guard_waiter waiter = { .id = event->u.kill.waiter,
+                                   .kind = GUARD_WAIT_ARM,
+                                   .position = guard->position,
+                                   .until_ms = engine->now_ms + engine->times->guard_commit_ms };
 
-    if (!kill_is_on(engine)) {
+    if (!kill_is_on(engine) && engine->committed >= guard->position) {
         guard_reply(engine, waiter.id, OUTCOME_GUARD_DONE, NULL);
         return;
     }
@@ -194,29 +188,41 @@ void kill_arm(struct engine *engine, const struct engine_event *event)
         return;
     }
     guard_wait_add(engine, &waiter);
-    if (guard->arming)
-        return;
-    keep_kill(guard);
-    sweep_end(engine);
-    guard_waiters_end(engine, GUARD_WAIT_KILL, OUTCOME_GUARD_DONE, NULL);
-    set_state(engine, false, engine->now_ms, event->u.kill.reason, event->u.kill.by);
-    guard_changed(engine, "armed", true);
-    guard->arming = true;
-    guard->arm_position = guard->position;
-    guard->arm_due_ms = engine->now_ms + engine->times->guard_commit_ms;
+    if (kill_is_on(engine) && !guard->arming)
+        arm_prepare(engine, event);
 }
 
-/* The row of the arm may still be committed: another one behind it says that the kill stays. */
-void kill_arm_failed(struct engine *engine)
+/* The journal works. What follows has its own time to be durable. */
+static void arm_take_effect(struct engine *engine)
 {
     struct guarded *guard = &engine->guard;
 
     guard->arming = false;
-    set_state(engine, true, guard->kill.since_ms, guard->kill.reason, guard->kill.by);
-    guard_changed(engine, "killed", true);
-    sweep_begin(engine);
-    guard_waiters_end(engine, GUARD_WAIT_ARM, OUTCOME_NOT_READY,
-                      "not armed: the journal did not commit it in time");
+    guard_waiters_end(engine, GUARD_WAIT_KILL, OUTCOME_GUARD_DONE, NULL);
+    sweep_end(engine);
+    set_state(engine, false, engine->now_ms, guard->arm.reason, guard->arm.by);
+    guard_changed(engine, "armed", true);
+    for (size_t i = 0; i < guard->waiters_count; i++) {
+        if (guard->waiters[i].kind != GUARD_WAIT_ARM)
+            continue;
+        guard->waiters[i].position = guard->position;
+        guard->waiters[i].until_ms = engine->now_ms + engine->times->guard_commit_ms;
+    }
+}
+
+void kill_arm_pump(struct engine *engine)
+{
+    struct guarded *guard = &engine->guard;
+
+    if (!guard->arming || engine->stopping)
+        return;
+    if (engine->committed >= guard->arm.position) {
+        arm_take_effect(engine);
+    } else if (engine->now_ms >= guard->arm.due_ms) {
+        guard->arming = false;
+        guard_waiters_end(engine, GUARD_WAIT_ARM, OUTCOME_NOT_READY,
+                          "not armed: the journal did not commit it in time");
+    }
 }
 
 /* --- the report --- */
@@ -230,10 +236,4 @@ void kill_report(const struct engine *engine, struct guard_report *report)
     /* An intent is stopped at once; that it was one shows at its commit. */
     report->not_sent_count =
         guard->not_sent + (kill_is_on(engine) ? engine->states[ORDER_INTENT] : 0);
-    if (!guard->arming)
-        return;
-    report->state.killed = true;
-    report->state.since_ms = guard->kill.since_ms;
-    text_cut(report->state.reason, sizeof(report->state.reason), guard->kill.reason);
-    text_cut(report->state.by, sizeof(report->state.by), guard->kill.by);
 }

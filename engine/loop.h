@@ -28,7 +28,8 @@ struct loop_config {
     struct engine_config engine;
     struct journal *journal; /* opened; its thread not yet started */
     struct history *history;
-    int clock_every_ms; /* a clock sample this often (60,000; faster at first) */
+    int64_t wall_base_ms; /* the run's wall clock minus clock_mono_ms; 0: as it is now */
+    int clock_every_ms;   /* a clock sample this often (60,000; faster at first) */
     /* Our events ← what the engine says: writes the event's data as JSON. */
     void (*format_order)(struct buffer *out, const struct order *order);
     void (*format_fill)(struct buffer *out, const struct fill *fill);

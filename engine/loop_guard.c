@@ -105,7 +105,7 @@ static enum err restore(struct loop *loop, struct guard_state *state, struct cre
     enum err err = read_state(loop->config.journal, state, &there, error);
 
     if (!err)
-        err = journal_recent_creates(loop->config.journal, creates->now_ms - MINUTE_MS, on_create,
+        err = journal_recent_creates(loop->config.journal, creates->now_ms, MINUTE_MS, on_create,
                                      creates, error);
     if (err)
         return err;

@@ -141,7 +141,8 @@ static int64_t amend_turn_ms(const struct loop *loop, const struct order *order)
     if (!order)
         return 0;
     claim.category = order->request.category;
-    return budget_turn(loop->config.rest.budget, &claim, 0, clock_mono_ms());
+    return budget_turn(loop->config.rest.budget, &claim,
+                       (int)engine_amends(loop->engine, claim.category), clock_mono_ms());
 }
 
 static void fill_amend(const struct loop *loop, const struct item *item, uint64_t waiter,

@@ -14,6 +14,7 @@
 
 #define PAGE_ITEMS_MAX  100
 #define READ_TIMEOUT_MS 10000
+#define NAMED_MAX       1024 /* orders in the answer to a cancel-all; futures: 500 */
 
 /* One request under way at the transport. */
 struct send {
@@ -280,9 +281,33 @@ void loop_send_write(struct loop *loop, const struct engine_action *action, bool
 
 /* --- cancel-all --- */
 
-static void read_swept(const struct rest_answer *answer, struct engine_event *event,
-                       char ret_msg[MESSAGE_MAX])
+/* What it says it cancels; an order without an id is none. NULL: nothing, or no memory for it. */
+static struct swept_order *read_named(const struct json *result, size_t *count)
 {
+    struct swept_order *orders = NULL;
+    char success[8];
+    struct json_walk walk;
+    struct json list;
+    struct json item;
+
+    *count = 0;
+    if (json_member_text(result, "success", success, sizeof(success)))
+        success[0] = '\0'; /* not every product says it */
+    if (strcmp(success, "0") == 0 || !json_member(result, "list", &list) || list.type != JSON_ARRAY)
+        return NULL;
+    orders = calloc(NAMED_MAX, sizeof(*orders));
+    walk = json_walk(&list);
+    while (orders && *count < NAMED_MAX && json_next(&walk, NULL, &item)) {
+        message_order_ack(&item, orders[*count].order_id, orders[*count].link);
+        *count += orders[*count].order_id[0] != '\0';
+    }
+    return orders;
+}
+
+static struct swept_order *read_swept(const struct rest_answer *answer, struct engine_event *event,
+                                      char ret_msg[MESSAGE_MAX])
+{
+    struct swept_order *orders = NULL;
     struct envelope envelope;
     bool has_envelope =
         message_envelope(&envelope, answer->body, answer->body_bytes, NULL) == ERR_NONE;
@@ -299,6 +324,10 @@ static void read_swept(const struct rest_answer *answer, struct engine_event *ev
     }
     event->u.swept.kind = loop_kind_of(
         answer_classify(answer->http_status, has_envelope, event->u.swept.ret_code, answer->body));
+    if (event->u.swept.kind == REPLY_OK)
+        orders = read_named(&envelope.result, &event->u.swept.orders_count);
+    event->u.swept.orders = orders;
+    return orders;
 }
 
 /* During a ban that is why, whatever the transport or the answer says. */
@@ -321,13 +350,14 @@ static void on_swept(const struct rest_answer *answer, void *userdata)
 {
     struct send *send = userdata;
     struct engine_event event = { .kind = EVENT_SWEPT };
+    struct swept_order *orders = NULL;
     char ret_msg[MESSAGE_MAX] = "";
 
     event.u.swept.send_id = send->id;
     event.u.swept.ret_msg = ret_msg;
     event.u.swept.retry_after_ms = answer->retry_after_ms;
     if (answer->answered) {
-        read_swept(answer, &event, ret_msg);
+        orders = read_swept(answer, &event, ret_msg);
     } else {
         text_cut(ret_msg, sizeof(ret_msg), answer->error.text);
         event.u.swept.kind = loop_kind_without(answer);
@@ -336,6 +366,7 @@ static void on_swept(const struct rest_answer *answer, void *userdata)
     CRASH_POINT_IF(answer->answered, CANCEL_ALL_ANSWERED);
     loop_feed(send->loop, &event);
     CRASH_POINT_IF(answer->answered, CANCEL_ALL_SETTLED);
+    free(orders);
     free(send);
 }
 

@@ -117,6 +117,7 @@ static void free_list(void *first, size_t next_at)
 
 void store_deinit(struct engine *engine)
 {
+    guard_deinit(engine);
     exposure_deinit(engine);
     for (struct record *record = engine->records; record; record = record->next)
         free_list(record->fills, NEXT_OF_FILL);

@@ -302,6 +302,8 @@ void sweep_answer(struct engine *engine, const struct engine_event *event)
             if (scope->sends[at].send_id != event->u.swept.send_id || !event->u.swept.send_id)
                 continue;
             note_answer(engine, scope, event);
+            cancelled_named(engine, scope_kinds[i].category, event->u.swept.orders,
+                            event->u.swept.orders_count);
             send_is_over(engine, scope, &scope->sends[at]);
             return;
         }

@@ -4,6 +4,7 @@
 #include "server/app.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,7 @@
 #define READS_TICK_MIN_MS 20
 #define KEY_WAIT_MS       5000 /* for what the key may do, at the start */
 #define STALLED_MIN_MS    3000
+#define START_REQUESTS    50 /* of a start: about 25, and pages of what is open and was executed */
 
 /* --- start --- */
 
@@ -110,6 +112,30 @@ static struct rest_config rest_config(const struct app *app, int connections_max
     };
 }
 
+/* A ban that an earlier run was told goes on, whoever asks: to ask within it makes it longer. */
+static void keep_ban(struct app *app, int64_t left_ms)
+{
+    if (left_ms > BUDGET_BAN_MAX_MS)
+        left_ms = BUDGET_BAN_MAX_MS;
+    if (left_ms > 0) {
+        log_warn("rest: the exchange has banned this IP before this start: all calls pause for "
+                 "%" PRId64 " s",
+                 (left_ms + 999) / 1000);
+        budget_ban(app->budget, clock_mono_ms(), left_ms);
+    }
+    budget_on_ban(app->budget, app_on_ban, app->journal);
+}
+
+/* What runs just before this one asked still counts at the exchange: a bridge that is started again
+ * and again must not come to a ban by its starts. */
+static void count_starts(struct app *app, int64_t starts)
+{
+    const int64_t most = INT_MAX / START_REQUESTS;
+
+    budget_past(app->budget, (int)(starts < most ? starts : most) * START_REQUESTS,
+                clock_mono_ms());
+}
+
 static enum err start_journal(struct app *app, struct journal_start *start, struct error *error)
 {
     char path[CONFIG_TEXT_MAX * 2];
@@ -128,6 +154,8 @@ static enum err start_journal(struct app *app, struct journal_start *start, stru
     if (err)
         return err;
     journal_set_metrics(app->journal, app->metrics);
+    keep_ban(app, start->banned_ms);
+    count_starts(app, start->recent_starts);
     log_info("journal: path=%s run=%" PRId64 " last_seq=%" PRIu64, path, start->run,
              start->last_seq);
     return history_start(&app->history, app->journal, HISTORY_WORKERS, error);
@@ -148,6 +176,7 @@ static enum err start_engine(struct app *app, const struct journal_start *start,
         },
         .journal = app->journal,
         .history = app->history,
+        .wall_base_ms = start->wall_base_ms,
         .clock_every_ms = 60000,
         .format_order = api_event_order,
         .format_fill = api_event_fill,

@@ -289,6 +289,11 @@ const struct account_callbacks app_account_callbacks = {
     .on_loaded = on_account_loaded,
 };
 
+void app_on_ban(int64_t until_ms, void *userdata)
+{
+    journal_note_ban(userdata, until_ms);
+}
+
 void app_on_reads_tick(void *userdata)
 {
     struct app *app = userdata;

@@ -75,6 +75,8 @@ void app_on_journaled(uint64_t seq, const char *event, const char *json, size_t 
                       int64_t at_ms, void *userdata);
 /* From the reads' thread. */
 void app_on_reads_tick(void *userdata);
+/* `userdata`: the journal. */
+void app_on_ban(int64_t until_ms, void *userdata);
 /* Learnt late: ends the process as a signal would, with the status of a bad configuration. */
 void app_on_key_refused(const char *reason, void *userdata);
 /* See struct api. */

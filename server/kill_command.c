@@ -75,7 +75,7 @@ static void tell_cancelled(struct buffer *out, const struct json *kill)
         word_of(&item, "symbol", symbol, sizeof(symbol));
         word_of(&item, "id", id, sizeof(id));
         word_of(&item, "client_id", client_id, sizeof(client_id));
-        buffer_addf(out, "  %s:%s %s%s%s\n", category, symbol, id,
+        buffer_addf(out, "  %s%s%s %s%s%s\n", category, symbol[0] ? ":" : "", symbol, id,
                     client_id[0] ? " client_id=" : "", client_id);
         shown++;
     }

@@ -48,11 +48,15 @@ static const char *body_for(enum bybit_route route, const char *query)
     return says.fees;
 }
 
+static bool no_turn;
+
 static void on_read(enum bybit_route route, const char *query)
 {
     const char *body = body_for(route, query);
 
-    if (body)
+    if (no_turn)
+        kit.answer = (struct rest_answer){ .throttled = true, .retry_after_ms = 2500, .body = "" };
+    else if (body)
         set_body(200, body);
     else
         kit.answer = (struct rest_answer){ .body = "" };
@@ -301,6 +305,24 @@ START_TEST(what_is_no_answer_is_a_502_each_time)
 }
 END_TEST
 
+/* Not busy: the limit of the exchange is the reason, and says when. */
+START_TEST(a_read_without_a_turn_is_rate_limited)
+{
+    static const char *const paths[] = { "/positions",   "/positions/BTCUSDT",    "/balance",
+                                         "/balance/BTC", "/balance?account=fund", "/account",
+                                         "/fees/BTCUSDT" };
+
+    no_turn = true;
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        ck_assert_msg(kit_get(paths[i]) == 429 && kit_says("\"rate_limited\""), "%s: %s", paths[i],
+                      kit.call.reply.data);
+        ck_assert_str_eq(kit_header("Retry-After"), "3");
+        ck_assert_ptr_nonnull(kit_header("RateLimit-Policy"));
+    }
+    no_turn = false;
+}
+END_TEST
+
 START_TEST(a_full_inbox_is_busy)
 {
     static const char *const paths[] = { "/positions",   "/positions/BTCUSDT",    "/balance",
@@ -442,6 +464,7 @@ int main(void)
     tcase_add_test(tcase, what_the_exchange_refuses_is_not_shown_as_empty);
     tcase_add_test(tcase, a_list_that_would_lack_some_is_not_shown);
     tcase_add_loop_test(tcase, what_is_no_answer_is_a_502_each_time, 0, (int)ARRAY_LEN(hostile));
+    tcase_add_test(tcase, a_read_without_a_turn_is_rate_limited);
     tcase_add_test(tcase, a_full_inbox_is_busy);
     tcase_add_test(tcase, without_keys_there_is_no_account);
     tcase_add_test(tcase, the_balance_comes_from_memory);

@@ -84,27 +84,24 @@ static const struct {
     const char *bids;
     const char *asks;
     const char *symbol;
-    bool throttled;
     const char *says;
 } failures[] = {
-    { NULL, 0, BIDS, ASKS, NULL, false, "no answer in time" },
-    { NULL, 0, BIDS, ASKS, NULL, true, "no turn in the rate budget" },
-    { NULL, 500, BIDS, ASKS, NULL, false, "HTTP 500" },
-    { "{", 200, BIDS, ASKS, NULL, false, "can't be read" },
-    { "{\"retCode\":10001,\"retMsg\":\"params error\"}", 200, BIDS, ASKS, NULL, false,
+    { NULL, 0, BIDS, ASKS, NULL, "no answer in time" },
+    { NULL, 500, BIDS, ASKS, NULL, "HTTP 500" },
+    { "{", 200, BIDS, ASKS, NULL, "can't be read" },
+    { "{\"retCode\":10001,\"retMsg\":\"params error\"}", 200, BIDS, ASKS, NULL,
       "10001: params error" },
-    { "{\"retCode\":0,\"result\":{}}", 200, BIDS, ASKS, NULL, false, "has no book" },
-    { "{\"retCode\":0,\"result\":{\"b\":[],\"a\":[[]]}}", 200, BIDS, ASKS, NULL, false,
-      "has no book" },
-    { NULL, 200, BIDS, "[[\"x\",\"1\"]]", NULL, false, "has no book" },
-    { NULL, 200, BIDS, "[]", NULL, false, "nobody offers" },
-    { NULL, 200, BIDS, ASKS, NULL, false, "larger than what the book offers" },
-    { NULL, 200, "[]", "[[\"0\",\"99\"]]", NULL, false, "larger than" },
-    { NULL, 200, "[]", "[[\"-1\",\"99\"]]", NULL, false, "larger than" },
-    { NULL, 200, BIDS, ASKS, "ETHUSDT", false, "has no book" },
-    { "{\"retCode\":0,\"result\":{\"b\":[],\"a\":[[\"5\",\"99\"]]}}", 200, BIDS, ASKS, NULL, false,
+    { "{\"retCode\":0,\"result\":{}}", 200, BIDS, ASKS, NULL, "has no book" },
+    { "{\"retCode\":0,\"result\":{\"b\":[],\"a\":[[]]}}", 200, BIDS, ASKS, NULL, "has no book" },
+    { NULL, 200, BIDS, "[[\"x\",\"1\"]]", NULL, "has no book" },
+    { NULL, 200, BIDS, "[]", NULL, "nobody offers" },
+    { NULL, 200, BIDS, ASKS, NULL, "larger than what the book offers" },
+    { NULL, 200, "[]", "[[\"0\",\"99\"]]", NULL, "larger than" },
+    { NULL, 200, "[]", "[[\"-1\",\"99\"]]", NULL, "larger than" },
+    { NULL, 200, BIDS, ASKS, "ETHUSDT", "has no book" },
+    { "{\"retCode\":0,\"result\":{\"b\":[],\"a\":[[\"5\",\"99\"]]}}", 200, BIDS, ASKS, NULL,
       "has no book" }, /* of which symbol? */
-    { NULL, 200, BIDS, "[[\"5\",\"99\"]]", NULL, false, "bids and asks cross" },
+    { NULL, 200, BIDS, "[[\"5\",\"99\"]]", NULL, "bids and asks cross" },
 };
 
 START_TEST(what_can_not_be_valued_is_refused_and_says_why)
@@ -115,7 +112,6 @@ START_TEST(what_can_not_be_valued_is_refused_and_says_why)
     rest.bids = failures[_i].bids;
     rest.asks = failures[_i].asks;
     rest.symbol = failures[_i].symbol;
-    rest.throttled = failures[_i].throttled;
     ck_assert_int_eq(kit_run("POST", "/orders", "symbol=BTCUSDT&side=buy&qty=8"), 422);
     ck_assert_int_eq(kit.dones, 1);
     ck_assert_uint_eq(kit.creates, 0);
@@ -123,6 +119,18 @@ START_TEST(what_can_not_be_valued_is_refused_and_says_why)
     ck_assert_msg(strstr(kit.facts.why, failures[_i].says), "%s", kit.facts.why);
     ck_assert_msg(kit_says("guard_max_order_notional") && kit_says(failures[_i].says), "%s",
                   kit.call.reply.data);
+}
+END_TEST
+
+START_TEST(without_a_turn_for_the_book_it_is_rate_limited)
+{
+    set_rest();
+    rest.throttled = true;
+    ck_assert_int_eq(kit_run("POST", "/orders", "symbol=BTCUSDT&side=buy&qty=8"), 429);
+    ck_assert_int_eq(kit.dones, 1);
+    ck_assert_uint_eq(kit.creates, 0);
+    ck_assert(kit_says("rate_limited"));
+    ck_assert_int_gt(kit.facts.retry_after_ms, 0);
 }
 END_TEST
 
@@ -429,6 +437,7 @@ int main(void)
     tcase_add_test(tcase, a_price_does_not_grow_old_over_another_read);
     tcase_add_loop_test(tcase, what_can_not_be_valued_is_refused_and_says_why, 0,
                         (int)ARRAY_LEN(failures));
+    tcase_add_test(tcase, without_a_turn_for_the_book_it_is_rate_limited);
     tcase_add_test(tcase, no_bid_and_no_quote_coin_are_told);
     tcase_add_test(tcase, reads_that_are_not_taken_end_in_a_refusal);
     tcase_add_test(tcase, too_many_orders_in_want_of_facts_are_told_to_come_again);

@@ -196,7 +196,7 @@ START_TEST(what_is_not_stored_says_what_is_in_effect)
 {
     kit.reply.outcome = OUTCOME_NOT_READY;
     ck_assert_int_eq(kit_run("POST", "/guard/arm", NULL), 503);
-    ck_assert(kit_says("not_durable") && kit_says("the kill stays in force"));
+    ck_assert(kit_says("not_durable") && kit_says("the arm could not be stored"));
     ck_assert_int_eq(kit_run("PATCH", "/guard", "max_leverage=5"), 503);
     ck_assert(kit_says("not_durable") && kit_says("in effect, and not stored"));
     ck_assert_str_eq(kit_header("Retry-After"), "1");

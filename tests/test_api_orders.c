@@ -280,6 +280,14 @@ START_TEST(a_value_without_a_book_is_refused)
     ck_assert_int_eq(kit_run("POST", "/orders", "symbol=BTCUSDT&side=buy&notional=0.0001&price=1"),
                      422);
     ck_assert(kit_says("notional_too_small") && kit_says("the least notional is"));
+    rest.http_status = 0;
+    rest.throttled = true;
+    ck_assert_int_eq(kit_run("POST", "/orders", "symbol=BTCUSDT&side=buy&notional=101"), 429);
+    ck_assert(kit_says("rate_limited") && kit_says("no turn in the rate budget"));
+    ck_assert_str_eq(kit_header("Retry-After"), "1");
+    ck_assert_ptr_nonnull(kit_header("RateLimit"));
+    ck_assert_int_eq(kit_run("POST", "/orders", STOP "90"), 429);
+    ck_assert(kit_says("rate_limited") && kit_says("no turn in the rate budget"));
     ck_assert_uint_eq(kit.creates, 0);
 }
 END_TEST

@@ -22,6 +22,7 @@ static inline bool check(const struct order_request *request, const struct guard
     reply->verdict = &verdict;
     reply->outcome = answer == GUARD_REFUSED       ? OUTCOME_GUARD
                      : answer == GUARD_NEEDS_FACTS ? OUTCOME_NEEDS_FACTS
+                     : answer == GUARD_NO_TURN     ? OUTCOME_THROTTLED
                                                    : OUTCOME_NOT_READY;
     return answer != GUARD_ALLOWED;
 }

@@ -314,6 +314,48 @@ START_TEST(a_hold_stops_its_route_only)
 }
 END_TEST
 
+START_TEST(what_left_before_counts_and_leaves_room_for_cancels)
+{
+    budget_past(budget, 0, START_MS);
+    ck_assert_int_eq(budget_ip_left(budget, START_MS), 550);
+    budget_past(budget, 100, START_MS);
+    ck_assert_int_eq(budget_ip_left(budget, START_MS), 450);
+    ck_assert_int_eq(budget_ip_left(budget, START_MS + 5000), 450);
+    ck_assert_int_eq(budget_ip_left(budget, START_MS + 5001), 550);
+    budget_past(budget, 1000000, START_MS + 6000);
+    ck_assert_int_eq(budget_ip_left(budget, START_MS + 6000), 110);
+    budget_past(budget, 1, START_MS + 6000);
+    ck_assert_int_eq(budget_ip_left(budget, START_MS + 6000), 110);
+    ck_assert_int_gt(take(BUDGET_OWN, ROUTE_TIME, START_MS + 6000), 0);
+    ck_assert_int_eq(take(BUDGET_CANCEL, ROUTE_ORDER_CANCEL, START_MS + 6000), 0);
+}
+END_TEST
+
+static int64_t told_until_ms;
+static int told;
+
+static void on_ban(int64_t until_ms, void *userdata)
+{
+    ck_assert_ptr_eq(userdata, &told);
+    told_until_ms = until_ms;
+    told++;
+}
+
+START_TEST(a_ban_that_becomes_longer_is_told)
+{
+    told = 0;
+    budget_on_ban(budget, on_ban, &told);
+    budget_ban(budget, START_MS, 1000);
+    ck_assert_int_eq(told_until_ms, START_MS + 1000);
+    budget_ban(budget, START_MS, 1000);
+    budget_ban(budget, START_MS + 1, 500);
+    ck_assert_int_eq(told, 1);
+    budget_ban(budget, START_MS + 500, 1000);
+    ck_assert_int_eq(told, 2);
+    ck_assert_int_eq(told_until_ms, START_MS + 1500);
+}
+END_TEST
+
 START_TEST(the_ban_stops_everything)
 {
     struct budget_claim connecting = claim_of(BUDGET_CANCEL, ROUTE_ORDER_CANCEL);
@@ -397,6 +439,8 @@ static void add(TCase *tcase)
     tcase_add_test(tcase, what_others_use_is_counted);
     tcase_add_test(tcase, our_own_are_not_taken_for_others);
     tcase_add_test(tcase, a_hold_stops_its_route_only);
+    tcase_add_test(tcase, what_left_before_counts_and_leaves_room_for_cancels);
+    tcase_add_test(tcase, a_ban_that_becomes_longer_is_told);
     tcase_add_test(tcase, the_ban_stops_everything);
     tcase_add_test(tcase, a_window_tells_when_it_is_free_again);
     tcase_add_test(tcase, lanes_are_counted);

@@ -118,6 +118,11 @@ START_TEST(a_missing_fact_is_asked_for_and_then_refused)
     create_facts(bench, &request, &facts, 0);
     ck_assert_int_eq(replied(bench, OUTCOME_GUARD)->u.reply.verdict->limit,
                      GUARD_MAX_ORDER_NOTIONAL);
+    facts.retry_after_ms = 2500;
+    create_facts(bench, &request, &facts, 0);
+    ck_assert_int_eq(replied(bench, OUTCOME_THROTTLED)->u.reply.retry_after_ms, 2500);
+    ck_assert_int_eq(count(bench, ACTION_ROW), 0);
+    facts.retry_after_ms = 0;
     request.value_price = decimal_from_int(100);
     create_facts(bench, &request, &facts, 0);
     ck_assert_int_eq(replied(bench, OUTCOME_GUARD)->u.reply.verdict->limit, GUARD_MAX_LEVERAGE);
@@ -472,6 +477,37 @@ START_TEST(the_minute_and_the_rules_survive_a_restart)
 }
 END_TEST
 
+/* Of its last minute, orders that have ended are not in memory after a start. */
+START_TEST(first_limits_of_a_client_count_what_it_made_before_the_start)
+{
+    struct bench *bench = bench_open(100, false);
+    const struct guard_create creates[] = {
+        { T0 - 61000, "bot" }, { T0 - 30000, "bot" }, { T0 - 20000, "" }, { T0 - 10000, "bot" }
+    };
+    struct engine_event event = { .kind = EVENT_GUARD_RESTORE };
+    struct engine_event restore = { .kind = EVENT_RESTORE };
+    struct order order;
+
+    event.u.guard_restore.creates = creates;
+    event.u.guard_restore.creates_count = ARRAY_LEN(creates);
+    feed(bench, &event);
+    memset(&order, 0, sizeof(order));
+    order.request = valued("open");
+    memcpy(order.request.client, "bot", 4);
+    memcpy(order.order_id, "id-open", 8);
+    order.state = ORDER_LIVE;
+    order.created_ms = T0 - 10000;
+    order.deadline_ms = T0 - 5000;
+    restore.u.restore.order = &order; /* one of them is open still */
+    feed(bench, &restore);
+    happens(bench, EVENT_START);
+    patch(bench, "{\"clients\":{\"bot\":{\"max_orders_per_minute\":5}}}");
+    ck_assert_int_eq(guard_report_of(bench)->clients[0].orders_last_minute, 2);
+    ck_assert_int_eq(guard_report_of(bench)->all.orders_last_minute, 3);
+    bench_close(bench);
+}
+END_TEST
+
 START_TEST(a_restored_order_counts_with_what_was_left_of_it)
 {
     struct bench *bench = bench_open(100, false);
@@ -737,6 +773,7 @@ int main(void)
     tcase_add_test(tcase, the_minute_rolls);
     tcase_add_test(tcase, a_client_that_gets_limits_has_its_last_minute_counted);
     tcase_add_test(tcase, the_minute_and_the_rules_survive_a_restart);
+    tcase_add_test(tcase, first_limits_of_a_client_count_what_it_made_before_the_start);
     tcase_add_test(tcase, a_restored_order_counts_with_what_was_left_of_it);
     tcase_add_test(tcase, a_replay_passes_whatever_is_set);
     tcase_add_test(tcase, a_size_in_quote_coin_counts_as_it_is);

@@ -586,7 +586,8 @@ START_TEST(an_open_order_after_the_end_begins_the_sweep_anew)
 }
 END_TEST
 
-START_TEST(an_arm_holds_when_it_is_committed)
+/* First the kill once more: only a journal that has just taken that is handed an arm. */
+START_TEST(an_arm_is_in_effect_once_the_journal_works)
 {
     struct bench *bench = bench_open(100, true);
     const struct guard_report *report;
@@ -594,25 +595,30 @@ START_TEST(an_arm_holds_when_it_is_committed)
     kill_all(bench, 10000);
     commit(bench);
     arm(bench);
-    ck_assert_str_eq(guard_row(bench, 0), "armed");
-    ck_assert(!must(bench, ACTION_ROW, 0)->u.row.guard->killed);
-    report = replied(bench, OUTCOME_GUARD_DONE)->u.reply.report; /* the kill's */
-    ck_assert(report->state.killed && !report->state.clear && report->durable);
-    ck_assert_str_eq(report->state.reason, "a test");
+    ck_assert_int_eq(count(bench, ACTION_ROW), 1);
+    ck_assert_uint_eq(must(bench, ACTION_ROW, 0)->u.row.seq, 0);
+    ck_assert_int_eq(must(bench, ACTION_ROW, 0)->u.row.kind, ROW_GUARD);
+    ck_assert(must(bench, ACTION_ROW, 0)->u.row.guard->killed);
+    ck_assert_str_eq(must(bench, ACTION_ROW, 0)->u.row.guard->reason, "a test");
+    ck_assert_int_eq(count(bench, ACTION_REPLY), 0);
     report = guard_report_of(bench);
-    ck_assert(report->state.killed && !report->durable);
-    ck_assert_str_eq(report->state.reason, "a test");
+    ck_assert(report->state.killed && report->durable);
     create_valued(bench, "a");
     (void)replied(bench, OUTCOME_KILLED);
-    ck_assert(engine_is_killed(bench->engine));
     arm(bench); /* joins */
     ck_assert_uint_eq(bench->actions.count, 0);
+    commit(bench);
+    ck_assert_str_eq(guard_row(bench, 0), "armed");
+    ck_assert(!must(bench, ACTION_ROW, 0)->u.row.guard->killed);
+    report = replied(bench, OUTCOME_GUARD_DONE)->u.reply.report; /* the kill's, as it ends */
+    ck_assert(!engine_is_killed(bench->engine));
+    ck_assert(!guard_report_of(bench)->durable);
     tick_at(bench, T0 + 1000);
     ck_assert_int_eq(count(bench, ACTION_CANCEL_ALL), 0); /* the sweep is over */
     commit(bench);
     ck_assert_int_eq(count(bench, ACTION_REPLY), 2);
     ck_assert(!must(bench, ACTION_REPLY, 0)->u.reply.report->state.killed);
-    ck_assert(!engine_is_killed(bench->engine));
+    ck_assert(must(bench, ACTION_REPLY, 0)->u.reply.report->durable);
     create_valued(bench, "a");
     ck_assert_int_eq(must(bench, ACTION_ROW, 0)->u.row.kind, ROW_INTENT);
     arm(bench);
@@ -622,23 +628,52 @@ START_TEST(an_arm_holds_when_it_is_committed)
 }
 END_TEST
 
-START_TEST(an_arm_that_is_not_committed_in_time_is_none)
+START_TEST(an_arm_of_a_journal_that_hangs_is_none_and_leaves_no_row)
 {
     struct bench *bench = bench_open(100, true);
 
     kill_all(bench, 0);
     commit(bench);
     arm(bench);
+    tick_at(bench, T0 + 4999);
+    ck_assert_int_eq(count(bench, ACTION_REPLY), 0);
     tick_at(bench, T0 + 5000);
     (void)replied(bench, OUTCOME_NOT_READY);
-    ck_assert_str_eq(guard_row(bench, 0), "killed");
-    ck_assert(must(bench, ACTION_ROW, 0)->u.row.guard->killed);
-    ck_assert_str_eq(must(bench, ACTION_ROW, 0)->u.row.guard->reason, "a test");
-    ck_assert_int_eq(must(bench, ACTION_ROW, 0)->u.row.guard->since_ms, T0);
-    commit(bench); /* both rows, too late */
+    ck_assert_str_eq(must(bench, ACTION_REPLY, 0)->u.reply.error.text,
+                     "not armed: the journal did not commit it in time");
+    ck_assert_int_eq(count(bench, ACTION_ROW), 0);
+    commit(bench); /* too late */
+    ck_assert_int_eq(count(bench, ACTION_ROW), 0);
     ck_assert(engine_is_killed(bench->engine));
+    ck_assert(guard_report_of(bench)->durable);
     create_valued(bench, "a");
     (void)replied(bench, OUTCOME_KILLED);
+    bench_close(bench);
+}
+END_TEST
+
+START_TEST(an_arm_that_is_in_effect_and_not_durable_says_so)
+{
+    struct bench *bench = bench_open(100, true);
+
+    kill_all(bench, 0);
+    commit(bench);
+    arm(bench);
+    bench->now_ms += 1000;
+    commit(bench);
+    arm(bench); /* waits for the same commit */
+    ck_assert_int_eq(count(bench, ACTION_REPLY) + count(bench, ACTION_ROW), 0);
+    tick_at(bench, T0 + 5999);
+    ck_assert_int_eq(count(bench, ACTION_REPLY), 0);
+    tick_at(bench, T0 + 6000);
+    ck_assert_int_eq(count(bench, ACTION_REPLY), 2);
+    for (int i = 0; i < 2; i++)
+        ck_assert_str_eq(must(bench, ACTION_REPLY, i)->u.reply.error.text,
+                         "armed, but not durable: the journal did not commit it in time");
+    ck_assert(!engine_is_killed(bench->engine));
+    ck_assert(!guard_report_of(bench)->durable);
+    commit(bench);
+    ck_assert(guard_report_of(bench)->durable);
     bench_close(bench);
 }
 END_TEST
@@ -646,15 +681,28 @@ END_TEST
 START_TEST(a_kill_beats_an_arm_that_is_under_way)
 {
     struct bench *bench = bench_open(100, true);
+    const struct guard_report *report;
 
     kill_all(bench, 0);
     commit(bench);
     arm(bench);
     kill_all(bench, 10000);
     (void)replied(bench, OUTCOME_NOT_READY);
+    ck_assert_int_eq(count(bench, ACTION_ROW), 0); /* it is killed as before, and durably */
+    commit(bench);
+    ck_assert_int_eq(count(bench, ACTION_ROW), 0);
+    ck_assert(engine_is_killed(bench->engine));
+
+    arm(bench);
+    commit(bench); /* in effect now */
+    kill_all(bench, 10000);
+    ck_assert_str_eq(must(bench, ACTION_REPLY, 0)->u.reply.error.text, "killed again meanwhile");
     ck_assert_str_eq(guard_row(bench, 0), "killed");
     ck_assert_int_eq(count(bench, ACTION_CANCEL_ALL), SCOPES - 1);
+    report = guard_report_of(bench);
+    ck_assert(report->state.killed && !report->durable);
     commit(bench);
+    ck_assert(guard_report_of(bench)->durable);
     ck_assert(engine_is_killed(bench->engine));
     bench_close(bench);
 }
@@ -721,9 +769,12 @@ START_TEST(a_stop_answers_who_waits_for_the_guard)
     kill_all(bench, 10000);
     patch(bench, "{\"max_orders_per_minute\":7}");
     arm(bench);
-    (void)replied(bench, OUTCOME_GUARD_DONE); /* the kill's */
+    ck_assert_int_eq(count(bench, ACTION_REPLY), 0);
     happens(bench, EVENT_STOP);
-    ck_assert_int_eq(count(bench, ACTION_REPLY), 2);
+    ck_assert_int_eq(count(bench, ACTION_REPLY), 3);
+    commit(bench); /* of no arm any more */
+    ck_assert_int_eq(count(bench, ACTION_ROW), 0);
+    ck_assert(engine_is_killed(bench->engine));
     tick_at(bench, T0 + 60000);
     ck_assert_int_eq(count(bench, ACTION_CANCEL_ALL), 0);
     create_valued(bench, "a");
@@ -824,8 +875,9 @@ int main(void)
     tcase_add_test(tcase, a_scan_reads_all_pages);
     tcase_add_test(tcase, a_second_kill_joins_and_one_after_the_end_looks_again);
     tcase_add_test(tcase, an_open_order_after_the_end_begins_the_sweep_anew);
-    tcase_add_test(tcase, an_arm_holds_when_it_is_committed);
-    tcase_add_test(tcase, an_arm_that_is_not_committed_in_time_is_none);
+    tcase_add_test(tcase, an_arm_is_in_effect_once_the_journal_works);
+    tcase_add_test(tcase, an_arm_of_a_journal_that_hangs_is_none_and_leaves_no_row);
+    tcase_add_test(tcase, an_arm_that_is_in_effect_and_not_durable_says_so);
     tcase_add_test(tcase, a_kill_beats_an_arm_that_is_under_way);
     tcase_add_test(tcase, a_start_finds_the_kill_and_sweeps_again);
     tcase_add_test(tcase, a_stop_answers_who_waits_for_the_guard);

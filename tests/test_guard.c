@@ -195,6 +195,11 @@ START_TEST(a_missing_price_is_asked_for_then_refused)
     limit_open_to(&s, "1000000");
     ck_assert_int_eq(ask(&s), GUARD_REFUSED);
     ck_assert_int_eq(s.verdict.limit, GUARD_MAX_OPEN_NOTIONAL);
+    s.facts.retry_after_ms = 2500; /* for want of a turn: no matter of the order */
+    ck_assert_int_eq(ask(&s), GUARD_NO_TURN);
+    ck_assert_int_eq(s.verdict.retry_after_ms, 2500);
+    s.facts.last_word = false;
+    ck_assert_int_eq(ask(&s), GUARD_NEEDS_FACTS);
 }
 END_TEST
 

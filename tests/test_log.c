@@ -221,16 +221,17 @@ END_TEST
 
 START_TEST(errors_have_names_and_texts)
 {
-    static const char *const names[] = { "none",        "invalid",  "not_found", "busy",
-                                         "unavailable", "upstream", "in_doubt",  "io",
-                                         "no_memory",   "internal" };
-    struct error error = { ERR_NONE, 7, "" };
+    static const char *const names[] = { "none",      "invalid",     "not_found", "busy",
+                                         "throttled", "unavailable", "upstream",  "in_doubt",
+                                         "io",        "no_memory",   "internal" };
+    struct error error = { .upstream = 7, .retry_after_ms = 9 };
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         ck_assert_str_eq(error_name((enum err)i), names[i]);
     ck_assert_int_eq(error_set(&error, ERR_BUSY, "%d of %s", 3, "four"), ERR_BUSY);
     ck_assert_int_eq(error.code, ERR_BUSY);
     ck_assert_int_eq(error.upstream, 0);
+    ck_assert_int_eq(error.retry_after_ms, 0);
     ck_assert_str_eq(error.text, "3 of four");
     ck_assert_int_eq(error_set(NULL, ERR_IO, "x"), ERR_IO);
     memset(longest, 'x', sizeof(longest) - 1);

@@ -26,6 +26,7 @@
 #define STEPS_MAX    200
 #define SOON_MS      80000
 #define QUIET_MS     900000
+#define NAMED_MAX    64 /* orders in the answer to a cancel-all */
 #define PAGE_ITEMS   3
 #define MINUTE_MS    60000
 #define HORIZON_MS   42000 /* of what was sent last before the faults end */
@@ -65,6 +66,7 @@ struct there { /* an order at the exchange */
     int64_t listed_ms;  /* in the history from then on, our clock */
     int64_t visible_ms; /* in no list and on no stream before, our clock */
     bool realtime_forgets;
+    int64_t ended_ms; /* our clock; 0: it is open */
 };
 
 struct filled { /* an execution at the exchange */
@@ -119,6 +121,7 @@ struct thing { /* what will happen at a time */
     uint64_t position;
     /* From here on not cleared: written before they are read. */
     struct order_report reports[PAGE_ITEMS];
+    struct swept_order named[NAMED_MAX];
     struct fill fills[PAGE_ITEMS];
     struct order found;
 };
@@ -184,6 +187,7 @@ struct world {
     int sent_count;
     int64_t sequence; /* of the exchange */
     bool killed;
+    bool told_killed; /* and that it lasts */
     bool arm_asked;
     int intents_taken;
 
@@ -195,6 +199,8 @@ struct world {
     int amends_taken;     /* rows */
     enum outcome outcome; /* of the last reply */
     bool told_clear;
+    int64_t kill_ms; /* when it began, or was found by a start */
+    bool settled;    /* all there is to come has come */
 
     char story[32][256]; /* the last events */
     int story_at;
@@ -484,6 +490,7 @@ static void there_changed(struct world *world, struct there *there)
 static void there_close(struct world *world, struct there *there, enum exchange_status status)
 {
     there->status = status;
+    there->ended_ms = world->now_ms;
     there->listed_ms = world->now_ms + (fault(world, 30) ? roll(world, 2000) : 0);
     there_changed(world, there);
     tell(world, "  exchange: %s %s %s %d/%d", there->order_id, there->link, status_theirs(status),
@@ -848,10 +855,41 @@ static bool commit(struct world *world, uint64_t position)
 
 /* --- what the actions do --- */
 
+/* All that was cancelled since the kill of this run is in its report, each order once. */
+static void check_report(struct world *world, const struct guard_report *report)
+{
+    size_t cancelled = 0;
+
+    for (int i = 0; i < world->there_count; i++) {
+        const struct there *there = &world->there[i];
+        bool ended = there->status == STATUS_CANCELLED || there->status == STATUS_DEACTIVATED ||
+                     there->status == STATUS_PARTIALLY_FILLED_CANCELED;
+        bool listed = false;
+
+        for (size_t at = 0; at < report->listed_count; at++) {
+            if (strcmp(report->listed[at].order_id, there->order_id) != 0)
+                continue;
+            if (listed || !ended)
+                broken(world, "%s is told as cancelled %s", there->order_id,
+                       listed ? "twice" : "and is not");
+            listed = true;
+        }
+        if (ended && there->ended_ms > world->kill_ms && !listed)
+            broken(world, "%s was cancelled after the kill and is not told", there->order_id);
+        cancelled += listed;
+    }
+    if (cancelled != report->cancelled_count)
+        broken(world, "%zu orders are told as cancelled, %zu are", report->cancelled_count,
+               cancelled);
+}
+
 static void reply_taken(struct world *world, const struct engine_action *action)
 {
+    const struct guard_report *report = action->u.reply.report;
     uint64_t id = action->u.reply.waiter;
 
+    if (report && report->state.killed && report->durable)
+        world->told_killed = true;
     for (int i = 0; i < world->waiting_count; i++) {
         if (world->waiting[i].id != id)
             continue;
@@ -859,8 +897,10 @@ static void reply_taken(struct world *world, const struct engine_action *action)
             broken(world, "waiter %" PRIu64 " is answered twice", id);
         world->waiting[i].open = false;
         world->outcome = action->u.reply.outcome;
-        if (action->u.reply.report)
-            world->told_clear = action->u.reply.report->state.clear;
+        if (report)
+            world->told_clear = report->state.clear;
+        if (report && world->killed && world->settled)
+            check_report(world, report);
         tell(world, "  reply %" PRIu64 " outcome %d %s %s", id, (int)action->u.reply.outcome,
              action->u.reply.has_order ? action->u.reply.order.request.link : "",
              action->u.reply.has_order ? order_state_name(action->u.reply.order.state) : "");
@@ -1238,13 +1278,13 @@ static void cancel_arrives(struct world *world, const struct thing *thing)
         answer(world, thing->run, thing->send_id, REPLY_OK, 0, "", 0, delay);
 }
 
-static void swept(struct world *world, int run, uint64_t send_id, enum answer_kind kind,
-                  int64_t after_ms)
+static struct thing *swept(struct world *world, int run, uint64_t send_id, enum answer_kind kind,
+                           int64_t after_ms)
 {
     struct thing *thing;
 
     if (run != world->run)
-        return;
+        return NULL;
     thing = thing_new(world, THING_EVENT, after_ms);
     thing->event.kind = EVENT_SWEPT;
     thing->event.u.swept.send_id = send_id;
@@ -1252,6 +1292,20 @@ static void swept(struct world *world, int run, uint64_t send_id, enum answer_ki
     thing->event.u.swept.ret_code = kind == REPLY_REJECT ? 10001 : 0;
     thing->event.u.swept.ret_msg = "said so";
     thing->event.u.swept.retry_after_ms = kind == REPLY_THROTTLED ? 500 : 0;
+    thing->event.u.swept.orders = thing->named;
+    return thing;
+}
+
+/* In the answer, too. */
+static void name(struct thing *answer, const struct there *there)
+{
+    struct swept_order *named = &answer->named[answer->event.u.swept.orders_count];
+
+    if (answer->event.u.swept.orders_count == NAMED_MAX)
+        return;
+    answer->event.u.swept.orders_count++;
+    memcpy(named->order_id, there->order_id, sizeof(named->order_id));
+    memcpy(named->link, there->link, sizeof(named->link));
 }
 
 static void send_cancel_all(struct world *world, const struct engine_action *action)
@@ -1259,8 +1313,8 @@ static void send_cancel_all(struct world *world, const struct engine_action *act
     struct thing *thing;
 
     if (fault(world, 10)) {
-        swept(world, world->run, action->u.cancel_all.send_id,
-              fault(world, 50) ? REPLY_NOT_SENT : REPLY_THROTTLED, roll(world, 200));
+        (void)swept(world, world->run, action->u.cancel_all.send_id,
+                    fault(world, 50) ? REPLY_NOT_SENT : REPLY_THROTTLED, roll(world, 200));
         return;
     }
     thing = thing_new(world, THING_CANCEL_ALL_ARRIVES, roll(world, fault(world, 10) ? 3000 : 60));
@@ -1302,22 +1356,26 @@ static void cancel(struct world *world, struct there *there)
 static void cancel_all_arrives(struct world *world, const struct thing *thing)
 {
     enum answer_kind kind = REPLY_OK;
+    struct thing *answer = NULL;
 
     if (thing->fate == FATE_LOST_BEFORE)
         kind = REPLY_LOST;
     else if (world->no_options && thing->sent.category == CATEGORY_OPTION)
         kind = REPLY_REJECT;
+    if (thing->fate != FATE_SILENT)
+        answer = swept(world, thing->run, thing->send_id,
+                       thing->fate == FATE_LOST_AFTER && kind == REPLY_OK ? REPLY_LOST : kind,
+                       roll(world, 60));
     for (int i = 0; kind == REPLY_OK && i < world->there_count; i++) {
         struct there *there = &world->there[i];
 
-        if (is_open(there) && !fault(world, 20) &&
-            in_scope(there, thing->sent.category, thing->order_id, thing->order_filter))
-            cancel(world, there);
+        if (!is_open(there) || fault(world, 20) ||
+            !in_scope(there, thing->sent.category, thing->order_id, thing->order_filter))
+            continue;
+        if (answer && thing->fate != FATE_LOST_AFTER)
+            name(answer, there);
+        cancel(world, there);
     }
-    if (thing->fate == FATE_LOST_AFTER)
-        kind = REPLY_LOST;
-    if (thing->fate != FATE_SILENT)
-        swept(world, thing->run, thing->send_id, kind, roll(world, 60));
 }
 
 static bool is_named(const struct engine_action *action, const struct there *there)
@@ -1445,8 +1503,9 @@ static void guard_row_taken(struct world *world, struct engine_action *row)
     assert(copy);
     *copy = *row->u.row.guard;
     row->u.row.guard = copy;
-    tell(world, "  row %" PRIu64 " guard: %s", row->u.row.position, row->u.row.guard_change);
-    if (strcmp(row->u.row.guard_change, "clear") != 0)
+    tell(world, "  row %" PRIu64 " guard: %s", row->u.row.position,
+         row->u.row.guard_change ? row->u.row.guard_change : "as it is");
+    if (!row->u.row.guard_change || strcmp(row->u.row.guard_change, "clear") != 0)
         return;
     cleared_run++;
     for (int i = 0; i < world->there_count; i++) {
@@ -1530,6 +1589,7 @@ static void check_killed(struct world *world)
         broken(world, "the kill has gone by itself");
     armed_run += world->killed;
     world->killed = false;
+    world->told_killed = false;
 }
 
 static void step(struct world *world, struct engine_event *event)
@@ -1563,6 +1623,7 @@ static void stream_up_soon(struct world *world)
 static void restore_guard(struct world *world)
 {
     struct engine_event event = { .kind = EVENT_GUARD_RESTORE };
+    bool told_killed = world->told_killed;
 
     event.u.guard_restore.state = &world->guard;
     event.u.guard_restore.creates = world->creates;
@@ -1570,6 +1631,8 @@ static void restore_guard(struct world *world)
     step(world, &event);
     if (engine_is_killed(world->engine) != world->guard.killed)
         broken(world, "a start does not find the kill");
+    if (told_killed && !world->guard.killed)
+        broken(world, "a kill that was told to last has gone by a crash");
 }
 
 static void start(struct world *world)
@@ -1593,6 +1656,7 @@ static void start(struct world *world)
     world->rows_count = 0;
     world->commit_due = false;
     world->killed = world->guard.killed;
+    world->kill_ms = world->now_ms;
     world->arm_asked = false;
     ck_assert_int_eq(engine_create(&world->engine, &config), ERR_NONE);
     restore_guard(world);
@@ -1994,6 +2058,8 @@ static void use_kill(struct world *world)
     event.u.kill.by = "http";
     event.u.kill.waiter = roll(world, 4) ? wait_for(world, world->now_ms + wait_ms + 1) : 0;
     event.u.kill.wait_until_ms = world->now_ms + wait_ms;
+    if (!world->killed)
+        world->kill_ms = world->now_ms;
     world->killed = true;
     world->arm_asked = false;
     step(world, &event);
@@ -2006,7 +2072,7 @@ static void use_arm(struct world *world)
     tell(world, "arm");
     event.u.kill.reason = "";
     event.u.kill.by = "http";
-    event.u.kill.waiter = wait_for(world, world->now_ms + 5001);
+    event.u.kill.waiter = wait_for(world, world->now_ms + 10001);
     world->arm_asked = true;
     step(world, &event);
 }
@@ -2266,6 +2332,7 @@ static void check_clear(struct world *world)
     struct engine_event event = { .kind = EVENT_GUARD_READ };
 
     event.u.guard_read = wait_for(world, world->now_ms);
+    world->settled = true;
     step(world, &event);
     if (world->killed && !world->told_clear)
         broken(world, "the kill is not clear");

@@ -295,6 +295,15 @@ def slow_disk_library():
     return os.path.abspath(path) if os.path.exists(path) else None
 
 
+def skewed_clock(skew_s):
+    """What makes a bridge see a wall clock that is wrong by so much."""
+    path = os.path.join(os.path.dirname(harness.BRIDGE), "tests", "e2e", "libskewed_clock.so")
+    if not skew_s or not os.path.exists(path):
+        return {}
+    return {"LD_PRELOAD": os.path.abspath(path), "CLOCK_SKEW_S": str(skew_s),
+            "ASAN_OPTIONS": ":".join(filter(None, (os.environ.get("ASAN_OPTIONS"), "verify_asan_link_order=0")))}
+
+
 class SlowDisk:
     """Each sync of a bridge that was started with `env` takes `ms` between slow() and fast()."""
 
@@ -323,4 +332,4 @@ def run_bridge(*args, timeout=60):
 
 
 __all__ = ["CANCEL", "CANCEL_ALL", "CREATE", "OPEN", "RESTING", "BanProxy", "Exchange", "GuardCase", "Line", "SlowDisk", "in_threads",
-           "once", "percentile", "request", "run_bridge", "slow_disk_library", "times_ms", "until"]
+           "once", "percentile", "request", "run_bridge", "skewed_clock", "slow_disk_library", "times_ms", "until"]

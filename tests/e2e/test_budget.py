@@ -12,7 +12,8 @@ import threading
 import time
 import unittest
 
-from guard_kit import CANCEL, CREATE, RESTING, BanProxy, GuardCase, Line, in_threads, once, percentile, request, times_ms, until
+from guard_kit import (CANCEL, CREATE, RESTING, BanProxy, GuardCase, Line, SlowDisk, in_threads, once, percentile, request,
+                       skewed_clock, slow_disk_library, times_ms, until)
 from harness import Feed
 
 FLOOD_S = float(os.environ.get("FLOOD_SECONDS", 6))
@@ -248,6 +249,31 @@ class Turns(Limited):
         self.assertLess(time.monotonic() - start, 1.5)
         self.check_quiet()
 
+    @unittest.skipUnless(slow_disk_library(), "the library that slows the disk down is not built")
+    def test_amends_that_wait_for_the_disk_are_counted(self):
+        """Those whose turn will not come are refused at once, not journaled, and refused when their time is over."""
+        self.sim_do("/sim/limits", {"on": False})
+        ids = [self.exchange.rest("linear") for _ in range(120)]
+        disk = SlowDisk(self.folder)
+        bridge = self.start(env=disk.env)
+        until(lambda: len(request(bridge.port, "GET", "/orders?state=open&limit=1000").json["items"]) == len(ids))
+        self.sim_do("/sim/limits", {"on": True, "account": {"factor": 1}})
+        disk.slow(700)
+        told = []
+
+        def amend(order_id):
+            start = time.monotonic()
+            answer = once(bridge.port, "PATCH", "/orders/" + order_id, {"price": "20500"})
+            told.append((answer.status, time.monotonic() - start))
+
+        in_threads(*[lambda order_id=order_id: amend(order_id) for order_id in ids])
+        disk.fast()
+        self.assertEqual({status for status, _ in told}, {200, 429})
+        self.assertGreater(len([status for status, _ in told if status == 200]), 25, told)
+        late = [took for status, took in told if status == 429 and took > 2]
+        self.assertLess(len(late), 20, "beside those whose turn the wait for the disk made too late")
+        self.assertEqual(self.refusals_there(), (0, 0))
+
     def test_writes_say_what_is_left(self):
         bridge = self.start()
         answer = request(bridge.port, "POST", "/orders", dict(RESTING["linear"], client_id="h-1"))
@@ -317,6 +343,12 @@ class Ban(Limited):
             self.assertEqual((answer.status, answer.json["outcome"], answer.json["code"]), (429, "not_sent", "rate_limited"), answer)
             self.assertTrue(1 <= int(answer.headers["retry-after"]) <= self.BAN_MS / 1000 + 2, answer)
         self.assertLess(asked_s, 2.5, "they did not come at once")
+        for path in ("/balance?max_age=0s", "/positions?max_age=0s", "/positions/BTCUSDT?max_age=0s", "/balance?account=fund",
+                     "/symbols?category=option&base=BTC", "/funding/BTCUSDT"):
+            answer = request(bridge.port, "GET", path)
+            self.assertEqual((answer.status, answer.json["code"]), (429, "rate_limited"), (path, answer))
+            self.assertTrue(1 <= int(answer.headers["retry-after"]) <= self.BAN_MS / 1000 + 2, (path, answer))
+            self.assertIn('"ip";r=0', answer.headers["ratelimit"], (path, answer))
         self.assertEqual([n for n in range(5) if "ban-%d" % n in self.rows()], [])
         status = request(bridge.port, "GET", "/status").json["budget"]
         self.assertGreater(status["banned_for_ms"], 0)
@@ -341,6 +373,17 @@ class Ban(Limited):
         self.assertLessEqual(self.refusals_there()[1], 3, "it asked again and again")
         self.check_alike(bridge)
 
+    def test_a_bridge_that_is_started_again_and_again_is_not_banned(self):
+        """The documented limit of the address holds over all starts together."""
+        banned = []
+        for number in range(30):
+            bridge = self.start(wait=False)
+            until(lambda: request(bridge.port, "GET", "/livez").status == 200)
+            bridge.kill()
+            bridge.child.stdout.close()
+            banned.append(self.refusals_there()[1])
+        self.assertEqual(banned[-1], 0, banned)
+
     def test_a_ban_that_says_no_time_is_taken_for_ten_minutes(self):
         bridge = self.start()
         self.sim_do("/sim/ban", {"ms": 1000})
@@ -348,6 +391,28 @@ class Ban(Limited):
         answer = request(bridge.port, "POST", "/orders", RESTING["linear"])
         self.assertEqual(answer.status, 429, answer)
         self.assertTrue(590 <= int(answer.headers["retry-after"]) <= 601, answer)
+
+
+    def test_a_ban_is_kept_over_kill_9_and_a_clock_that_steps(self):
+        """Asking within a ban makes it longer: whoever starts within one asks nothing before its end."""
+        bridge = self.start(rest_port=self.proxy.port, ws_port=self.sim.port)
+        start = self.banned(bridge)
+        before = self.rest_requests()
+        for skew_s in (0, 7200, -7200):
+            bridge.kill()
+            bridge.child.stdout.close()
+            bridge = self.start(rest_port=self.proxy.port, ws_port=self.sim.port, wait=False, env=skewed_clock(skew_s))
+            status = request(bridge.port, "GET", "/status").json["budget"]
+            left_s = self.BAN_MS / 1000 - (time.monotonic() - start)
+            self.assertAlmostEqual(status["banned_for_ms"] / 1000, left_s, delta=2)
+            self.assertRegex(status["banned_until"], r"\A\d{4}-\d\d-\d\dT")
+            self.assertIn("ban", request(bridge.port, "GET", "/readyz").json["detail"])
+        time.sleep(max(0, self.BAN_MS / 1000 - 0.5 - (time.monotonic() - start)))
+        self.assertEqual(self.rest_requests(), before, "something was sent during the ban")
+        bridge.stop()
+        bridge = self.start(rest_port=self.proxy.port, ws_port=self.sim.port)
+        self.place(bridge)
+        self.assertLessEqual(self.refusals_there()[1], 3, "it asked again and again")
 
 
 class Shared(Limited):

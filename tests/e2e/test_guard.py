@@ -14,7 +14,7 @@ import unittest
 from decimal import ROUND_DOWN, Decimal
 
 from fault_proxy import FaultProxy
-from guard_kit import CREATE, RESTING, GuardCase, Line, in_threads, once, request, until
+from guard_kit import CREATE, RESTING, GuardCase, Line, in_threads, once, request, skewed_clock, until
 from harness import Feed
 
 ROUNDS = int(os.environ.get("GUARD_ROUNDS", 12))
@@ -426,6 +426,21 @@ class Limits(GuardCase):
             raise AssertionError("%s, before %s, %s" % ([self.counts(bridge), self.counts(bridge, "bot")], before,
                                                         bridge.stderr()[-2000:]))
         self.assertEqual(self.guard(bridge)["limits"]["max_open_notional"], "5000")
+
+    def test_orders_of_the_last_minute_are_counted_over_kill_9_and_a_clock_that_steps(self):
+        bridge = self.start(env=skewed_clock(-3600))
+        start = time.monotonic()
+        self.patch(bridge, {"max_orders_per_minute": 6, "clients": {"bot": {"max_orders_per_minute": 5}}})
+        made = 0
+        for skew_s in (0, 7200, -86400, -86400):
+            self.place(bridge, headers={"X-Client": "bot"})
+            made += 1
+            bridge.kill()
+            bridge.child.stdout.close()
+            bridge = self.start(env=skewed_clock(skew_s))
+            if time.monotonic() - start < 50:
+                self.assertEqual(self.counts(bridge)["orders_last_minute"], made, skew_s)
+                self.assertEqual(self.counts(bridge, "bot")["orders_last_minute"], made, skew_s)
 
     def test_rules_survive_kill_9_and_null_lifts_one(self):
         bridge = self.start()
