@@ -5,7 +5,8 @@
  * system gathers them, and writes when the frame that commits is whole, before anything else is
  * done to the file, and when it has gathered as much as it may: what a call before reads, syncs or
  * measures is there. An error of the write is the error of the call that led to it, and comes
- * before the transaction counts as committed.
+ * before the transaction counts as committed. It may be about frames that an earlier call gave: so
+ * after an error the whole transaction must be rolled back, as every user of db/writer.h does.
  *
  * Threads: any; each open file has one owner at a time.
  */
