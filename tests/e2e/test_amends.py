@@ -3,7 +3,6 @@ import collections
 import http.client
 import random
 import threading
-import time
 import unittest
 from decimal import Decimal
 
@@ -40,9 +39,10 @@ class Dies(GuardCase):
     def one_life(self, life):
         bridge, stop = self.start(), threading.Event()
         clients = [threading.Thread(target=self.client, args=(bridge.port, "life%d-%d" % (life, n), stop)) for n in range(CLIENTS)]
+        enough = len(self.told) + random.randrange(20, 65)  # the exchange takes 500 open ones in all
         for client in clients:
             client.start()
-        time.sleep(random.uniform(0.3, 1))
+        until(lambda: len(self.told) >= enough, every=0.001)
         bridge.kill()
         stop.set()
         for client in clients:
