@@ -81,6 +81,13 @@ static enum err read_numbers(struct ledger_entry *out, const struct json *found,
     return err;
 }
 
+/* At the end of a session of USDC contracts what the position has won or lost is paid out. No
+ * execution does that, unless funding is paid with it. */
+static bool is_session(const struct ledger_entry *entry)
+{
+    return strcmp(entry->coin, "USDC") == 0 && decimal_sign(&entry->funding) == 0;
+}
+
 /* What the type and the category make of it. A settlement is funding where it says how much; else
  * it is one of a position, which an execution has made if it has an id. */
 static enum ledger_kind kind_of(const struct ledger_entry *entry, const struct json *type)
@@ -93,7 +100,7 @@ static enum ledger_kind kind_of(const struct ledger_entry *entry, const struct j
         if (json_equals(type, trades[i]))
             return LEDGER_TRADE;
     }
-    if (!json_equals(type, "SETTLEMENT"))
+    if (!json_equals(type, "SETTLEMENT") || is_session(entry))
         return LEDGER_OTHER;
     if (!decimal_is_none(&entry->funding))
         return LEDGER_FUNDING;
