@@ -116,7 +116,8 @@ void pnl_destroy(struct pnl *pnl);
  * What is realised is compared where both know the whole position: the execution closed nothing
  * that has no known cost, and left as much open as the log says. It is equal within 10^-6 of the
  * value of the closings, and 10^-8 for each and a unit of its size, because the exchange rounds its
- * average price. */
+ * average price. A row where it is another sum, and can't be compared, is neither equal nor
+ * different. Of contracts in USDC the log tells it by sessions: it is not shown. */
 void pnl_set_check(struct pnl *pnl, struct pnl_check *check);
 
 /* ERR_BUSY: more than PNL_ROWS_MAX rows or PNL_PLACES_MAX symbols. ERR_NO_MEMORY. */

@@ -16,6 +16,8 @@ enum pnl_entry_flag {
     PNL_ENTRY_DIFFERS = 4,
     PNL_ENTRY_OPEN = 8,     /* some are pending */
     PNL_ENTRY_NO_FLOW = 16, /* the log does not tell what was realised */
+    /* Of some what was realised is another sum in the log, and the journal can't know better. */
+    PNL_ENTRY_UNKNOWN = 32,
 };
 
 /* A row's sums, and what they belong to. */
