@@ -134,7 +134,19 @@ static void show_journal(struct pnl_side *side, const struct pnl_fill *fill, pnl
     text_cut(side->coin, sizeof(side->coin), fill->fee_coin);
 }
 
-/* Of several rows, that which pays the fee. */
+/* What the rows in the coin of one of them have paid, or got as funding. */
+static pnl_int paid_in(const struct pnl_legs *legs, const struct pnl_check_row *which)
+{
+    pnl_int sum = 0;
+
+    for (size_t i = 0; i < legs->count; i++) {
+        if (strcmp(legs->at[i]->coin, which->coin) == 0)
+            sum += which->kind == LEDGER_FUNDING ? legs->at[i]->funding : legs->at[i]->fee;
+    }
+    return sum;
+}
+
+/* The coin is that of a row which pays the fee. */
 static void show_log(struct pnl_side *side, const struct pnl_legs *legs, const char *base)
 {
     const struct pnl_check_row *paying = legs->at[0];
@@ -148,8 +160,8 @@ static void show_log(struct pnl_side *side, const struct pnl_legs *legs, const c
             side->price = pnl_int_shown(legs->at[i]->price);
     }
     side->qty = tells_qty(legs, base, &qty) ? pnl_int_shown(qty) : DECIMAL_NONE;
-    side->fee = shown(paying->kind != LEDGER_FUNDING, paying->fee);
-    side->funding = shown(paying->kind == LEDGER_FUNDING, paying->funding);
+    side->fee = shown(paying->kind != LEDGER_FUNDING, paid_in(legs, paying));
+    side->funding = shown(paying->kind == LEDGER_FUNDING, paid_in(legs, paying));
     memcpy(side->coin, paying->coin, sizeof(side->coin));
 }
 

@@ -43,13 +43,12 @@ static void compare_result(const struct pnl_fill *fill, const struct pnl_effect 
 
     if (sums->realised == 0 && finding->flow == 0)
         return;
-    if (__builtin_sub_overflow(sums->realised, finding->flow, &gap)) {
+    if (__builtin_sub_overflow(sums->realised, finding->flow, &gap) ||
+        (!knows_position && size_of(gap) > slack)) {
         sums->flags |= PNL_ENTRY_UNKNOWN;
     } else if (knows_position) {
         sums->gap = gap;
         sums->slack = slack;
-    } else if (size_of(gap) > slack) {
-        sums->flags |= PNL_ENTRY_UNKNOWN;
     }
 }
 

@@ -568,6 +568,7 @@ END_TEST
 START_TEST(several_rows_of_one_execution_are_added_up)
 {
     struct ledger_entry refund = entry_of("2", "0", "0", "-0.25");
+    char told[DECIMAL_TEXT_MAX];
 
     log_trade("1", "1.5", "100", "0.25");
     log_trade("1", "0.5", "100", "0.25");
@@ -583,6 +584,8 @@ START_TEST(several_rows_of_one_execution_are_added_up)
     ck_assert_str_eq(said(), "matched 2 missing 0 extra 0 different 1 pending 0");
     ck_assert_str_eq(difference(0)->exec_id, "3");
     ck_assert_uint_eq(difference(0)->fields, PNL_FIELD_QTY | PNL_FIELD_FEE);
+    ck_assert_str_eq(decimal_format(&difference(0)->log.qty, told), "4");
+    ck_assert_str_eq(decimal_format(&difference(0)->log.fee, told), "0.75");
     ck_assert_int_eq(pnl_check_counts(check).entries, 6);
 }
 END_TEST
