@@ -83,9 +83,10 @@ static enum err read_numbers(struct ledger_entry *out, const struct json *found,
 
 /* At the end of a session of USDC contracts what the position has won or lost is paid out. No
  * execution does that, unless funding is paid with it. */
-static bool is_session(const struct ledger_entry *entry)
+static bool is_session(const struct ledger_entry *entry, const struct json *type)
 {
-    return strcmp(entry->coin, "USDC") == 0 && decimal_sign(&entry->funding) == 0;
+    return json_equals(type, "SETTLEMENT") && strcmp(entry->coin, "USDC") == 0 &&
+           decimal_sign(&entry->funding) == 0;
 }
 
 /* What the type and the category make of it. A settlement is funding where it says how much; else
@@ -100,7 +101,7 @@ static enum ledger_kind kind_of(const struct ledger_entry *entry, const struct j
         if (json_equals(type, trades[i]))
             return LEDGER_TRADE;
     }
-    if (!json_equals(type, "SETTLEMENT") || is_session(entry))
+    if (!json_equals(type, "SETTLEMENT"))
         return LEDGER_OTHER;
     if (!decimal_is_none(&entry->funding))
         return LEDGER_FUNDING;
@@ -134,6 +135,8 @@ enum err transaction_log_entry(struct ledger_entry *out, const struct json *row,
     }
     if (entry.kind != LEDGER_OTHER && !entry.symbol[0])
         return refuse(M_SYMBOL, "is missing", error);
+    if (is_session(&entry, &found[M_TYPE]))
+        entry.kind = LEDGER_OTHER;
     *out = entry;
     return ERR_NONE;
 }

@@ -112,6 +112,9 @@ static const struct {
     { "{" AT ",\"type\":\"SETTLEMENT\",\"category\":\"linear\",\"symbol\":\"B\",\"tradeId\":\"1\","
       "\"funding\":\"--1\"}",
       LEDGER_OTHER, "funding" },
+    { "{" AT ",\"type\":\"SETTLEMENT\",\"category\":\"linear\",\"symbol\":\"B\",\"tradeId\":\"1\","
+      "\"currency\":\"USDC\",\"funding\":\"--1\"}",
+      LEDGER_OTHER, "funding" },
     { "{" AT
       ",\"type\":\"TRADE\",\"category\":\"linear\",\"symbol\":\"B\",\"tradeId\":\"123456789012345"
       "6789012345678901234567890123456789012345678901234567890\"}",
