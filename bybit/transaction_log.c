@@ -81,6 +81,14 @@ static enum err read_numbers(struct ledger_entry *out, const struct json *found,
     return err;
 }
 
+/* At the end of a session of USDC contracts what the position has won or lost is paid out. No
+ * execution does that, unless funding is paid with it. */
+static bool is_session(const struct ledger_entry *entry, const struct json *type)
+{
+    return json_equals(type, "SETTLEMENT") && strcmp(entry->coin, "USDC") == 0 &&
+           decimal_sign(&entry->funding) == 0;
+}
+
 /* What the type and the category make of it. A settlement is funding where it says how much; else
  * it is one of a position, which an execution has made if it has an id. */
 static enum ledger_kind kind_of(const struct ledger_entry *entry, const struct json *type)
@@ -127,6 +135,8 @@ enum err transaction_log_entry(struct ledger_entry *out, const struct json *row,
     }
     if (entry.kind != LEDGER_OTHER && !entry.symbol[0])
         return refuse(M_SYMBOL, "is missing", error);
+    if (is_session(&entry, &found[M_TYPE]))
+        entry.kind = LEDGER_OTHER;
     *out = entry;
     return ERR_NONE;
 }

@@ -27,6 +27,7 @@ void pnl_destroy(struct pnl *pnl)
 {
     if (!pnl)
         return;
+    free(pnl->moment.held);
     free(pnl->places);
     free(pnl->entries);
     free(pnl->shown);

@@ -116,11 +116,19 @@ void pnl_destroy(struct pnl *pnl);
  * What is realised is compared where both know the whole position: the execution closed nothing
  * that has no known cost, and left as much open as the log says. It is equal within 10^-6 of the
  * value of the closings, and 10^-8 for each and a unit of its size, because the exchange rounds its
- * average price. */
+ * average price. A row where it is another sum, and can't be compared, is neither equal nor
+ * different. Of contracts in USDC the log tells it by sessions: it is not shown. */
 void pnl_set_check(struct pnl *pnl, struct pnl_check *check);
 
 /* ERR_BUSY: more than PNL_ROWS_MAX rows or PNL_PLACES_MAX symbols. ERR_NO_MEMORY. */
 MUST_CHECK enum err pnl_add(struct pnl *pnl, const struct pnl_fill *fill);
+
+/* The same for executions that come by time and sequence: those of one order at one moment are
+ * added in the order in which they can have happened, when the next moment begins or by
+ * pnl_end_moment, which is owed after the last one. */
+MUST_CHECK enum err pnl_add_of_moment(struct pnl *pnl, const struct pnl_fill *fill,
+                                      int64_t exchange_seq);
+MUST_CHECK enum err pnl_end_moment(struct pnl *pnl);
 
 /* With a check, after the last execution: one that the journal lacks, and the tag of its order. */
 MUST_CHECK enum err pnl_add_lack(struct pnl *pnl, const struct pnl_lack *lack, const char *tag);
@@ -131,9 +139,10 @@ const struct pnl_row *pnl_rows(struct pnl *pnl, size_t *count);
 
 /* --- pnl_read.c: on a history worker --- */
 
-/* Adds at most `max` executions more, oldest first (by time, the exchange's sequence, row); those
- * that were committed when the first piece was read. `*ended`: there are no more. ERR_BUSY as
- * pnl_add, or more than PNL_FILLS_MAX; ERR_IO. */
+/* Adds at most `max` executions more, oldest first (by time, the exchange's sequence; those of one
+ * order at one moment: what closed before what opened; row); those that were committed when the
+ * first piece was read. `*ended`: there are no more. ERR_BUSY as pnl_add, or more than
+ * PNL_FILLS_MAX; ERR_IO. */
 MUST_CHECK enum err pnl_read(struct pnl *pnl, struct history_reader *reader, int max, bool *ended);
 /* With a check, when pnl_read has ended: adds at most `max` of what the journal lacks. `*ended`:
  * there are no more. ERR_BUSY as pnl_add; ERR_IO. */

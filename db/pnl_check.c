@@ -33,28 +33,58 @@ static bool is_trade(enum fill_kind kind)
     return kind == FILL_TRADE || kind == FILL_LIQUIDATION || kind == FILL_ADL;
 }
 
-static bool is_qty(const struct pnl_check_row *row, const struct pnl_fill *fill, pnl_int qty,
-                   pnl_int fee)
+/* Beside the rows of a trade another one (a refund, ...) says nothing of the trade. */
+static bool is_beside(const struct pnl_legs *legs, const struct pnl_check_row *row)
 {
-    return pnl_check_is_near(pnl_check_size_of(row->qty), qty) ||
-           (fill->category == CATEGORY_SPOT && strcmp(fill->fee_coin, row->coin) == 0 &&
-            pnl_check_is_near(pnl_check_size_of(row->qty), qty - fee));
+    return row->kind == LEDGER_OTHER && legs->count > 1;
 }
 
-static unsigned compare_leg(const struct pnl_check_row *row, const struct pnl_fill *fill,
-                            const char *base, pnl_int fee)
+/* Of spot the rows of the base coin tell it. */
+static bool tells_qty(const struct pnl_legs *legs, const char *base, pnl_int *qty)
 {
-    bool tells_qty = fill->category != CATEGORY_SPOT || strcmp(row->coin, base) == 0;
+    bool told = false;
+
+    *qty = 0;
+    for (size_t i = 0; i < legs->count; i++) {
+        const struct pnl_check_row *row = legs->at[i];
+
+        if (!row->has_qty || is_beside(legs, row) ||
+            (row->category == CATEGORY_SPOT && strcmp(row->coin, base) != 0))
+            continue;
+        told = true;
+        *qty += pnl_check_size_of(row->qty);
+    }
+    return told;
+}
+
+static bool is_qty(const struct pnl_fill *fill, const char *base, pnl_int told, pnl_int qty,
+                   pnl_int fee)
+{
+    return pnl_check_is_near(told, qty) ||
+           (fill->category == CATEGORY_SPOT && strcmp(fill->fee_coin, base) == 0 &&
+            pnl_check_is_near(told, qty - fee));
+}
+
+static unsigned compare_trade(const struct pnl_legs *legs, const struct pnl_fill *fill,
+                              const char *base, pnl_int fee)
+{
     unsigned fields = 0;
+    pnl_int told;
     pnl_int value;
 
     if (!is_trade(fill->kind))
         return 0;
-    if (row->has_price && pnl_int_of(&value, &fill->price) && !pnl_check_is_near(row->price, value))
-        fields |= PNL_FIELD_PRICE;
-    if (row->has_qty && tells_qty && pnl_int_of(&value, &fill->qty) &&
-        !is_qty(row, fill, value, fee))
+    if (tells_qty(legs, base, &told) && pnl_int_of(&value, &fill->qty) &&
+        !is_qty(fill, base, told, value, fee))
         fields |= PNL_FIELD_QTY;
+    if (!pnl_int_of(&value, &fill->price))
+        return fields;
+    for (size_t i = 0; i < legs->count; i++) {
+        const struct pnl_check_row *row = legs->at[i];
+
+        if (row->has_price && !is_beside(legs, row) && !pnl_check_is_near(row->price, value))
+            fields |= PNL_FIELD_PRICE;
+    }
     return fields;
 }
 
@@ -63,16 +93,17 @@ static unsigned compare(const struct pnl_legs *legs, const struct pnl_fill *fill
                         pnl_int fee, struct pnl_finding *out)
 {
     bool is_funding = fill->kind == FILL_FUNDING;
-    unsigned fields = 0;
+    unsigned fields = compare_trade(legs, fill, base, fee);
 
     for (size_t i = 0; i < legs->count; i++) {
         const struct pnl_check_row *row = legs->at[i];
 
-        fields |= compare_leg(row, fill, base, fee);
         out->flow += row->flow;
         out->has_flow = out->has_flow || row->has_flow;
-        out->size = row->size;
-        out->has_size = row->has_size;
+        if (!is_beside(legs, row)) {
+            out->size = row->size;
+            out->has_size = row->has_size;
+        }
         if (pnl_check_is_coin(row, fill)) {
             out->fee += row->fee;
             out->funding += row->funding;
@@ -103,23 +134,34 @@ static void show_journal(struct pnl_side *side, const struct pnl_fill *fill, pnl
     text_cut(side->coin, sizeof(side->coin), fill->fee_coin);
 }
 
-/* Of several rows, that which pays the fee; the size is that of the base coin, where it is known.
- */
+/* What the rows in the coin of one of them have paid, or got as funding. */
+static pnl_int paid_in(const struct pnl_legs *legs, const struct pnl_check_row *which)
+{
+    pnl_int sum = 0;
+
+    for (size_t i = 0; i < legs->count; i++) {
+        if (strcmp(legs->at[i]->coin, which->coin) == 0)
+            sum += which->kind == LEDGER_FUNDING ? legs->at[i]->funding : legs->at[i]->fee;
+    }
+    return sum;
+}
+
+/* The coin is that of a row which pays the fee. */
 static void show_log(struct pnl_side *side, const struct pnl_legs *legs, const char *base)
 {
     const struct pnl_check_row *paying = legs->at[0];
-    const struct pnl_check_row *sizing = legs->at[0];
+    pnl_int qty;
 
-    for (size_t i = 1; i < legs->count; i++) {
+    side->price = DECIMAL_NONE;
+    for (size_t i = 0; i < legs->count; i++) {
         if (paying->fee == 0)
             paying = legs->at[i];
-        if (strcmp(legs->at[i]->coin, base) == 0)
-            sizing = legs->at[i];
+        if (legs->at[i]->has_price && !is_beside(legs, legs->at[i]))
+            side->price = pnl_int_shown(legs->at[i]->price);
     }
-    side->qty = shown(sizing->has_qty, pnl_check_size_of(sizing->qty));
-    side->price = shown(sizing->has_price, sizing->price);
-    side->fee = shown(paying->kind != LEDGER_FUNDING, paying->fee);
-    side->funding = shown(paying->kind == LEDGER_FUNDING, paying->funding);
+    side->qty = tells_qty(legs, base, &qty) ? pnl_int_shown(qty) : DECIMAL_NONE;
+    side->fee = shown(paying->kind != LEDGER_FUNDING, paid_in(legs, paying));
+    side->funding = shown(paying->kind == LEDGER_FUNDING, paid_in(legs, paying));
     memcpy(side->coin, paying->coin, sizeof(side->coin));
 }
 
@@ -170,17 +212,19 @@ void pnl_check_fill(struct pnl_check *check, const struct pnl_fill *fill, const 
     out->found = legs.count > 0;
     if (out->found)
         fields = compare(&legs, fill, base, fee, out);
-    out->verdict = out->found && !fields ? PNL_SAME : PNL_NOT_SAME;
-    if (!out->found && fill->at_ms >= check->span.settled_ms)
-        out->verdict = PNL_NOT_YET;
+    if (out->found && !fields)
+        out->verdict = PNL_SAME;
+    else
+        out->verdict = fill->at_ms >= check->span.settled_ms ? PNL_NOT_YET : PNL_NOT_SAME;
     if (!counts)
         return;
     check->counts.matched += out->verdict == PNL_SAME;
     check->counts.pending += out->verdict == PNL_NOT_YET;
-    check->counts.different += fields != 0;
-    check->counts.extra += !out->found && out->verdict == PNL_NOT_SAME;
-    if (out->verdict == PNL_NOT_SAME)
-        tell_fill(check, fill, base, fee, &legs, fields);
+    if (out->verdict != PNL_NOT_SAME)
+        return;
+    check->counts.different += out->found;
+    check->counts.extra += !out->found;
+    tell_fill(check, fill, base, fee, &legs, fields);
 }
 
 /* --- what the journal has not --- */
@@ -202,6 +246,8 @@ static void show_lack(struct pnl_check *check, const struct pnl_legs *legs, stru
     out->legs_count = legs->count;
     for (size_t i = 0; i < legs->count; i++) {
         out->legs[i].coin = legs->at[i]->coin;
+        out->legs[i].qty = pnl_check_size_of(legs->at[i]->qty);
+        out->legs[i].has_qty = legs->at[i]->has_qty;
         out->legs[i].fee = legs->at[i]->fee;
         out->legs[i].funding = legs->at[i]->funding;
         out->legs[i].flow = legs->at[i]->flow;
@@ -232,14 +278,32 @@ bool pnl_check_lack(struct pnl_check *check, struct pnl_lack *out)
     return false;
 }
 
-void pnl_check_count(struct pnl_check *check, const struct pnl_lack *lack)
+static struct decimal qty_in(const struct pnl_lack *lack, const char *coin)
 {
+    bool told = false;
+    pnl_int qty = 0;
+
+    for (size_t i = 0; i < lack->legs_count; i++) {
+        if (!lack->legs[i].has_qty || strcmp(lack->legs[i].coin, coin) != 0)
+            continue;
+        told = true;
+        qty += lack->legs[i].qty;
+    }
+    return shown(told, qty);
+}
+
+void pnl_check_count(struct pnl_check *check, const struct pnl_lack *lack, const char *base)
+{
+    struct pnl_difference difference = lack->difference;
+
     if (lack->verdict == PNL_NOT_YET) {
         check->counts.pending++;
         return;
     }
     check->counts.missing++;
-    add_difference(check, &lack->difference);
+    if (difference.category == CATEGORY_SPOT)
+        difference.log.qty = qty_in(lack, base);
+    add_difference(check, &difference);
 }
 
 static int compare_differences(const void *left, const void *right)

@@ -9,7 +9,9 @@
  *  - Amounts, sizes and prices are equal that differ by less than 10^-8: the log cuts them there.
  *  - The fee of a spot execution is in one of its two rows, that of the fee's coin. The size is in
  *    the one of the base coin, which may be without the fee.
- *  - What only one side has, and is newer than `settled_ms`, is pending: the other may be late.
+ *  - Several rows of one execution in one coin are added up.
+ *  - What only one side has, or has otherwise, and is newer than `settled_ms`, is pending: the
+ * other may be late.
  *  - Times of both may differ a little: what the other side has beyond an end of the span, within
  *    PNL_CHECK_EDGE_MS, is found there. So log and journal are read that much farther.
  *
@@ -89,8 +91,9 @@ struct pnl_check;
 struct pnl_check *pnl_check_create(const struct pnl_check_span *span);
 void pnl_check_destroy(struct pnl_check *check);
 
-/* A row that came already is not added again. ERR_BUSY: more than PNL_CHECK_ROWS_MAX. ERR_INVALID:
- * its numbers do not fit, or one execution has more than PNL_CHECK_LEGS_MAX rows. ERR_NO_MEMORY. */
+/* The very row that came already is not added again. ERR_BUSY: more than PNL_CHECK_ROWS_MAX.
+ * ERR_INVALID: its numbers do not fit, or one execution has more than PNL_CHECK_LEGS_MAX rows.
+ * ERR_NO_MEMORY. */
 MUST_CHECK enum err pnl_check_add(struct pnl_check *check, const struct ledger_entry *entry,
                                   struct error *error);
 
@@ -120,12 +123,14 @@ void pnl_check_fill(struct pnl_check *check, const struct pnl_fill *fill, const 
 
 /* An execution that the journal has not. */
 struct pnl_lack {
-    enum pnl_verdict verdict; /* NOT_SAME: missing; NOT_YET */
-    struct pnl_difference difference;
+    enum pnl_verdict verdict;         /* NOT_SAME: missing; NOT_YET */
+    struct pnl_difference difference; /* spot: without the qty */
     enum ledger_kind kind;
     size_t legs_count;
     struct {
         const char *coin;
+        pnl_int qty; /* its size */
+        bool has_qty;
         pnl_int fee;
         pnl_int funding;
         pnl_int flow;
@@ -134,8 +139,8 @@ struct pnl_lack {
 };
 /* After the last execution: the next one, in the order of the rows; false: there are no more. */
 bool pnl_check_lack(struct pnl_check *check, struct pnl_lack *out);
-/* It counts. */
-void pnl_check_count(struct pnl_check *check, const struct pnl_lack *lack);
+/* It counts. `base`: the base coin of its symbol. */
+void pnl_check_count(struct pnl_check *check, const struct pnl_lack *lack, const char *base);
 
 struct pnl_check_counts pnl_check_counts(const struct pnl_check *check);
 const struct pnl_check_span *pnl_check_span(const struct pnl_check *check);

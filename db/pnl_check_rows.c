@@ -118,6 +118,13 @@ static enum err make_row(struct pnl_check_row *row, const struct ledger_entry *e
                      entry->symbol);
 }
 
+static bool is_same(const struct pnl_check_row *a, const struct pnl_check_row *b)
+{
+    return a->kind == b->kind && a->at_ms == b->at_ms && strcmp(a->coin, b->coin) == 0 &&
+           strcmp(a->order_id, b->order_id) == 0 && a->qty == b->qty && a->price == b->price &&
+           a->fee == b->fee && a->funding == b->funding && a->flow == b->flow && a->size == b->size;
+}
+
 /* True: it came already. `*legs`: how many rows with its id there are. */
 static bool is_known(struct pnl_check *check, const struct pnl_check_row *row, size_t *legs)
 {
@@ -128,8 +135,7 @@ static bool is_known(struct pnl_check *check, const struct pnl_check_row *row, s
 
         if (!is_of(other, row->category, row->symbol) || strcmp(other->exec_id, row->exec_id) != 0)
             continue;
-        if (other->kind == row->kind && strcmp(other->coin, row->coin) == 0 &&
-            strcmp(other->order_id, row->order_id) == 0)
+        if (is_same(other, row))
             return true;
         ++*legs;
     }
@@ -188,11 +194,34 @@ static bool may_be_execution(const struct ledger_entry *entry)
            (entry->has_category && entry->symbol[0] && entry->exec_id[0]);
 }
 
-enum err pnl_check_add(struct pnl_check *check, const struct ledger_entry *entry,
-                       struct error *error)
+/* `*again`: it came already. */
+static enum err keep_row(struct pnl_check *check, const struct ledger_entry *entry, bool *again,
+                         struct error *error)
 {
     struct pnl_check_row row;
     size_t legs = 0;
+    enum err err = make_row(&row, entry, error);
+
+    if (err)
+        return err;
+    *again = row.exec_id[0] && is_known(check, &row, &legs);
+    if (*again)
+        return ERR_NONE;
+    if (legs >= PNL_CHECK_LEGS_MAX)
+        return error_set(error, ERR_INVALID, "transaction log: one execution has more than %d rows",
+                         PNL_CHECK_LEGS_MAX);
+    err = grow(check);
+    if (err)
+        return err;
+    check->rows[check->rows_count++] = row;
+    link_row(check, &check->rows[check->rows_count - 1]);
+    return ERR_NONE;
+}
+
+enum err pnl_check_add(struct pnl_check *check, const struct ledger_entry *entry,
+                       struct error *error)
+{
+    bool again = false;
     enum err err;
 
     if (!is_wanted(check, entry))
@@ -200,22 +229,11 @@ enum err pnl_check_add(struct pnl_check *check, const struct ledger_entry *entry
     if (check->counts.entries >= PNL_CHECK_ROWS_MAX)
         return ERR_BUSY;
     if (may_be_execution(entry)) {
-        err = make_row(&row, entry, error);
-        if (err && entry->kind != LEDGER_OTHER)
+        err = keep_row(check, entry, &again, error);
+        if (err == ERR_INVALID && entry->kind == LEDGER_OTHER)
+            err = ERR_NONE; /* of no interest */
+        if (err || again)
             return err;
-        if (!err && row.exec_id[0] && is_known(check, &row, &legs))
-            return ERR_NONE;
-        if (legs >= PNL_CHECK_LEGS_MAX)
-            return error_set(error, ERR_INVALID,
-                             "transaction log: one execution has more than %d rows",
-                             PNL_CHECK_LEGS_MAX);
-        if (!err) {
-            err = grow(check);
-            if (err)
-                return err;
-            check->rows[check->rows_count++] = row;
-            link_row(check, &check->rows[check->rows_count - 1]);
-        }
     }
     if (pnl_check_in_span(check, entry->at_ms)) {
         check->counts.entries++;

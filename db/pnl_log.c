@@ -9,9 +9,12 @@ static const pnl_int LOG_CUT = INT64_C(10000000000);
 static const pnl_int VOLUME_PART = 1000000;
 static const pnl_int UNIT_PART = 100000000;
 
-static bool tells_result(enum category category)
+/* Contracts in USDC are paid out at the end of each session: then their closings realise what was
+ * won since the last one, and not since they were opened. */
+static bool tells_result(const struct pnl_place *place)
 {
-    return category == CATEGORY_LINEAR || category == CATEGORY_INVERSE;
+    return place->category == CATEGORY_INVERSE ||
+           (place->category == CATEGORY_LINEAR && strcmp(place->coin, "USDC") != 0);
 }
 
 /* The exchange rounds its average price: to some seven digits, and to 8 decimals (linear). */
@@ -25,6 +28,30 @@ static pnl_int slack_of(const struct pnl_fill *fill, const struct pnl_effect *ef
     return slack;
 }
 
+static pnl_int size_of(pnl_int value)
+{
+    return value < 0 ? -value : value;
+}
+
+static void compare_result(const struct pnl_fill *fill, const struct pnl_effect *effect,
+                           const struct pnl_finding *finding, struct pnl_entry *sums)
+{
+    bool knows_position = !sums->skipped && !effect->unmatched_qty &&
+                          (!finding->has_size || size_of(finding->size) == effect->left);
+    pnl_int slack = slack_of(fill, effect);
+    pnl_int gap;
+
+    if (sums->realised == 0 && finding->flow == 0)
+        return;
+    if (__builtin_sub_overflow(sums->realised, finding->flow, &gap) ||
+        (!knows_position && size_of(gap) > slack)) {
+        sums->flags |= PNL_ENTRY_UNKNOWN;
+    } else if (knows_position) {
+        sums->gap = gap;
+        sums->slack = slack;
+    }
+}
+
 void pnl_judge(struct pnl *pnl, const struct pnl_place *place, const struct pnl_fill *fill,
                const struct pnl_effect *effect, bool counts, struct pnl_entry *sums,
                struct pnl_finding *out)
@@ -35,24 +62,18 @@ void pnl_judge(struct pnl *pnl, const struct pnl_place *place, const struct pnl_
         [PNL_NOT_SAME] = PNL_ENTRY_COMPARED | PNL_ENTRY_DIFFERS,
         [PNL_NOT_YET] = PNL_ENTRY_OPEN,
     };
-    pnl_int gap;
 
     pnl_check_fill(pnl->check, fill, place->base, counts, out);
     sums->flags = flags[out->verdict];
     if (fill->kind == FILL_FUNDING)
         return;
-    if (!tells_result(fill->category) || (out->found && !out->has_flow)) {
+    if (!tells_result(place) || (out->found && !out->has_flow)) {
         sums->flags |= PNL_ENTRY_NO_FLOW;
         return;
     }
     sums->log_realised = out->flow;
-    if (!out->found || sums->skipped || effect->unmatched_qty ||
-        (sums->realised == 0 && out->flow == 0) ||
-        (out->has_size && (out->size < 0 ? -out->size : out->size) != effect->left) ||
-        __builtin_sub_overflow(sums->realised, out->flow, &gap))
-        return;
-    sums->gap = gap;
-    sums->slack = slack_of(fill, effect);
+    if (out->found)
+        compare_result(fill, effect, out, sums);
 }
 
 static enum err add_leg(struct pnl *pnl, const struct pnl_lack *lack, size_t leg,
@@ -76,7 +97,7 @@ static enum err add_leg(struct pnl *pnl, const struct pnl_lack *lack, size_t leg
     entry.log_fees = lack->legs[leg].fee;
     entry.log_funding = lack->legs[leg].funding;
     if (lack->kind != LEDGER_FUNDING) {
-        if (tells_result(fill->category) && lack->legs[leg].has_flow)
+        if (tells_result(&pnl->places[place]) && lack->legs[leg].has_flow)
             entry.log_realised = lack->legs[leg].flow;
         else
             entry.flags |= PNL_ENTRY_NO_FLOW;
@@ -96,7 +117,9 @@ enum err pnl_add_lack(struct pnl *pnl, const struct pnl_lack *lack, const char *
     if (pnl->filter.tag && strcmp(pnl->filter.tag, tag) != 0)
         return ERR_NONE;
     err = pnl_find_place(pnl, fill.category, fill.symbol, &place);
-    pnl_check_count(pnl->check, lack);
+    if (err)
+        return err;
+    pnl_check_count(pnl->check, lack, pnl->places[place].base);
     for (size_t i = 0; !err && i < lack->legs_count; i++)
         err = add_leg(pnl, lack, i, &fill, place);
     return err;

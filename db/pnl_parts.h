@@ -1,5 +1,6 @@
 /* db/pnl_parts.h - what the files of db/pnl.h share: the sums of the rows (pnl.c), how they are
- * shown (pnl_rows.c), and what the transaction log adds to them (pnl_log.c). */
+ * shown (pnl_rows.c), what the transaction log adds to them (pnl_log.c), and what happened at one
+ * moment (pnl_moment.c). */
 #pragma once
 
 #include "db/pnl.h"
@@ -16,6 +17,8 @@ enum pnl_entry_flag {
     PNL_ENTRY_DIFFERS = 4,
     PNL_ENTRY_OPEN = 8,     /* some are pending */
     PNL_ENTRY_NO_FLOW = 16, /* the log does not tell what was realised */
+    /* Of some what was realised is another sum in the log, and the journal can't know better. */
+    PNL_ENTRY_UNKNOWN = 32,
 };
 
 /* A row's sums, and what they belong to. */
@@ -41,12 +44,22 @@ struct pnl_entry {
     unsigned flags;
 };
 
+#define PNL_MOMENT_MAX 512 /* executions that are put in order */
+struct pnl_held;
+struct pnl_moment {
+    struct pnl_held *held; /* NULL: none yet */
+    size_t count;
+    int64_t at_ms;
+    int64_t exchange_seq;
+};
+
 struct pnl {
     struct pnl_filter filter;
     pnl_coins_fn *coins;
     void *userdata;
     struct pnl_check *check; /* NULL: none */
     struct pnl_cursor cursor;
+    struct pnl_moment moment;
     struct pnl_place *places;
     size_t places_count;
     size_t places_capacity;

@@ -121,7 +121,7 @@ static enum err add_rows(struct pnl *pnl, sqlite3_stmt *statement, int *count, s
         if (!err)
             err = read_row(statement, &fill, error);
         if (!err)
-            err = pnl_add(pnl, &fill);
+            err = pnl_add_of_moment(pnl, &fill, sqlite3_column_int64(statement, C_EXCHANGE_SEQ));
         if (err)
             break;
         cursor->at_ms = fill.at_ms;
@@ -175,7 +175,9 @@ enum err pnl_read(struct pnl *pnl, struct history_reader *reader, int max, bool 
         return err;
     *ended = count < max;
     cursor->count += count;
-    return cursor->count > PNL_FILLS_MAX ? ERR_BUSY : ERR_NONE;
+    if (cursor->count > PNL_FILLS_MAX)
+        return ERR_BUSY;
+    return *ended ? pnl_end_moment(pnl) : ERR_NONE;
 }
 
 /* --- what the journal lacks --- */

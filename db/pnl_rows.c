@@ -10,7 +10,7 @@ static enum pnl_checked checked_of(const struct pnl_entry *entry)
 
     if ((entry->flags & PNL_ENTRY_DIFFERS) || gap > entry->slack)
         return PNL_CHECKED_DIFFERS;
-    if (entry->flags & (PNL_ENTRY_OUTSIDE | PNL_ENTRY_OPEN))
+    if (entry->flags & (PNL_ENTRY_OUTSIDE | PNL_ENTRY_OPEN | PNL_ENTRY_UNKNOWN))
         return PNL_UNCHECKED;
     return entry->flags & PNL_ENTRY_COMPARED ? PNL_CHECKED_EQUAL : PNL_UNCHECKED;
 }

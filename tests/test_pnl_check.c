@@ -138,6 +138,16 @@ static struct pnl_fill fill_of(const char *exec_id, enum side side, const char *
     return fill;
 }
 
+static struct pnl_fill spot_fill(const char *exec_id, enum side side, const char *fee,
+                                 const char *fee_coin)
+{
+    struct pnl_fill fill = fill_of(exec_id, side, "2", "100", fee);
+
+    fill.category = CATEGORY_SPOT;
+    fill.fee_coin = fee_coin;
+    return fill;
+}
+
 static void add(const struct pnl_fill *fill)
 {
     ck_assert_int_eq(pnl_add(pnl, fill), ERR_NONE);
@@ -286,6 +296,8 @@ END_TEST
 
 START_TEST(what_the_journal_lacks_is_missing)
 {
+    char qty[DECIMAL_TEXT_MAX];
+
     log_result("1", "2", "100", "7", "0");
     log_trade("2", "1", "100", "0.25");
     buy("2", "1", "100", "0.25");
@@ -295,6 +307,7 @@ START_TEST(what_the_journal_lacks_is_missing)
     ck_assert_str_eq(difference(0)->order_id, "o");
     ck_assert_int_eq(difference(0)->at_ms, T0);
     ck_assert_int_eq(decimal_sign(&difference(0)->log.price), 1);
+    ck_assert_str_eq(decimal_format(&difference(0)->log.qty, qty), "2");
     ck_assert_str_eq(rows_said(), "USDT 7/0.25/0 differs");
 }
 END_TEST
@@ -326,17 +339,22 @@ START_TEST(the_newest_minute_is_pending)
 }
 END_TEST
 
-/* --- spot --- */
-
-static struct pnl_fill spot_fill(const char *exec_id, enum side side, const char *fee,
-                                 const char *fee_coin)
+/* One of its two rows has come. */
+START_TEST(what_is_half_there_is_pending)
 {
-    struct pnl_fill fill = fill_of(exec_id, side, "2", "100", fee);
+    struct pnl_fill bought = spot_fill("1", SIDE_BUY, "0.002", "BTC");
+    struct ledger_entry entry = entry_of("1", "-200", "100", "0");
 
-    fill.category = CATEGORY_SPOT;
-    fill.fee_coin = fee_coin;
-    return fill;
+    bought.at_ms = entry.at_ms = SETTLED + _i - 1;
+    entry.category = CATEGORY_SPOT;
+    log_entry(&entry);
+    add(&bought);
+    ck_assert_str_eq(said(), _i ? "matched 0 missing 0 extra 0 different 0 pending 1"
+                                : "matched 0 missing 0 extra 0 different 1 pending 0");
 }
+END_TEST
+
+/* --- spot --- */
 
 START_TEST(spot_has_a_row_a_coin_and_the_fee_in_one_of_them)
 {
@@ -378,14 +396,38 @@ START_TEST(a_fee_in_the_wrong_row_of_spot_is_a_difference)
 }
 END_TEST
 
+/* In whichever order its rows come. */
 START_TEST(a_spot_execution_is_missing_once)
 {
-    log_spot("1", "USDT", "-200", "0");
-    log_spot("1", "BTC", "2", "0.002");
+    char qty[DECIMAL_TEXT_MAX];
+
+    for (int i = 0; i < 2; i++) {
+        if (i == _i)
+            log_spot("1", "USDT", "-200", "0");
+        else
+            log_spot("1", "BTC", "2", "0.002");
+    }
     end_with("");
     ck_assert_str_eq(said(), "matched 0 missing 1 extra 0 different 0 pending 0");
     ck_assert_str_eq(difference(0)->log.coin, "BTC");
+    ck_assert_str_eq(decimal_format(&difference(0)->log.qty, qty), "2");
     ck_assert_str_eq(rows_said(), "BTC /0.002/0 differs; USDT /0/0 differs");
+}
+END_TEST
+
+START_TEST(the_size_of_spot_is_not_that_of_the_other_coin)
+{
+    struct pnl_fill bought = spot_fill("2", SIDE_BUY, "0.002", "BTC");
+
+    log_spot("1", "USDT", "-200", "0.2");
+    log_spot("2", "USDT", "-200", "0.2");
+    add(&bought);
+    end_with("");
+    ck_assert_str_eq(said(), "matched 0 missing 1 extra 0 different 1 pending 0");
+    for (size_t i = 0; i < 2; i++) {
+        ck_assert_str_eq(difference(i)->log.coin, "USDT");
+        ck_assert(decimal_is_none(&difference(i)->log.qty));
+    }
 }
 END_TEST
 
@@ -519,6 +561,32 @@ START_TEST(other_rows_are_counted_unless_an_execution_has_their_id)
     ck_assert_int_eq(pnl_check_counts(check).other, 2);
     ck_assert_int_eq(pnl_check_counts(check).entries, 3);
     ck_assert_str_eq(said(), "matched 1 missing 0 extra 0 different 0 pending 0");
+}
+END_TEST
+
+/* They are not dropped as repeated ones: that would hide what was paid. */
+START_TEST(several_rows_of_one_execution_are_added_up)
+{
+    struct ledger_entry refund = entry_of("2", "0", "0", "-0.25");
+    char told[DECIMAL_TEXT_MAX];
+
+    log_trade("1", "1.5", "100", "0.25");
+    log_trade("1", "0.5", "100", "0.25");
+    refund.kind = LEDGER_OTHER;
+    log_trade("2", "2", "100", "0.5");
+    log_entry(&refund);
+    log_trade("3", "2", "100", "0.5");
+    log_trade("3", "2", "100", "0.25");
+    buy("1", "2", "100", "0.5");
+    buy("2", "2", "100", "0.25");
+    buy("3", "2", "100", "0.5");
+    end_with("");
+    ck_assert_str_eq(said(), "matched 2 missing 0 extra 0 different 1 pending 0");
+    ck_assert_str_eq(difference(0)->exec_id, "3");
+    ck_assert_uint_eq(difference(0)->fields, PNL_FIELD_QTY | PNL_FIELD_FEE);
+    ck_assert_str_eq(decimal_format(&difference(0)->log.qty, told), "4");
+    ck_assert_str_eq(decimal_format(&difference(0)->log.fee, told), "0.75");
+    ck_assert_int_eq(pnl_check_counts(check).entries, 6);
 }
 END_TEST
 
@@ -667,9 +735,9 @@ static const struct {
     { "20", "0", "equal" },       { "20.00021", "0", "equal" }, /* 220 * 10^-6 + 2 * 10^-8 + 10^-8
                                                                  */
     { "19.99979", "0", "equal" }, { "20.00023", "0", "differs" }, { "19.99977", "0", "differs" },
-    { "-20", "0", "differs" },    { "-20", "5", "equal" }, /* the position is larger than the
-                                                              journal knows */
-    { "20", "", "equal" },        { "21", "", "differs" },
+    { "-20", "0", "differs" },    { "-20", "5", "null" }, /* the position is larger than the
+                                                             journal knows */
+    { "20", "5", "equal" },       { "20", "", "equal" },          { "21", "", "differs" },
 };
 
 START_TEST(what_was_realised_is_compared)
@@ -692,7 +760,36 @@ START_TEST(a_closing_without_known_cost_is_not_compared)
     log_result("1", "2", "110", "123", "0");
     add(&fill);
     end_with("");
-    ck_assert_str_eq(rows_said(), "USDT 123/0/0 equal");
+    ck_assert_str_eq(said(), "matched 1 missing 0 extra 0 different 0 pending 0");
+    ck_assert_str_eq(rows_said(), "USDT 123/0/0 null");
+}
+END_TEST
+
+/* Each session ends with its result paid out, and what is left counts from there. */
+START_TEST(what_usdc_contracts_realise_is_not_compared)
+{
+    struct ledger_entry entries[] = { entry_of("1", "2", "100", "0"),
+                                      entry_of("2", "2", "110", "0.5"),
+                                      entry_of("3", "1", "110", "0.25") };
+    struct pnl_fill fills[] = { fill_of("1", SIDE_BUY, "2", "100", "0"),
+                                fill_of("2", SIDE_SELL, "2", "110", "0.5") };
+
+    entries[1].flow = number("4"); /* 16 were paid before */
+    entries[1].size = number("0");
+    for (size_t i = 0; i < 3; i++) {
+        memcpy(entries[i].symbol, "BTCPERP", 8);
+        memcpy(entries[i].coin, "USDC", 5);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        fills[i].symbol = "BTCPERP";
+        fills[i].fee_coin = "USDC";
+        log_entry(&entries[i]);
+        add(&fills[i]);
+    }
+    ck_assert_str_eq(rows_said(), "USDC /0.5/0 equal");
+    log_entry(&entries[2]);
+    end_with("");
+    ck_assert_str_eq(rows_said(), "USDC /0.75/0 differs");
 }
 END_TEST
 
@@ -737,6 +834,19 @@ START_TEST(one_execution_has_few_rows)
     }
     ck_assert_int_eq(err, ERR_INVALID);
     ck_assert_int_eq(taken, PNL_CHECK_LEGS_MAX);
+}
+END_TEST
+
+START_TEST(many_other_rows_may_have_one_id)
+{
+    for (int i = 0; i < 20; i++) {
+        struct ledger_entry entry = entry_of("0", "2", "100", "0.5");
+
+        entry.kind = LEDGER_OTHER;
+        (void)snprintf(entry.order_id, sizeof(entry.order_id), "o%d", i);
+        log_entry(&entry);
+    }
+    ck_assert_int_eq(pnl_check_counts(check).other, 20);
 }
 END_TEST
 
@@ -789,10 +899,12 @@ static void add_tests(TCase *tcase)
     tcase_add_test(tcase, what_the_journal_lacks_is_missing);
     tcase_add_test(tcase, what_the_log_lacks_is_extra);
     tcase_add_test(tcase, the_newest_minute_is_pending);
+    tcase_add_loop_test(tcase, what_is_half_there_is_pending, 0, 2);
     tcase_add_test(tcase, spot_has_a_row_a_coin_and_the_fee_in_one_of_them);
     tcase_add_test(tcase, the_size_of_spot_may_be_without_the_fee);
     tcase_add_test(tcase, a_fee_in_the_wrong_row_of_spot_is_a_difference);
-    tcase_add_test(tcase, a_spot_execution_is_missing_once);
+    tcase_add_loop_test(tcase, a_spot_execution_is_missing_once, 0, 2);
+    tcase_add_test(tcase, the_size_of_spot_is_not_that_of_the_other_coin);
     tcase_add_test(tcase, funding_has_the_other_sign);
     tcase_add_test(tcase, funding_with_the_wrong_sign_is_a_difference);
     tcase_add_loop_test(tcase, funding_is_found_by_time_and_amount, 0, (int)ARRAY_LEN(fundings));
@@ -801,6 +913,7 @@ static void add_tests(TCase *tcase)
     tcase_add_test(tcase, an_id_counts_within_its_symbol);
     tcase_add_test(tcase, a_row_that_comes_again_counts_once);
     tcase_add_test(tcase, other_rows_are_counted_unless_an_execution_has_their_id);
+    tcase_add_test(tcase, several_rows_of_one_execution_are_added_up);
     tcase_add_test(tcase, a_trade_without_an_id_is_missing);
     tcase_add_test(tcase, what_is_before_the_span_is_not_compared);
     tcase_add_test(tcase, times_of_both_sides_may_differ_at_the_ends);
@@ -811,9 +924,11 @@ static void add_tests(TCase *tcase)
     tcase_add_test(tcase, with_a_tag_the_others_are_found_and_not_counted);
     tcase_add_loop_test(tcase, what_was_realised_is_compared, 0, (int)ARRAY_LEN(results));
     tcase_add_test(tcase, a_closing_without_known_cost_is_not_compared);
+    tcase_add_test(tcase, what_usdc_contracts_realise_is_not_compared);
     tcase_add_test(tcase, a_log_that_does_not_tell_the_result_has_none);
     tcase_add_test(tcase, what_does_not_fit_is_refused);
     tcase_add_test(tcase, one_execution_has_few_rows);
+    tcase_add_test(tcase, many_other_rows_may_have_one_id);
     tcase_add_test(tcase, there_are_so_many_rows_and_no_more);
     tcase_add_test(tcase, the_largest_numbers_can_be_added);
 }

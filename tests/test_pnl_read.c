@@ -117,6 +117,31 @@ START_TEST(small_pieces_give_the_same)
 }
 END_TEST
 
+/* Of one order, that turned the position while it went through the prices: the list of the exchange
+ * has the newest first, and so may the journal. */
+START_TEST(an_order_closes_before_it_opens)
+{
+    const struct pnl_filter filter = { .group = PNL_BY_SYMBOL, .symbol = "TURNUSDT" };
+    struct pnl *pnl = pnl_create(&filter, coins, NULL);
+    static const char line[] = "USDT realised 19.45 fees 0 funding 0 net 19.45 volume 738 trades 6 "
+                               "unmatched 0/0 skipped 0";
+    size_t count;
+
+    kit_change(&bridge,
+               "WITH f(id,o,side,qty,price,closed,seq) AS (VALUES"
+               " ('a','o1','buy','2','100','0',1),"
+               " ('f','o2','sell','1','97','0',2),('e','o2','sell','1.00','98','0.00',2),"
+               " ('d','o2','sell','2','98.5','1.5',2),('c','o2','sell','0.50','120','0.5',2),"
+               " ('b','o3','buy','1','86','1.0',3))"
+               " INSERT INTO fills SELECT NULL,id,o,'','linear','TURNUSDT',side,qty,price,'1','0',"
+               "'USDT',0,'trade',closed,1800000000000,seq,'','','',1 FROM f");
+    (void)read_all(pnl, _i);
+    ck_assert_str_eq(line_of(&pnl_rows(pnl, &count)[0]), line);
+    ck_assert_uint_eq(count, 1);
+    pnl_destroy(pnl);
+}
+END_TEST
+
 START_TEST(what_is_committed_meanwhile_is_left_to_the_next)
 {
     const struct pnl_filter filter = { .group = PNL_BY_SYMBOL, .symbol = "C0USDT" };
@@ -243,6 +268,7 @@ int main(void)
     tcase_add_checked_fixture(journal, setup, teardown);
     tcase_add_test(journal, all_executions_are_read_in_pieces);
     tcase_add_test(journal, small_pieces_give_the_same);
+    tcase_add_loop_test(journal, an_order_closes_before_it_opens, 1, 8);
     tcase_add_test(journal, what_is_committed_meanwhile_is_left_to_the_next);
     tcase_add_test(journal, a_damaged_row_is_an_error);
     tcase_add_test(journal, what_the_journal_lacks_has_the_tag_of_its_order);

@@ -78,6 +78,16 @@ static const struct {
       LEDGER_OTHER, NULL },
     { "{" AT ",\"type\":\"SETTLEMENT\",\"category\":\"linear\",\"symbol\":\"B\",\"tradeId\":\"1\"}",
       LEDGER_TRADE, NULL },
+    /* A session of USDC contracts: an execution only where funding was paid. */
+    { "{" AT ",\"type\":\"SETTLEMENT\",\"category\":\"linear\",\"symbol\":\"BTCPERP\","
+      "\"currency\":\"USDC\",\"tradeId\":\"1\",\"funding\":\"\",\"cashFlow\":\"-71.28\"}",
+      LEDGER_OTHER, NULL },
+    { "{" AT ",\"type\":\"SETTLEMENT\",\"category\":\"linear\",\"symbol\":\"BTCPERP\","
+      "\"currency\":\"USDC\",\"tradeId\":\"1\",\"funding\":\"0.00\"}",
+      LEDGER_OTHER, NULL },
+    { "{" AT ",\"type\":\"SETTLEMENT\",\"category\":\"linear\",\"symbol\":\"BTCPERP\","
+      "\"currency\":\"USDC\",\"tradeId\":\"1\",\"funding\":\"-0.1\"}",
+      LEDGER_FUNDING, NULL },
     { "{" AT ",\"type\":\"TRANSFER_IN\",\"category\":\"\",\"symbol\":\"\"}", LEDGER_OTHER, NULL },
     { "{" AT ",\"type\":\"SOMETHING_NEW\",\"category\":\"linear\",\"symbol\":\"B\"}", LEDGER_OTHER,
       NULL },
@@ -101,6 +111,9 @@ static const struct {
       LEDGER_OTHER, "cashFlow" },
     { "{" AT ",\"type\":\"SETTLEMENT\",\"category\":\"linear\",\"symbol\":\"B\",\"tradeId\":\"1\","
       "\"funding\":\"--1\"}",
+      LEDGER_OTHER, "funding" },
+    { "{" AT ",\"type\":\"SETTLEMENT\",\"category\":\"linear\",\"symbol\":\"B\",\"tradeId\":\"1\","
+      "\"currency\":\"USDC\",\"funding\":\"--1\"}",
       LEDGER_OTHER, "funding" },
     { "{" AT
       ",\"type\":\"TRADE\",\"category\":\"linear\",\"symbol\":\"B\",\"tradeId\":\"123456789012345"
