@@ -169,11 +169,19 @@ static const char schema_4[] =
     "ALTER TABLE orders ADD COLUMN whole_qty TEXT;"
     "ALTER TABLE orders ADD COLUMN part_qty TEXT;";
 
+/* What the exchange's own last message said of an order, by the order's row: read only when asked
+ * for, so that the rows of orders stay small. */
+static const char schema_5[] = "CREATE TABLE natives ("
+                               "  id INTEGER PRIMARY KEY,"
+                               "  json TEXT NOT NULL"
+                               ") STRICT;";
+
 static const struct migration migrations[] = {
     { "orders, fills, events", schema_1 },
     { "the guard", schema_2 },
     { "conditional orders, amends", schema_3 },
     { "spot margin, changes in parts", schema_4 },
+    { "the exchange's objects of orders", schema_5 },
 };
 
 static enum err step(sqlite3 *db, const struct migration *migration, size_t version,
