@@ -47,8 +47,8 @@ static const struct {
                       NULL },
     [W_INSERT_RETRY] = { "INSERT INTO retries VALUES (?1,?2,?3,?4) ON CONFLICT DO NOTHING", NULL },
     [W_DELETE_RETRIES] = { "DELETE FROM retries WHERE at_ms<?1", NULL },
-    [W_SET_NATIVE] = { "INSERT INTO natives VALUES (?1,?2) ON CONFLICT DO UPDATE SET json=?2",
-                       NULL },
+    /* Without an index beside the row id this overwrites in place. */
+    [W_SET_NATIVE] = { "REPLACE INTO natives VALUES (?1,?2)", NULL },
     [W_DELETE_NATIVE] = { "DELETE FROM natives WHERE id=?1", NULL },
 };
 
