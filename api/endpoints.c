@@ -28,12 +28,12 @@ static const struct api_endpoint endpoints[] = {
     { "GET",    "/candles/{symbol}",      handle_candles,       ACCESS_READ,  IS_LIST,    "category interval from to limit after max_age" },
     { "GET",    "/funding/{symbol}",      handle_funding,       ACCESS_READ,  IS_LIST,    "category from to limit after max_age" },
     { "GET",    "/open_interest/{symbol}", handle_open_interest, ACCESS_READ, IS_LIST,    "category interval from to limit after max_age" },
-    { "POST",   "/orders",                handle_order_create,  ACCESS_TRADE, TAKES_BODY, "wait timeout dry_run" },
-    { "GET",    "/orders",                handle_orders,        ACCESS_READ,  IS_LIST,    "state symbol tag from to limit after" },
+    { "POST",   "/orders",                handle_order_create,  ACCESS_TRADE, TAKES_BODY, "wait timeout dry_run native" },
+    { "GET",    "/orders",                handle_orders,        ACCESS_READ,  IS_LIST,    "state symbol tag from to limit after native" },
     { "DELETE", "/orders",                handle_orders_cancel, ACCESS_TRADE, 0,          "symbol tag side category all" },
-    { "GET",    "/orders/{id}",           handle_order,         ACCESS_READ,  0,          "wait timeout" },
-    { "PATCH",  "/orders/{id}",           handle_order_amend,   ACCESS_TRADE, TAKES_BODY, "wait timeout" },
-    { "DELETE", "/orders/{id}",           handle_order_cancel,  ACCESS_TRADE, 0,          "wait timeout" },
+    { "GET",    "/orders/{id}",           handle_order,         ACCESS_READ,  0,          "wait timeout native" },
+    { "PATCH",  "/orders/{id}",           handle_order_amend,   ACCESS_TRADE, TAKES_BODY, "wait timeout native" },
+    { "DELETE", "/orders/{id}",           handle_order_cancel,  ACCESS_TRADE, 0,          "wait timeout native" },
     { "GET",    "/orders/{id}/timeline",  handle_order_timeline, ACCESS_READ, IS_LIST,    "limit after" },
     { "GET",    "/fills",                 handle_fills,         ACCESS_READ,  IS_LIST,    "symbol tag order_id from to limit after" },
     { "GET",    "/pnl",                   handle_pnl,           ACCESS_READ,  IS_LIST,    "group symbol category tag from to check" },
@@ -153,10 +153,10 @@ const struct api_endpoint *api_endpoint_at(size_t index)
 
 /* Every query name, as text that lives for ever. */
 static const char *const query_names[] = {
-    "account", "after",        "all",     "base",     "category", "check",   "conflate", "depth",
-    "dry_run", "from",         "group",   "interval", "limit",    "max_age", "of",       "order_id",
-    "percent", "position_idx", "qty",     "quote",    "reason",   "side",    "state",    "status",
-    "symbol",  "tag",          "timeout", "to",       "topics",   "wait",
+    "account",  "after",   "all",          "base",     "category", "check",   "conflate", "depth",
+    "dry_run",  "from",    "group",        "interval", "limit",    "max_age", "native",   "of",
+    "order_id", "percent", "position_idx", "qty",      "quote",    "reason",  "side",     "state",
+    "status",   "symbol",  "tag",          "timeout",  "to",       "topics",  "wait",
 };
 
 static const char *static_name(const char *name)

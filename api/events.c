@@ -100,6 +100,29 @@ static void add_in_flight(struct buffer *out, const char *cancel, const char *am
     json_add_close(out, '}');
 }
 
+static bool is_fit(const struct stored_native *native)
+{
+    struct json object;
+
+    return native->bytes && !memchr(native->json, '\n', native->bytes) &&
+           json_open(&object, native->json, native->bytes, NULL) == ERR_NONE &&
+           object.type == JSON_OBJECT;
+}
+
+void api_add_order_native(struct buffer *out, const struct order *order,
+                          const char *cancel_in_flight, const struct stored_native *native)
+{
+    json_add_open(out, '{');
+    add_order_members(out, order);
+    json_add_key(out, "native");
+    if (is_fit(native))
+        json_add_raw(out, native->json, native->bytes);
+    else
+        json_add_null(out);
+    add_in_flight(out, cancel_in_flight, order_amend_in_flight(order));
+    json_add_close(out, '}');
+}
+
 void api_add_order(struct buffer *out, const struct order *order, const char *cancel_in_flight)
 {
     json_add_open(out, '{');

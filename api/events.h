@@ -19,11 +19,16 @@
 #include "bybit/pools.h"
 #include "bybit/stream.h"
 #include "bybit/trades.h"
+#include "db/history.h"
 #include "engine/guard_json.h"
 
 /* `cancel_in_flight` NULL: none. The member `in_flight` is there only while a cancel or amend is.
  */
 void api_add_order(struct buffer *out, const struct order *order, const char *cancel_in_flight);
+/* The same with the member `native`: the exchange's own object of it; null where it has no bytes,
+ * or is none that may be shown (base/native.h), which a journal changed by hand can have. */
+void api_add_order_native(struct buffer *out, const struct order *order,
+                          const char *cancel_in_flight, const struct stored_native *native);
 void api_add_fill(struct buffer *out, const struct fill *fill);
 void api_add_symbol(struct buffer *out, const struct instrument *instrument);
 /* `as_of_ms`, `source` ("stream", "rest", "cache"): members as_of and source. All tickers have one

@@ -65,6 +65,7 @@ static const char *const order_columns[] = {
     "created_at",
     "updated_at",
     "seq",
+    "native", /* the last one: only when asked for */
 };
 static const char *const fill_columns[] = {
     "id",  "order_id", "client_id", "category", "symbol",     "side", "qty",    "price", "value",
@@ -76,6 +77,7 @@ struct list_job {
     struct api_call *call;
     bool fills;
     struct list_filter filter;
+    struct stored_native native; /* of the row that is being shown */
     char symbol[SYMBOL_MAX];
     struct form_list list;
     int wanted;
@@ -119,6 +121,7 @@ static enum err read_filter(struct list_job *job, struct api_refusal *refusal)
     struct list_filter *filter = &job->filter;
     bool is_export = call->form != FORM_JSON;
     int64_t now_ms = clock_wall_ms();
+    bool native;
     int64_t limit;
     size_t state;
     enum err err;
@@ -130,8 +133,11 @@ static enum err read_filter(struct list_job *job, struct api_refusal *refusal)
         (err = lookup_time(call, "to", now_ms, &filter->to_ms, refusal)) ||
         (err = lookup_int(call, "limit", 1, is_export ? EXPORT_MAX : LIMIT_MAX,
                           is_export ? EXPORT_MAX : LIMIT_DEFAULT, &limit, refusal)) ||
-        (err = lookup_int(call, "after", 1, INT64_MAX, 0, &filter->after, refusal)))
+        (err = lookup_int(call, "after", 1, INT64_MAX, 0, &filter->after, refusal)) ||
+        (err = lookup_flag(call, "native", &native, refusal)))
         return err;
+    if (native)
+        filter->native = &job->native;
     filter->state = filters[state];
     job->wanted = (int)limit;
     filter->order_id = api_query(call, "order_id");
@@ -142,20 +148,29 @@ static enum err read_filter(struct list_job *job, struct api_refusal *refusal)
 
 /* --- the rows --- */
 
-static void took_row(struct list_job *job, int64_t row_id)
+static bool is_large(const struct list_job *job)
+{
+    return job->call->reply.bytes > EXPORT_BYTES;
+}
+
+/* False: the reply has become large. */
+static bool took_row(struct list_job *job, int64_t row_id)
 {
     form_row_end(&job->list);
     job->count++;
     job->last_row = row_id;
+    return !is_large(job);
 }
 
 static bool on_order_row(const struct order *order, int64_t row_id, void *userdata)
 {
     struct list_job *job = userdata;
 
-    api_add_order(form_row(&job->list), order, NULL);
-    took_row(job, row_id);
-    return true;
+    if (job->filter.native)
+        api_add_order_native(form_row(&job->list), order, NULL, &job->native);
+    else
+        api_add_order(form_row(&job->list), order, NULL);
+    return took_row(job, row_id);
 }
 
 static bool on_fill_row(const struct fill *fill, int64_t row_id, void *userdata)
@@ -163,8 +178,7 @@ static bool on_fill_row(const struct fill *fill, int64_t row_id, void *userdata)
     struct list_job *job = userdata;
 
     api_add_fill(form_row(&job->list), fill);
-    took_row(job, row_id);
-    return true;
+    return took_row(job, row_id);
 }
 
 static bool on_order_behind(const struct order *order, int64_t row_id, void *userdata)
@@ -199,7 +213,7 @@ static enum err read_piece(struct list_job *job, struct history_reader *reader, 
         filter.after = job->last_row;
     err = job->fills ? reader_fills(reader, &filter, on_fill_row, job)
                      : reader_orders(reader, &filter, on_order_row, job);
-    *ended = job->count - before < filter.limit;
+    *ended = job->count - before < filter.limit && !is_large(job);
     return err;
 }
 
@@ -209,6 +223,7 @@ static enum err look_behind(struct list_job *job, struct history_reader *reader)
 {
     struct list_filter behind = job->filter;
 
+    behind.native = NULL;
     behind.after = job->last_row;
     behind.limit = 1;
     return job->fills ? reader_fills(reader, &behind, on_fill_behind, job)
@@ -257,7 +272,7 @@ static void on_journal(struct history_reader *reader, enum err err, void *userda
 
     if (!err)
         err = atomic_load(&job->call->gone) ? ERR_BUSY : read_piece(job, reader, &ended);
-    full = job->count >= job->wanted || job->call->reply.bytes > EXPORT_BYTES;
+    full = job->count >= job->wanted || is_large(job);
     if (!err && !ended && full)
         err = look_behind(job, reader);
     if (!err && !ended && !full) {
@@ -290,7 +305,8 @@ static void serve_list(const struct api *api, struct api_call *call, bool fills)
     if (fills)
         form_open(&job->list, call, fill_columns, ARRAY_LEN(fill_columns));
     else
-        form_open(&job->list, call, order_columns, ARRAY_LEN(order_columns));
+        form_open(&job->list, call, order_columns,
+                  ARRAY_LEN(order_columns) - (job->filter.native ? 0 : 1));
     err = history_submit(api->history, loop_position(api->loop), on_journal, job);
     if (err)
         fail(job, err);

@@ -13,6 +13,7 @@
 #include "api/events.h"
 #include "api/limits.h"
 #include "api/order_job.h"
+#include "api/order_native.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
@@ -121,10 +122,31 @@ static void note_refusal(struct batch_item *item, const struct api_refusal *refu
 
 /* --- how a job ends here --- */
 
+/* The last of an item that shows its order. `native` NULL: without that member. */
+static void note_order(struct batch_item *item, const struct loop_reply *reply,
+                       const struct stored_native *native)
+{
+    struct buffer body = buffer_of(ITEM_BODY_MAX);
+
+    if (native)
+        api_add_order_native(&body, &reply->order, reply->cancel_in_flight, native);
+    else
+        api_add_order(&body, &reply->order, reply->cancel_in_flight);
+    item->is_order = true;
+    item->body = buffer_take(&body, &item->body_bytes);
+    let_go(item->job.batch);
+}
+
+static void on_native(const struct loop_reply *reply, const struct stored_native *native,
+                      enum err err, void *userdata)
+{
+    (void)err;
+    note_order(userdata, reply, native);
+}
+
 static void item_answer(struct create_job *job, const struct loop_reply *reply)
 {
     struct batch_item *item = item_of(job);
-    struct buffer body = buffer_of(ITEM_BODY_MAX);
     struct order_verdict verdict;
     char detail[480];
 
@@ -132,13 +154,14 @@ static void item_answer(struct create_job *job, const struct loop_reply *reply)
     order_count_refusal(job->call, reply);
     if (verdict.code) {
         note_problem(item, verdict.code, order_detail(&verdict, detail), &verdict.more);
-    } else {
-        item->status = verdict.status;
-        item->is_order = true;
-        api_add_order(&body, &reply->order, reply->cancel_in_flight);
-        item->body = buffer_take(&body, &item->body_bytes);
+        let_go(job->batch);
+        return;
     }
-    let_go(job->batch);
+    item->status = verdict.status;
+    if (order_native_wanted(job->call))
+        order_native_read(job->api, reply, on_native, item);
+    else
+        note_order(item, reply, NULL);
 }
 
 static void item_refuse(struct create_job *job, const struct api_refusal *refusal,
@@ -347,9 +370,11 @@ static enum err read_batch(const struct api *api, const struct api_call *call,
 {
     struct error error;
     bool dry_run;
+    bool native; /* asked for again when an order is shown */
 
     if (lookup_keys(api, refusal) || lookup_wait(call, clock_wall_ms(), wait, refusal) ||
-        lookup_flag(call, "dry_run", &dry_run, refusal))
+        lookup_flag(call, "dry_run", &dry_run, refusal) ||
+        lookup_flag(call, "native", &native, refusal))
         return ERR_INVALID;
     if (dry_run)
         return api_refuse(refusal, "field_not_allowed",

@@ -300,8 +300,10 @@ static void on_order(const struct loop_reply *reply, void *userdata)
 static enum err read_call(struct amend_job *job, struct api_refusal *refusal)
 {
     const struct api_call *call = job->call;
+    bool native; /* order_answer asks for it again */
 
     if (lookup_keys(job->api, refusal) || lookup_wait(call, clock_wall_ms(), &job->wait, refusal) ||
+        lookup_flag(call, "native", &native, refusal) ||
         order_change_read(&job->change, call->body, call->body_bytes, call->body_is_form, refusal))
         return ERR_INVALID;
     if (strlen(call->param) >= CLIENT_ID_MAX)

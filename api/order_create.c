@@ -362,11 +362,13 @@ static enum err read_one(struct create_job *job, struct api_refusal *refusal, bo
         .client = call->client,
         .default_category = api->default_category,
     };
+    bool native; /* order_answer asks for it again */
     enum err err;
 
     if ((err = lookup_keys(api, refusal)) ||
         (err = lookup_wait(call, clock_wall_ms(), &job->wait, refusal)) ||
-        (err = lookup_flag(call, "dry_run", &job->dry_run, refusal)))
+        (err = lookup_flag(call, "dry_run", &job->dry_run, refusal)) ||
+        (err = lookup_flag(call, "native", &native, refusal)))
         return err;
     if ((err = create_job_read(job, &input, refusal)))
         return err;

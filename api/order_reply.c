@@ -5,6 +5,7 @@
 #include "api/api.h"
 #include "api/events.h"
 #include "api/limits.h"
+#include "api/order_native.h"
 #include "api/reply.h"
 #include "base/clock.h"
 #include "base/metrics.h"
@@ -235,6 +236,18 @@ void order_answer(struct api_call *call, enum order_call kind, const struct loop
                   const char *client_id)
 {
     struct order_verdict verdict;
+
+    order_judge(&verdict, kind, reply, client_id);
+    if (!verdict.code && order_native_wanted(call))
+        order_native_answer(call, kind, reply);
+    else
+        order_answer_with(call, kind, reply, client_id, NULL);
+}
+
+void order_answer_with(struct api_call *call, enum order_call kind, const struct loop_reply *reply,
+                       const char *client_id, const struct stored_native *native)
+{
+    struct order_verdict verdict;
     char location[200];
     char detail[480];
 
@@ -245,7 +258,7 @@ void order_answer(struct api_call *call, enum order_call kind, const struct loop
         .turn_us = reply->timing.turn_us,
         .sign_us = reply->timing.sign_us,
         .upstream_us = reply->timing.upstream_us,
-        .complete = reply->timing.complete,
+        .complete = reply->timing.complete && !native, /* that waited for the journal, too */
     };
     add_limits(call, kind, reply);
     order_count_refusal(call, reply);
@@ -261,6 +274,9 @@ void order_answer(struct api_call *call, enum order_call kind, const struct loop
         api_reply_header(call, "Idempotent-Replayed", "true");
     if (kind == ORDER_CALL_READ) /* the engine's memory is the journal's newest state */
         api_reply_age(call, clock_wall_ms(), "journal");
-    api_add_order(api_reply_begin(call), &reply->order, reply->cancel_in_flight);
+    if (native)
+        api_add_order_native(api_reply_begin(call), &reply->order, reply->cancel_in_flight, native);
+    else
+        api_add_order(api_reply_begin(call), &reply->order, reply->cancel_in_flight);
     api_reply_keep(call, verdict.status, API_JSON);
 }

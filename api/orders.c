@@ -85,10 +85,12 @@ static void serve_known(const struct api *api, struct api_call *call, enum order
     int64_t now_ms = clock_wall_ms();
     struct lookup_wait wait;
     struct api_refusal refusal;
+    bool native; /* order_answer asks for it again */
     struct order_job *job;
     enum err err;
 
-    if (lookup_keys(api, &refusal) || lookup_wait(call, now_ms, &wait, &refusal)) {
+    if (lookup_keys(api, &refusal) || lookup_wait(call, now_ms, &wait, &refusal) ||
+        lookup_flag(call, "native", &native, &refusal)) {
         api_fail_refusal(call, &refusal, NULL, NULL);
         return;
     }

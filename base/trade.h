@@ -1,9 +1,10 @@
 /* base/trade.h - the shapes that all parts speak: orders, fills and what the exchange reports of
  * them.
  *
- * Plain values without pointers: copied freely. Times are Unix ms. Absent decimals are
- * DECIMAL_NONE, absent texts "". Names are the field's standard terms; where a member has the
- * exchange's own spelling in mind, the comment says so (PROTOCOL section 8, 9 and 16).
+ * Plain values, copied freely; the one pointer, order_report.native, says who holds it. Times are
+ * Unix ms. Absent decimals are DECIMAL_NONE, absent texts "". Names are the field's standard terms;
+ * where a member has the exchange's own spelling in mind, the comment says so (PROTOCOL section 8,
+ * 9 and 16).
  */
 #pragma once
 
@@ -12,6 +13,7 @@
 
 #include "base/decimal.h"
 #include "base/error.h"
+#include "base/native.h"
 
 enum category { CATEGORY_SPOT, CATEGORY_LINEAR, CATEGORY_INVERSE, CATEGORY_OPTION };
 #define CATEGORY_COUNT 4
@@ -204,6 +206,8 @@ struct order_report {
     char cancel_reason[REASON_MAX];
     int64_t created_ms;
     int64_t updated_ms;
+    /* The exchange's own object; NULL: not told. Borrowed: who keeps the report longer holds it. */
+    struct native *native;
 };
 
 enum fill_kind { FILL_TRADE, FILL_FUNDING, FILL_LIQUIDATION, FILL_ADL, FILL_SETTLE, FILL_OTHER };

@@ -43,7 +43,7 @@ struct batch_ack {
 bool message_batch_acks(const struct envelope *envelope, struct batch_ack *acks, size_t count);
 
 /* One item of an order or execution list. `category` is used when the item has none (REST lists
- * carry it once). */
+ * carry it once). `native` of an order is left NULL. */
 MUST_CHECK enum err message_order(struct order_report *out, const struct json *item,
                                   enum category category, struct error *error);
 MUST_CHECK enum err message_fill(struct fill *out, const struct json *item, enum category category,

@@ -32,7 +32,9 @@ static bool take_order(const struct stream_config *config, const struct json *it
         return taken == TAKEN_NOT_OURS;
     if (message_order(&report, item, category, error))
         return false;
+    report.native = native_make(item->at, item->bytes);
     config->callbacks->on_order(&report, config->userdata);
+    native_drop(report.native);
     return true;
 }
 

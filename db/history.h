@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buffer.h"
 #include "base/error.h"
 #include "base/trade.h"
 #include "db/journal.h"
@@ -42,6 +43,10 @@ MUST_CHECK enum err history_submit_first(struct history *history, uint64_t posit
 
 /* By order id, else link, else client id. ERR_NOT_FOUND; ERR_IO. */
 MUST_CHECK enum err reader_order(struct history_reader *reader, const char *id, struct order *out);
+/* The same with the exchange's own object of it, as of the same commit, appended to `native`; no
+ * bytes: none is known. */
+MUST_CHECK enum err reader_order_native(struct history_reader *reader, const char *id,
+                                        struct order *out, struct buffer *native);
 /* For ACTION_FIND: by order id, else by link (where not ""). */
 MUST_CHECK enum err reader_find_order(struct history_reader *reader, enum category category,
                                       const char *order_id, const char *link, struct order *out);
@@ -52,6 +57,12 @@ MUST_CHECK enum err reader_fill_keys(struct history_reader *reader, enum categor
 MUST_CHECK enum err reader_fill_known(struct history_reader *reader, enum category category,
                                       const char *order_id, const char *exec_id, bool *known);
 
+/* The exchange's own object of an order; `bytes` 0: none is known. */
+struct stored_native {
+    const char *json;
+    size_t bytes;
+};
+
 enum order_filter_state { FILTER_OPEN, FILTER_UNKNOWN, FILTER_FINAL, FILTER_ALL };
 struct list_filter {
     enum order_filter_state state; /* orders only. open: not final (unknown ones too) */
@@ -59,11 +70,13 @@ struct list_filter {
     enum category category;
     const char *symbol; /* NULL: any */
     const char *tag;
-    const char *order_id; /* fills of one order (order id, link or client id); NULL: any */
-    int64_t from_ms;      /* inclusive; orders by created_ms, fills by at_ms; 0: none */
-    int64_t to_ms;        /* exclusive; 0: none */
-    int limit;            /* 1..1000 */
-    int64_t after;        /* rows older than this row id; 0: from the newest */
+    const char *order_id;         /* fills of one order (order id, link or client id); NULL: any */
+    int64_t from_ms;              /* inclusive; orders by created_ms, fills by at_ms; 0: none */
+    int64_t to_ms;                /* exclusive; 0: none */
+    int limit;                    /* 1..1000 */
+    int64_t after;                /* rows older than this row id; 0: from the newest */
+    struct stored_native *native; /* orders only: set before each on_row, of the same commit as the
+                                     row, and borrowed by it; NULL: not wanted */
 };
 /* Newest first by time, by row id where times are equal. `on_row` gets a row and its id (the
  * cursor); returns false to stop. ERR_INVALID: no such row as `after`. */

@@ -91,7 +91,9 @@ struct journal_row {
     const char *event; /* "order", "fill": static text */
     char *json;        /* malloc'ed bytes of the event's data; owned */
     size_t json_bytes;
-    int64_t at_ms; /* wall clock */
+    int64_t at_ms;         /* wall clock */
+    struct native *native; /* INTENT, RETRY, AMEND, ORDER: the exchange's object of it, held; one of
+                              no bytes: what is stored is not of this state. NULL: stays */
     union {
         struct order order; /* INTENT, RETRY, ORDER */
         struct fill fill;

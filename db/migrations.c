@@ -179,12 +179,20 @@ static const char schema_5[] = "CREATE TABLE runs ("
                                ") STRICT;"
                                "ALTER TABLE retries ADD COLUMN run INTEGER NOT NULL DEFAULT 0;";
 
+/* What the exchange's own last message said of an order, by the order's row: read only when asked
+ * for, so that the rows of orders stay small. */
+static const char schema_6[] = "CREATE TABLE natives ("
+                               "  id INTEGER PRIMARY KEY,"
+                               "  json TEXT NOT NULL"
+                               ") STRICT;";
+
 static const struct migration migrations[] = {
     { "orders, fills, events", schema_1 },
     { "the guard", schema_2 },
     { "conditional orders, amends", schema_3 },
     { "spot margin, changes in parts", schema_4 },
     { "runs", schema_5 },
+    { "the exchange's objects of orders", schema_6 },
 };
 
 static enum err step(sqlite3 *db, const struct migration *migration, size_t version,

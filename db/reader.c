@@ -27,6 +27,7 @@ enum reader_statement {
     R_WATCHED,
     R_ORDER_TIME,
     R_FILL_TIME,
+    R_NATIVE,
     R_COUNT
 };
 
@@ -66,6 +67,7 @@ static const struct {
                     NULL },
     [R_ORDER_TIME] = { "SELECT created_ms FROM orders WHERE id=?1", NULL },
     [R_FILL_TIME] = { "SELECT at_ms FROM fills WHERE id=?1", NULL },
+    [R_NATIVE] = { "SELECT json FROM natives WHERE id=?1", NULL },
 };
 
 /* --- the connection --- */
@@ -174,7 +176,7 @@ enum err reader_done(struct history_reader *reader, enum err err, const struct e
 
 /* One order by a kept statement whose parameters are bound. ERR_NOT_FOUND. */
 static enum err one_order(struct history_reader *reader, enum reader_statement which,
-                          struct order *out)
+                          struct order *out, int64_t *row_id)
 {
     sqlite3_stmt *statement = reader->statements[which];
     struct error error = { 0 };
@@ -184,22 +186,70 @@ static enum err one_order(struct history_reader *reader, enum reader_statement w
     if (!err && !row)
         err = ERR_NOT_FOUND;
     if (!err)
-        err = rows_read_order(statement, out, NULL, &error);
+        err = rows_read_order(statement, out, row_id, &error);
     return finish(reader, statement, err, &error);
+}
+
+static enum err named_order(struct history_reader *reader, const char *id, struct order *out,
+                            int64_t *row_id)
+{
+    static const enum reader_statement ways[] = { R_BY_ORDER_ID, R_BY_LINK, R_BY_CLIENT_ID };
+    enum err err = ERR_NOT_FOUND;
+
+    for (size_t i = 0; err == ERR_NOT_FOUND && i < ARRAY_LEN(ways); i++) {
+        bind_text(reader->statements[ways[i]], 1, id);
+        err = one_order(reader, ways[i], out, row_id);
+    }
+    return err;
 }
 
 enum err reader_order(struct history_reader *reader, const char *id, struct order *out)
 {
-    static const enum reader_statement ways[] = { R_BY_ORDER_ID, R_BY_LINK, R_BY_CLIENT_ID };
     enum err err = ready(reader);
 
+    return err ? err : named_order(reader, id, out, NULL);
+}
+
+/* The object of an order's row, borrowed until R_NATIVE is reset. */
+static enum err read_native(struct history_reader *reader, int64_t row_id,
+                            struct stored_native *out, struct error *error)
+{
+    sqlite3_stmt *statement = reader->statements[R_NATIVE];
+    bool row = false;
+    enum err err;
+
+    *out = (struct stored_native){ .json = "" };
+    bind_integer(statement, 1, row_id);
+    err = db_next(statement, &row, "native", error);
+    if (err || !row)
+        return err;
+    out->json = column_word(statement, 0);
+    out->bytes = (size_t)sqlite3_column_bytes(statement, 0);
+    return ERR_NONE;
+}
+
+/* Within one transaction, so that both are of one commit. */
+enum err reader_order_native(struct history_reader *reader, const char *id, struct order *out,
+                             struct buffer *native)
+{
+    struct stored_native stored;
+    struct error error = { 0 };
+    int64_t row_id = 0;
+    enum err err = ready(reader);
+
+    if (!err)
+        err = finish(reader, NULL, db_exec(reader->db, "BEGIN", &error), &error);
     if (err)
         return err;
-    err = ERR_NOT_FOUND;
-    for (size_t i = 0; err == ERR_NOT_FOUND && i < ARRAY_LEN(ways); i++) {
-        bind_text(reader->statements[ways[i]], 1, id);
-        err = one_order(reader, ways[i], out);
+    err = named_order(reader, id, out, &row_id);
+    if (!err) {
+        err = read_native(reader, row_id, &stored, &error);
+        if (!err)
+            buffer_add(native, stored.json, stored.bytes);
+        err = finish(reader, reader->statements[R_NATIVE], err, &error);
     }
+    if (reader->db) /* nothing was written, so it cannot fail in a way that matters */
+        (void)sqlite3_exec(reader->db, "COMMIT", NULL, NULL, NULL);
     return err;
 }
 
@@ -212,11 +262,11 @@ enum err reader_find_order(struct history_reader *reader, enum category category
         return err;
     bind_text(reader->statements[R_BY_CATEGORY_ORDER_ID], 1, order_id);
     bind_text(reader->statements[R_BY_CATEGORY_ORDER_ID], 2, category_word(category));
-    err = one_order(reader, R_BY_CATEGORY_ORDER_ID, out);
+    err = one_order(reader, R_BY_CATEGORY_ORDER_ID, out, NULL);
     if (err != ERR_NOT_FOUND)
         return err;
     bind_text(reader->statements[R_BY_LINK], 1, link);
-    return one_order(reader, R_BY_LINK, out);
+    return one_order(reader, R_BY_LINK, out, NULL);
 }
 
 enum err reader_fill_keys(struct history_reader *reader, enum category category,
@@ -362,10 +412,10 @@ static void bind_parameters(sqlite3_stmt *statement, const struct query *query)
     }
 }
 
-static enum err run_orders(struct history_reader *reader, const struct query *query,
-                           bool (*on_row)(const struct order *order, int64_t row_id,
-                                          void *userdata),
-                           void *userdata, struct error *error)
+static enum err
+run_orders(struct history_reader *reader, const struct query *query, struct stored_native *native,
+           bool (*on_row)(const struct order *order, int64_t row_id, void *userdata),
+           void *userdata, struct error *error)
 {
     char sql[ROWS_SQL_MAX];
     sqlite3_stmt *statement = NULL;
@@ -382,9 +432,14 @@ static enum err run_orders(struct history_reader *reader, const struct query *qu
         err = db_next(statement, &row, "orders", error);
         if (!err && row)
             err = rows_read_order(statement, &order, &id, error);
+        if (!err && row && native) {
+            sqlite3_reset(reader->statements[R_NATIVE]);
+            err = read_native(reader, id, native, error);
+        }
         if (!err && row && !on_row(&order, id, userdata))
             break;
     }
+    sqlite3_reset(reader->statements[R_NATIVE]);
     sqlite3_finalize(statement);
     return err;
 }
@@ -410,7 +465,7 @@ enum err reader_orders(struct history_reader *reader, const struct list_filter *
         also_number(&query, "created_ms<", filter->to_ms);
     err = add_order(reader, &query, R_ORDER_TIME, "created_ms", filter, &error);
     if (!err)
-        err = run_orders(reader, &query, on_row, userdata, &error);
+        err = run_orders(reader, &query, filter->native, on_row, userdata, &error);
     return finish(reader, NULL, err, &error);
 }
 

@@ -12,6 +12,7 @@ void journal_row_destroy(struct journal_row *row)
     if (!row)
         return;
     free(row->json);
+    native_drop(row->native);
     if (row->kind == JOURNAL_GUARD)
         free(row->u.guard.text);
     free(row);
@@ -24,7 +25,7 @@ struct rowlist rowlist_of(struct journal_row *rows)
     for (struct journal_row *row = rows; row; row = row->next) {
         list.tail = row;
         list.count++;
-        list.bytes += sizeof(*row) + row->json_bytes;
+        list.bytes += sizeof(*row) + row->json_bytes + native_bytes(row->native);
         if (row->kind == JOURNAL_GUARD)
             list.bytes += row->u.guard.bytes;
     }

@@ -51,6 +51,9 @@ static const struct {
                          NULL },
     [W_DELETE_RETRIES] = { "DELETE FROM retries WHERE at_ms<?1 AND run=(SELECT run FROM progress)",
                            NULL },
+    /* Without an index beside the row id this overwrites in place. */
+    [W_SET_NATIVE] = { "REPLACE INTO natives VALUES (?1,?2)", NULL },
+    [W_DELETE_NATIVE] = { "DELETE FROM natives WHERE id=?1", NULL },
 };
 
 void writer_known_clear(struct writer_known *known)
@@ -332,10 +335,20 @@ static enum err find_places(struct writer *writer, const struct order *order, st
     return err;
 }
 
+/* By the row's id. */
+static enum err run_by_id(struct writer *writer, enum writer_statement which, int64_t id,
+                          struct error *error)
+{
+    bind_integer(writer->statements[which], 1, id);
+    return db_run(writer->statements[which], "order", error);
+}
+
+/* With its object: row ids come again. */
 static enum err delete_row(struct writer *writer, int64_t id, struct error *error)
 {
-    bind_integer(writer->statements[W_DELETE_ORDER], 1, id);
-    return db_run(writer->statements[W_DELETE_ORDER], "order", error);
+    enum err err = run_by_id(writer, W_DELETE_NATIVE, id, error);
+
+    return err ? err : run_by_id(writer, W_DELETE_ORDER, id, error);
 }
 
 /* Which row the order goes to (0: a new one), so that no link is ever lost: a link that is not in
@@ -401,6 +414,41 @@ static enum err add_order(struct writer *writer, const struct journal_row *row, 
     if (row->kind != JOURNAL_RETRY && !order->external && order->request.link[0])
         err = update_by_link(writer, order, &done, error);
     return err || done ? err : place_order(writer, order, error);
+}
+
+/* The row that add_order has chosen, as it is found by the order's own names. */
+static enum err find_row(struct writer *writer, const struct order *order, int64_t *id,
+                         struct error *error)
+{
+    bool linked = order->request.link[0];
+    sqlite3_stmt *find = writer->statements[linked ? W_FIND_BY_LINK : W_FIND_BY_ORDER_ID];
+    bool row = false;
+    enum err err;
+
+    bind_text(find, 1, linked ? order->request.link : order->order_id);
+    if (!linked)
+        bind_text(find, 2, category_word(order->request.category));
+    err = db_next(find, &row, "order", error);
+    *id = !err && row ? sqlite3_column_int64(find, 0) : 0;
+    sqlite3_reset(find);
+    return err;
+}
+
+static enum err set_native(struct writer *writer, const struct journal_row *row,
+                           struct error *error)
+{
+    sqlite3_stmt *set = writer->statements[W_SET_NATIVE];
+    size_t bytes = native_bytes(row->native);
+    int64_t id = 0;
+    enum err err = find_row(writer, &row->u.order, &id, error);
+
+    if (err || !id)
+        return err;
+    if (!bytes)
+        return run_by_id(writer, W_DELETE_NATIVE, id, error);
+    bind_integer(set, 1, id);
+    sqlite3_bind_text64(set, 2, native_json(row->native), bytes, SQLITE_STATIC, SQLITE_UTF8);
+    return db_run(set, "native", error);
 }
 
 /* When it was tried again. Only the last minutes are ever asked for. */
@@ -492,6 +540,8 @@ enum err writer_add(struct writer *writer, const struct journal_row *row,
 {
     enum err err = add_content(writer, row, known, error);
 
+    if (!err && row->native)
+        err = set_native(writer, row, error);
     if (!err && row->seq)
         err = add_event(writer, row, error);
     CRASH_POINT_IF(!err && row->seq, EVENT_WRITTEN);

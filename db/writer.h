@@ -35,6 +35,8 @@ enum writer_statement {
     W_SET_GUARD,
     W_INSERT_RETRY,
     W_DELETE_RETRIES,
+    W_SET_NATIVE,
+    W_DELETE_NATIVE,
     W_COUNT
 };
 

@@ -49,13 +49,12 @@ static struct engine_action *row_add(struct engine *engine, enum row_kind kind, 
     return action;
 }
 
-void row_order(struct engine *engine, struct record *record, enum row_kind kind, bool event,
-               bool anomaly)
+static struct engine_action *row_order_add(struct engine *engine, struct record *record,
+                                           enum row_kind kind, bool event, bool anomaly)
 {
     struct engine_action *action = row_add(engine, kind, event);
     struct order *order = &record->order;
 
-    order->updated_ms = engine->now_ms;
     order->source = engine->source;
     if (event)
         order->seq = engine->last_seq;
@@ -63,6 +62,25 @@ void row_order(struct engine *engine, struct record *record, enum row_kind kind,
     action->u.row.order = *order;
     if (anomaly)
         engine->anomalies++;
+    return action;
+}
+
+void row_order(struct engine *engine, struct record *record, enum row_kind kind, bool event,
+               bool anomaly)
+{
+    record->order.updated_ms = engine->now_ms;
+    (void)row_order_add(engine, record, kind, event, anomaly);
+}
+
+void row_reported(struct engine *engine, struct record *record, struct native *native, bool event,
+                  bool anomaly)
+{
+    struct engine_action *action;
+
+    if (event)
+        record->order.updated_ms = engine->now_ms;
+    action = row_order_add(engine, record, ROW_ORDER, event, anomaly);
+    action->u.row.native = native_hold(native);
 }
 
 void row_fill(struct engine *engine, struct fill *fill, bool anomaly)

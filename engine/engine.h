@@ -385,6 +385,8 @@ struct engine_action {
              * lacks, and since when no option, whose executions no scan reads; else 0 */
             int64_t watched_from_ms;
             int64_t options_from_ms;
+            struct native *native; /* ORDER: what the exchange said of it; NULL: nothing new. Held
+                                      for whoever takes the action, who drops it */
             const struct guard_state *guard; /* GUARD: valid until the next step */
             const char *guard_change;        /* "killed", "clear", "armed", "limits": static text */
         } row;

@@ -88,7 +88,8 @@ static void note_conflict(struct engine *engine, struct record *record)
 }
 
 /* The order's row, when it has changed; an anomaly when it had ended. */
-static void note_taken(struct engine *engine, struct record *record, const struct order *before)
+static void note_taken(struct engine *engine, struct record *record, const struct order *before,
+                       struct native *native)
 {
     struct order *order = &record->order;
     bool grew = decimal_cmp(&order->filled_qty, &before->filled_qty) != 0;
@@ -102,7 +103,7 @@ static void note_taken(struct engine *engine, struct record *record, const struc
     record->missing = false;
     record_index_order_id(engine, record);
     record_note_final(engine, record);
-    row_order(engine, record, ROW_ORDER, true, anomaly);
+    row_reported(engine, record, native, true, anomaly);
     if (anomaly)
         lookup_now(engine, record);
 }
@@ -123,6 +124,29 @@ static void note_terms(struct engine *engine, struct record *record, const struc
         lookup_soon(engine, record);
 }
 
+/* The report's object, unless it is older than the one that is there: a report that only filled in
+ * what an end had lacked may be. */
+static struct native *newer_native(const struct order *now, const struct order *before,
+                                   const struct order_report *report)
+{
+    bool further =
+        now->status != before->status || decimal_cmp(&now->filled_qty, &before->filled_qty) != 0;
+
+    return further || report->updated_ms >= before->exchange_ms ? report->native : NULL;
+}
+
+/* Nothing that is kept of the order has changed; its object may have. */
+static void note_same(struct engine *engine, struct record *record, const struct order *before,
+                      const struct order_report *report)
+{
+    struct native *native = newer_native(&record->order, before, report);
+
+    if (amend_is_shown(engine, record, report))
+        row_reported(engine, record, native, true, false);
+    else if (native && report->updated_ms > before->exchange_ms)
+        row_reported(engine, record, native, false, false);
+}
+
 void report_apply(struct engine *engine, struct record *record, const struct order_report *report,
                   bool scanned)
 {
@@ -134,12 +158,11 @@ void report_apply(struct engine *engine, struct record *record, const struct ord
     case MERGE_TAKEN:
         note_terms(engine, record, &before, report);
         (void)amend_is_shown(engine, record, report);
-        note_taken(engine, record, &before);
+        note_taken(engine, record, &before, newer_native(&record->order, &before, report));
         engine->recovery.news |= scanned;
         break;
     case MERGE_SAME:
-        if (amend_is_shown(engine, record, report))
-            row_order(engine, record, ROW_ORDER, true, false);
+        note_same(engine, record, &before, report);
         break;
     case MERGE_STALE:
         break;

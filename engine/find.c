@@ -124,6 +124,8 @@ static void append(struct engine *engine, struct find *find, const struct eviden
 
     *evidence = *like;
     evidence->next = NULL;
+    if (!evidence->is_fill)
+        native_hold(evidence->u.report.native);
     if (find->last && find->first)
         find->last->next = evidence;
     else
@@ -256,6 +258,7 @@ static const struct evidence *first_report(const struct find *find)
 /* An order that was not made here, or in a journal that is gone. */
 static void make_external(struct engine *engine, struct find *find, const struct evidence *from)
 {
+    bool sane = order_report_is_sane(&from->u.report);
     struct order order;
     struct record *record;
 
@@ -265,7 +268,7 @@ static void make_external(struct engine *engine, struct find *find, const struct
         order.request.link[0] = '\0';
         order.request.client_id[0] = '\0';
     }
-    if (!order_report_is_sane(&from->u.report))
+    if (!sane)
         engine->anomalies++;
     record = record_new(engine, &order);
     record->seen_ms = engine->now_ms;
@@ -273,7 +276,7 @@ static void make_external(struct engine *engine, struct find *find, const struct
     record_note_final(engine, record);
     kill_sees_first(engine, record);
     engine->source = from->scanned ? SOURCE_SCAN : SOURCE_STREAM;
-    row_order(engine, record, ROW_ORDER, true, false);
+    row_reported(engine, record, sane ? from->u.report.native : NULL, true, false);
     engine->source = SOURCE_BRIDGE;
     apply_all(engine, find, record);
 }

@@ -211,6 +211,7 @@ struct evidence {
     struct evidence *next;
     bool is_fill;
     bool scanned; /* from a scan or look-up, not from the stream */
+    /* One that waits holds the native of its report. */
     union {
         struct order_report report;
         struct fill fill;
@@ -512,6 +513,10 @@ struct engine_action *action_add(struct engine *engine, enum action_kind kind);
 /* A row of the order as it is now; with `event` it gets the next event number. */
 void row_order(struct engine *engine, struct record *record, enum row_kind kind, bool event,
                bool anomaly);
+/* The row of an order that a report has changed, or, without `event`, of one whose object alone is
+ * another now. `native` NULL: none to store with it. */
+void row_reported(struct engine *engine, struct record *record, struct native *native, bool event,
+                  bool anomaly);
 void row_fill(struct engine *engine, struct fill *fill, bool anomaly);
 void row_watermark(struct engine *engine, int64_t watermark_ms, int64_t watched_from_ms,
                    int64_t options_from_ms);

@@ -180,6 +180,7 @@ static struct journal_row *row_from_action(const struct loop *loop,
     row->position = action->u.row.position;
     row->seq = action->u.row.seq;
     row->at_ms = loop_now_ms(loop);
+    row->native = action->u.row.native;
     if (row->kind == JOURNAL_FILL)
         row->u.fill = action->u.row.fill;
     else if (row->kind == JOURNAL_WATERMARK)

@@ -90,7 +90,8 @@ static enum err push_evidence(struct loop *loop, struct item *item)
 {
     if (item && queue_push(loop->evidence, item) == ERR_NONE)
         return ERR_NONE;
-    free(item);
+    if (item)
+        loop_item_destroy(item);
     atomic_store(&loop->evidence_lost, true);
     return ERR_BUSY;
 }
@@ -99,8 +100,10 @@ enum err loop_on_order(struct loop *loop, const struct order_report *report)
 {
     struct item *item = command(loop, ITEM_ORDER, WAIT_ACCEPTED, 0, NULL, NULL);
 
-    if (item)
+    if (item) {
         item->u.report = *report;
+        native_hold(report->native);
+    }
     return push_evidence(loop, item);
 }
 

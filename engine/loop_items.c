@@ -14,6 +14,8 @@ void loop_item_destroy(struct item *item)
             free(item->u.committed.known[i].fills);
         free(item->u.committed.known);
     }
+    if (item->kind == ITEM_ORDER)
+        native_drop(item->u.report.native);
     if (item->kind == ITEM_FOUND)
         free(item->u.found.fills);
     if (item->kind == ITEM_GUARD_PATCH)

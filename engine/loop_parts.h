@@ -89,9 +89,9 @@ struct item {
         } amend;
         struct loop_setting setting;
         char id[CLIENT_ID_MAX];
-        struct guard_patch *patch; /* owned */
-        struct kill_words kill;    /* and arm */
-        struct order_report report;
+        struct guard_patch *patch;  /* owned */
+        struct kill_words kill;     /* and arm */
+        struct order_report report; /* holds its native */
         struct fill fill;
         struct {
             uint64_t position;

@@ -451,6 +451,8 @@ static enum err read_items(const struct send *send, const struct json *list, str
             rest_distrust(send->loop->rest);
             return error_set(error, ERR_INVALID, "the answer is about another order");
         }
+        if (page->reports)
+            page->reports[page->count].native = native_make(item.at, item.bytes);
         page->count++;
     }
     return ERR_NONE;
@@ -538,6 +540,8 @@ static void on_read_done(const struct rest_answer *answer, void *userdata)
     CRASH_POINT_IF(event.u.page.ok, PAGE_READ);
     loop_feed(loop, &event);
     CRASH_POINT_IF(event.u.page.ok, PAGE_TAKEN);
+    for (size_t i = 0; page.reports && i < page.count; i++)
+        native_drop(page.reports[i].native);
     free(page.fills);
     free(page.reports);
     free(send);

@@ -121,8 +121,14 @@ void store_deinit(struct engine *engine)
     exposure_deinit(engine);
     for (struct record *record = engine->records; record; record = record->next)
         free_list(record->fills, NEXT_OF_FILL);
-    for (struct find *find = engine->finds_first; find; find = find->next)
-        free_list(find->first, NEXT_OF_EVIDENCE);
+    for (struct find *find = engine->finds_first; find; find = find->next) {
+        while (find->first) {
+            struct evidence *evidence = find->first;
+
+            find->first = evidence->next;
+            evidence_free(engine, evidence);
+        }
+    }
     free_list(engine->records, NEXT_OF_RECORD);
     free_list(engine->finds_first, NEXT_OF_FIND);
     free_list(engine->spare_records, NEXT_OF_RECORD);
@@ -583,6 +589,8 @@ struct evidence *evidence_new(struct engine *engine)
 
 void evidence_free(struct engine *engine, struct evidence *evidence)
 {
+    if (!evidence->is_fill)
+        native_drop(evidence->u.report.native);
     evidence->next = engine->spare_evidence;
     engine->spare_evidence = evidence;
     engine->spare_evidence_count++;

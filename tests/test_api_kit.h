@@ -83,7 +83,8 @@ struct kit {
     void (*take_job)(void (*run)(struct history_reader *, enum err, void *), void *);
     enum err job_err; /* of jobs that wait for a position */
     enum err reader_err;
-    uint64_t position; /* of the last job */
+    const char *native; /* the exchange's object of each order; NULL: none */
+    uint64_t position;  /* of the last job */
     size_t jobs;
     struct order *orders; /* row id = index + 1 */
     size_t orders_count;
@@ -189,6 +190,16 @@ enum err reader_order(struct history_reader *reader, const char *id, struct orde
     return ERR_NOT_FOUND;
 }
 
+enum err reader_order_native(struct history_reader *reader, const char *id, struct order *out,
+                             struct buffer *native)
+{
+    enum err err = reader_order(reader, id, out);
+
+    if (!err && kit.native)
+        buffer_add_text(native, kit.native);
+    return err;
+}
+
 enum err reader_find_order(struct history_reader *reader, enum category category,
                            const char *order_id, const char *link, struct order *out)
 {
@@ -215,6 +226,8 @@ static enum err kit_list(const struct list_filter *filter, bool (*on_index)(size
 
     if (kit.lists++ == 0)
         kit.filter = *filter;
+    if (filter->native)
+        *filter->native = (struct stored_native){ kit.native, kit.native ? strlen(kit.native) : 0 };
     if (kit.reader_err)
         return kit.reader_err;
     for (size_t i = filter->after ? (size_t)filter->after - 1 : kit.orders_count; i > 0; i--) {

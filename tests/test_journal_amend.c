@@ -320,7 +320,7 @@ static void write_old_file(const char *name)
 }
 
 static const char *const old_files[] = { "journal_format_1.sql", "journal_format_2.sql",
-                                         "journal_format_3.sql" };
+                                         "journal_format_3.sql", "journal_format_4.sql" };
 
 START_TEST(a_file_of_an_older_format_is_brought_up_and_keeps_its_orders)
 {
@@ -328,7 +328,8 @@ START_TEST(a_file_of_an_older_format_is_brought_up_and_keeps_its_orders)
 
     write_old_file(old_files[_i]);
     open_and_restore();
-    ck_assert_int_eq(kit_query(&bridge, "PRAGMA user_version"), 5);
+    ck_assert_int_eq(kit_query(&bridge, "PRAGMA user_version"), 6);
+    ck_assert_int_eq(kit_query(&bridge, "SELECT count(*) FROM natives"), 0);
     ck_assert_uint_eq(restored_count, 2);
     ck_assert_str_eq(restored[0].request.link, "old-live");
     ck_assert_str_eq(restored[1].order_id, "1003");

@@ -512,7 +512,7 @@ START_TEST(a_file_of_format_1_takes_what_the_guard_needs_and_keeps_the_rest)
     ck_assert_msg(kit_open(&bridge, &error) == ERR_NONE, "%s", error.text);
     ck_assert_int_eq(bridge.start.run, 8);
     ck_assert_str_eq(bridge.start.id, "k3x9q0ab");
-    ck_assert_int_eq(kit_query(&bridge, "PRAGMA user_version"), 5);
+    ck_assert_int_eq(kit_query(&bridge, "PRAGMA user_version"), 6);
     expect_state(NULL);
     restore();
     ck_assert_uint_eq(restored_count, 2);

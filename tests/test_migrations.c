@@ -58,6 +58,21 @@ START_TEST(a_new_file_gets_the_schema_once)
 }
 END_TEST
 
+/* What is in a file of format 5 stays; its orders have no objects yet. */
+START_TEST(a_file_of_format_5_gets_a_place_for_the_objects_of_orders)
+{
+    struct error error = { 0 };
+
+    ck_assert_int_eq(migrations_run(db, &error), ERR_NONE);
+    run("DROP TABLE natives; PRAGMA user_version=5; INSERT INTO meta VALUES ('k', 'v')");
+    ck_assert_int_eq(migrations_run(db, &error), ERR_NONE);
+    ck_assert_int_eq(number("PRAGMA user_version"), 6);
+    ck_assert_int_eq(number("SELECT count(*) FROM meta WHERE key='k'"), 1);
+    ck_assert_int_eq(number("SELECT count(*) FROM natives"), 0);
+    run("INSERT INTO natives VALUES (1, '{}')");
+}
+END_TEST
+
 START_TEST(each_step_is_taken_once_and_in_order)
 {
     struct error error = { 0 };
@@ -117,6 +132,8 @@ START_TEST(the_tables_take_no_wrong_type_and_no_second_key)
         "INSERT INTO guard VALUES (2, 1, '{}')",
         "INSERT INTO guard VALUES (1, 1, NULL)",
         "INSERT INTO retries VALUES (1, 'a', 1, NULL)",
+        "INSERT INTO natives VALUES (1, NULL)",
+        "INSERT INTO natives VALUES ('a', '{}')",
     };
     struct error error = { 0 };
 
@@ -146,6 +163,7 @@ START_TEST(lists_and_look_ups_use_an_index)
         "SELECT * FROM fills WHERE tag<>'' AND tag='A' ORDER BY at_ms DESC, id DESC",
         "SELECT * FROM fills ORDER BY at_ms DESC, id DESC",
         "SELECT * FROM events WHERE seq>5 ORDER BY seq LIMIT 5",
+        "SELECT json FROM natives WHERE id=1",
     };
     struct error error = { 0 };
 
@@ -177,6 +195,7 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, a_new_file_gets_the_schema_once);
+    tcase_add_test(tcase, a_file_of_format_5_gets_a_place_for_the_objects_of_orders);
     tcase_add_test(tcase, each_step_is_taken_once_and_in_order);
     tcase_add_test(tcase, a_failed_step_leaves_the_file_at_the_one_before);
     tcase_add_test(tcase, a_newer_file_is_refused_unchanged);

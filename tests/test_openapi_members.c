@@ -87,13 +87,14 @@ START_TEST(members_of_orders)
 {
     struct buffer out = buffer_of(API_BODY_MAX);
     const struct order order = { 0 };
+    const struct stored_native native = { "{}", 2 };
     const struct fill fill = { 0 };
     const struct guard_verdict verdict = { .text = "" };
     const struct api_problem_more more = {
         .outcome = "not_sent", .ret_code = 1, .ret_msg = "", .guard = &verdict, .client_id = "x"
     };
 
-    api_add_order(&out, &order, "sent");
+    api_add_order_native(&out, &order, "sent", &native);
     same_members("Order", &out);
     api_event_order(&out, &order);
     same_members("EventOrder", &out);

@@ -14,6 +14,7 @@
 
 #include <check.h>
 
+#include "base/native.h"
 #include "engine/engine.h"
 #include "engine/order.h"
 
@@ -32,6 +33,7 @@
 #define HORIZON_MS   42000 /* of what was sent last before the faults end */
 #define SETTLED_MS   30000 /* later: six look-ups over 120 s, from an answer that never came */
 #define AMENDS_MAX   256
+#define FILLED_MAX   1024
 
 static uint64_t events_run;
 static uint64_t refused_run; /* by a limit of the guard */
@@ -82,7 +84,8 @@ struct filled { /* an execution at the exchange */
 
 struct stored { /* a row of the journal's orders */
     struct order order;
-    bool doomed_attempt[16]; /* ended here as never accepted: then it may not be there */
+    const struct native *native; /* what the exchange said of it, by object_of; NULL: nothing */
+    bool doomed_attempt[16];     /* ended here as never accepted: then it may not be there */
 };
 
 struct stored_fill {
@@ -353,6 +356,24 @@ static struct there *there_by_id(struct world *world, const char *order_id)
     return NULL;
 }
 
+/* The exchange's object of an order, as far as it matters here: its status, and how much is filled.
+ * Made once each and never let go, so that it is known by its address. */
+static struct native *object_of(enum exchange_status status, int filled)
+{
+    static struct native *objects[STATUS_OTHER + 1][FILLED_MAX];
+    struct native **object = &objects[status][filled];
+    char text[64];
+
+    assert(filled >= 0 && filled < FILLED_MAX);
+    if (*object)
+        return *object;
+    (void)snprintf(text, sizeof(text), "{\"status\":\"%s\",\"filled\":%d}", status_theirs(status),
+                   filled);
+    *object = native_make(text, strlen(text));
+    assert(native_bytes(*object) > 0);
+    return *object;
+}
+
 static void report_of(const struct there *there, struct order_report *report)
 {
     memset(report, 0, sizeof(*report));
@@ -377,6 +398,7 @@ static void report_of(const struct there *there, struct order_report *report)
         there->filled ? decimal_from_int(there->value / there->filled) : DECIMAL_NONE;
     report->created_ms = there->created_ms;
     report->updated_ms = there->updated_ms;
+    report->native = object_of(there->status, there->filled);
 }
 
 static void fill_of(const struct world *world, const struct filled *filled, struct fill *fill)
@@ -648,6 +670,18 @@ static void check_grows(struct world *world, const struct order *from, const str
         broken(world, "I7: %s is open again", to->order_id);
 }
 
+/* What the exchange has said last is of the state that the order shows. */
+static void check_native(struct world *world, const struct stored *stored)
+{
+    const struct order *order = &stored->order;
+    struct decimal filled = decimal_trim(order->filled_qty);
+
+    if (order->status != STATUS_NONE &&
+        stored->native != object_of(order->status, (int)filled.mantissa))
+        broken(world, "%s: what the exchange said of it is of another state: %s", order->order_id,
+               native_json(stored->native));
+}
+
 static void commit_order(struct world *world, const struct engine_action *row)
 {
     const struct order *order = &row->u.row.order;
@@ -668,6 +702,9 @@ static void commit_order(struct world *world, const struct engine_action *row)
     if (order_state_is_final(order->state) && order->attempt < 16 && order->status == STATUS_NONE)
         stored->doomed_attempt[order->attempt] = true;
     stored->order = *order;
+    if (row->u.row.native)
+        stored->native = row->u.row.native;
+    check_native(world, stored);
 }
 
 static void commit_fill(struct world *world, const struct fill *fill)
@@ -1523,6 +1560,7 @@ static void row_taken(struct world *world, const struct engine_action *action)
         return;
     }
     world->rows[world->rows_count++] = *action;
+    native_drop(action->u.row.native); /* object_of keeps it */
     if (action->u.row.kind == ROW_INTENT || action->u.row.kind == ROW_RETRY)
         world->intents_taken++;
     world->amends_taken += action->u.row.kind == ROW_AMEND;

@@ -88,7 +88,10 @@ def columns(content):
 
 def check_csv(content, body, what):
     names = columns(content)
+    more = content["text/csv"]["schema"].get("x-columns-when-asked", [])
     for number, row in enumerate(csv.reader(io.StringIO(body, newline=""), strict=True)):
+        if number == 0 and row == names + more:
+            names = row
         if number == 0 and row != names:
             raise Undescribed("%s: the columns are %s" % (what, row))
         if len(row) != len(names):

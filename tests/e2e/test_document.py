@@ -36,8 +36,8 @@ SAMPLES = {
     "/candles/{symbol}": ["/candles/BTCUSDT?interval=1h&from=-2d&limit=5", "/candles/spot:BTCUSDT?to=today&max_age=1h"],
     "/funding/{symbol}": ["/funding/BTCUSDT?limit=2", "/funding/inverse:BTCUSD?from=-7d"],
     "/open_interest/{symbol}": ["/open_interest/BTCUSDT?interval=1h&limit=3"],
-    "/orders": ["/orders?limit=1", "/orders?state=final&symbol=BTCUSDT&tag=doc&from=today"],
-    "/orders/{id}": ["/orders/doc-1?wait=final", "/orders/doc-2"],
+    "/orders": ["/orders?limit=1", "/orders?native=1", "/orders?state=final&symbol=BTCUSDT&tag=doc&from=today"],
+    "/orders/{id}": ["/orders/doc-1?wait=final", "/orders/doc-2", "/orders/doc-1?native=1"],
     "/orders/{id}/timeline": ["/orders/doc-1/timeline", "/orders/doc-2/timeline"],
     "/pnl": ["/pnl?group=day", "/pnl?group=symbol&from=today", "/pnl?group=tag"],
     "/fills": ["/fills?limit=1", "/fills?order_id=doc-1"],
@@ -366,7 +366,7 @@ class Document(unittest.TestCase):
                     self.assertIn("example", media, "%s %s %s %s" % (method, path, status, kind))
 
     def test_objects_are_closed_and_their_members_always_there(self):
-        absent = {"Order": {"in_flight"}, "Problem": {"outcome", "retry", "upstream", "guard", "client_id", "request_id", "hint"}}
+        absent = {"Order": {"native", "in_flight"}, "Problem": {"outcome", "retry", "upstream", "guard", "client_id", "request_id", "hint"}}
         seen = []
 
         def visit(node, name):
