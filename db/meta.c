@@ -165,7 +165,7 @@ static enum err read_start(sqlite3 *db, struct journal_start *start, struct erro
     start->epoch = (uint64_t)epoch;
     start->last_seq = (uint64_t)last_seq;
     start->banned_ms = runs_ban_left_ms(ban);
-    start->wall_base_ms = clock_wall_ms() - clock_mono_ms();
+    start->wall_base_ms = clock_wall_base_ms();
     return start->id[0] ? ERR_NONE : make_id(db, start, error);
 }
 
