@@ -435,9 +435,7 @@ void guard_stop(struct engine *engine)
     guard_waiters_end(engine, GUARD_WAIT_KILL, OUTCOME_GUARD_DONE, NULL);
     guard_waiters_end(engine, GUARD_WAIT_PATCH, OUTCOME_NOT_READY,
                       "in effect, but not durable: the bridge is stopping");
-    guard_waiters_end(engine, GUARD_WAIT_ARM, OUTCOME_NOT_READY,
-                      kill_is_on(engine) ? "not armed: the bridge is stopping"
-                                         : "armed, but not durable: the bridge is stopping");
+    guard_waiters_end(engine, GUARD_WAIT_ARM, OUTCOME_NOT_READY, kill_why_not_armed(engine));
     engine->guard.arming = false;
 }
 

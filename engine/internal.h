@@ -758,6 +758,8 @@ int64_t guard_due_ms(const struct engine *engine);
 bool kill_is_on(const struct engine *engine);
 void kill_begin(struct engine *engine, const struct engine_event *event);
 void kill_arm(struct engine *engine, const struct engine_event *event);
+/* To who waits for an arm when the bridge stops. */
+const char *kill_why_not_armed(const struct engine *engine);
 /* An arm that can take effect, or whose time is over. */
 void kill_arm_pump(struct engine *engine);
 /* A start that finds a kill. */
