@@ -219,7 +219,7 @@ static enum guard_answer judge_amend(struct engine *engine, int client, const st
     if (answer || !limits.set)
         return answer;
     left.qty = exposure_left(record, amended->qty);
-    counts.open_notional = exposure_beside(engine, client, record);
+    counts.open_notional = exposure_beside(engine, client, record, &left);
     return guard_check(&limits, name, &left, facts, &counts, 0, &guard->verdict);
 }
 
