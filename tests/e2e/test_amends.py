@@ -11,6 +11,7 @@ from guard_kit import Exchange, GuardCase, Line, until
 from harness import Case, request
 
 ROUNDS, CLIENTS = 6, 3
+BATCHES = 9  # of a client in a life: together fewer orders than may be open there
 AMEND, BATCH, CREATE = "/v5/order/amend", "/v5/order/create-batch", "/v5/order/create"
 QUIET = (OSError, http.client.HTTPException)
 
@@ -23,7 +24,7 @@ class Dies(GuardCase):
         number = 0
         with Line(port) as line:
             try:
-                while not stop.is_set():
+                while number < BATCHES and not stop.wait(random.uniform(0, 0.1)):
                     number += 1
                     links = ["%s-%d-%d" % (name, number, item) for item in range(3)]
                     batch = [{"symbol": "BTCUSDT", "side": "buy", "type": "limit", "qty": "0.002", "price": "20000",
