@@ -26,6 +26,14 @@ int64_t clock_mono_us(void)
     return read_us(CLOCK_BOOTTIME);
 }
 
+int64_t clock_wall_base_ms(void)
+{
+    int64_t wall_us = read_us(CLOCK_REALTIME); /* first: time between the two makes it smaller */
+    int64_t ahead_us = wall_us - clock_mono_us();
+
+    return (ahead_us - (ahead_us < 0 ? 999 : 0)) / 1000;
+}
+
 const char *clock_format(int64_t wall_ms, char out[CLOCK_TEXT_MAX])
 {
     time_t seconds = (time_t)(wall_ms / 1000);

@@ -164,8 +164,8 @@ static enum err read_start(sqlite3 *db, struct journal_start *start, struct erro
         return err;
     start->epoch = (uint64_t)epoch;
     start->last_seq = (uint64_t)last_seq;
-    start->banned_ms = runs_ban_left_ms(ban);
-    start->wall_base_ms = clock_wall_ms() - clock_mono_ms();
+    start->banned_ms = runs_ban_left_ms(ban, start->watermark_ms);
+    start->wall_base_ms = clock_wall_base_ms();
     return start->id[0] ? ERR_NONE : make_id(db, start, error);
 }
 
@@ -194,6 +194,17 @@ static enum err why_lost(sqlite3 *db, const struct journal_start *start, const c
     return ERR_NONE;
 }
 
+/* By the clocks of this boot; one that is over is forgotten, whatever a wall clock says later. */
+static enum err write_ban(sqlite3 *db, int64_t left_ms, struct error *error)
+{
+    char text[RUNS_BAN_TEXT_MAX];
+
+    if (left_ms <= 0)
+        return db_exec(db, "DELETE FROM meta WHERE key='ban'", error);
+    runs_ban_write(text, clock_mono_ms() + left_ms);
+    return meta_set_text(db, "ban", text, error);
+}
+
 static enum err write_start(sqlite3 *db, struct journal_start *start, const char *boot_id,
                             struct error *error)
 {
@@ -206,6 +217,8 @@ static enum err write_start(sqlite3 *db, struct journal_start *start, const char
         err = meta_set_text(db, "boot_id", boot_id, error);
     if (!err)
         err = meta_set_text(db, "clean_stop", "0", error);
+    if (!err)
+        err = write_ban(db, start->banned_ms, error);
     if (!err)
         err = runs_begin(db, start->run, start->wall_base_ms, error);
     if (!err)

@@ -13,6 +13,7 @@
 
 #define RUNS_KEPT       256
 #define RETRIES_KEPT_MS 600000
+#define BAN_MAX_MS      3600000
 
 void runs_boot_id(char out[RUNS_BOOT_ID_MAX])
 {
@@ -23,6 +24,15 @@ void runs_boot_id(char out[RUNS_BOOT_ID_MAX])
     out[strcspn(out, "\n")] = '\0';
     if (fd >= 0)
         close(fd);
+}
+
+/* Where the system does not tell its boot, no row is of this one. */
+static void bind_boot(sqlite3_stmt *statement, int at, const char *boot_id)
+{
+    if (boot_id[0])
+        bind_text(statement, at, boot_id);
+    else
+        sqlite3_bind_null(statement, at);
 }
 
 static enum err add_run(sqlite3 *db, int64_t run, const char *boot_id, int64_t wall_base_ms,
@@ -57,7 +67,7 @@ static enum err forget_old(sqlite3 *db, int64_t run, const char *boot_id, struct
 
     if (err)
         return err;
-    bind_text(forget, 1, boot_id);
+    bind_boot(forget, 1, boot_id);
     bind_integer(forget, 2, clock_mono_ms() - RETRIES_KEPT_MS);
     err = db_run(forget, "retries", error);
     sqlite3_finalize(forget);
@@ -87,7 +97,7 @@ enum err runs_recent(sqlite3 *db, int64_t run, int64_t window_ms, int64_t *count
     if (err)
         return err;
     runs_boot_id(boot_id);
-    bind_text(select, 1, boot_id);
+    bind_boot(select, 1, boot_id);
     bind_integer(select, 2, clock_mono_ms() - window_ms);
     bind_integer(select, 3, run);
     err = db_next(select, &row, "runs", error);
@@ -136,7 +146,7 @@ static enum err read_span(const struct search *search, const struct span *span, 
     bind_integer(creates, 2, span->first_order);
     bind_integer(creates, 3, span->end_order);
     bind_integer(creates, 4, span->run);
-    bind_text(creates, 5, boot_id);
+    bind_boot(creates, 5, boot_id);
     for (;;) {
         err = db_next(creates, &row, "recent creates", error);
         if (err || !row)
@@ -193,7 +203,7 @@ enum err runs_creates(sqlite3 *db, int64_t now_ms, int64_t window_ms,
     if (err)
         return err;
     runs_boot_id(boot_id);
-    bind_text(runs, 1, boot_id);
+    bind_boot(runs, 1, boot_id);
     err = read_spans(&search, runs, boot_id, error);
     sqlite3_finalize(runs);
     return err;
@@ -221,21 +231,31 @@ static int64_t take_number(const char **text)
     return number;
 }
 
-/* Length, end by the clock since boot, end by the wall clock, boot. */
-int64_t runs_ban_left_ms(const char *text)
+static int64_t min_ms(int64_t a, int64_t b)
 {
-    int64_t length_ms = take_number(&text);
+    return a < b ? a : b;
+}
+
+/* Length, end by the clock since boot, end by the wall clock, boot. */
+int64_t runs_ban_left_ms(const char *text, int64_t seen_ms)
+{
+    int64_t length_ms = min_ms(take_number(&text), BAN_MAX_MS);
     int64_t until_ms = take_number(&text);
     int64_t until_wall_ms = take_number(&text);
     char boot_id[RUNS_BOOT_ID_MAX];
     int64_t now_ms = clock_mono_ms();
 
     runs_boot_id(boot_id);
+    if (length_ms <= 0)
+        return 0;
     if (!boot_id[0] || strcmp(text, boot_id) != 0) {
+        if (until_wall_ms <= seen_ms)
+            return 0;
+        length_ms -= now_ms; /* all since this boot is of it */
         until_ms = until_wall_ms;
         now_ms = clock_wall_ms();
     }
     if (until_ms <= now_ms || length_ms <= 0)
         return 0;
-    return until_ms - now_ms < length_ms ? until_ms - now_ms : length_ms;
+    return min_ms(until_ms - now_ms, length_ms);
 }

@@ -38,5 +38,8 @@ MUST_CHECK enum err runs_creates(sqlite3 *db, int64_t now_ms, int64_t window_ms,
 #define RUNS_BAN_TEXT_MAX 160
 /* A ban that ends at `until_ms` of the clock since boot, as text to be stored. */
 void runs_ban_write(char out[RUNS_BAN_TEXT_MAX], int64_t until_ms);
-/* For how long it goes on, at most as long as when it was noted; 0: it is over. */
-int64_t runs_ban_left_ms(const char *text);
+/* For how long it goes on; 0: it is over. Never longer than when it was noted, and not longer than
+ * an hour. Of another boot, whose wall clock may have been any: nor longer than if it was noted
+ * just before this boot, and it is over if the exchange's clock was seen at its end (`seen_ms`; 0:
+ * never). */
+int64_t runs_ban_left_ms(const char *text, int64_t seen_ms);

@@ -208,8 +208,10 @@ struct engine_event {
         struct {
             uint64_t read_id;
             bool ok;       /* HTTP 200, retCode 0, readable */
-            bool rejected; /* not ok, and the exchange's last word: no right, no such market; not
-                              when it was lost, throttled or not sent */
+            bool rejected; /* not ok, and the exchange's last word; not when it was lost, throttled
+                              or not sent */
+            bool absent;   /* likewise: no right to it, or no such market for this account; not that
+                              the key is no good at all */
             const struct order_report *reports;
             size_t reports_count;
             const struct fill *fills;

@@ -149,6 +149,21 @@ static struct decimal worst_unit_price(const struct order *order)
     return *larger(&price, &then);
 }
 
+/* How much more than at the amended price: until the amend is made the order is filled at the price
+ * that it has, and what is filled then is none of what is left at a lower one. */
+static decimal_int dearer_amount(const struct record *record, struct decimal left,
+                                 const struct decimal *price)
+{
+    const struct order_request *request = &record->order.request;
+    struct decimal now = unit_price(request);
+    struct decimal at_first = exposure_left(record, request->qty);
+    struct decimal more;
+
+    if (guard_is_exit(request) || decimal_cmp(&now, price) <= 0 || decimal_sub(&more, &now, price))
+        return 0;
+    return product(decimal_cmp(&at_first, &left) < 0 ? &at_first : &left, &more);
+}
+
 static decimal_int amended_amount(const struct record *record)
 {
     const struct order_request *request = &record->order.request;
@@ -161,7 +176,7 @@ static decimal_int amended_amount(const struct record *record)
     price = decimal_sign(&record->order.change.value_price) > 0 ? unit_price(&amended)
                                                                 : worst_unit_price(&record->order);
     qty = exposure_left(record, amended.qty);
-    return product(&qty, &price);
+    return product(&qty, &price) + dearer_amount(record, qty, &price);
 }
 
 static decimal_int order_amount(const struct record *record)
@@ -455,14 +470,18 @@ struct decimal exposure_open_of(const struct engine *engine, size_t client)
     return shown(engine->guard.exposure.clients[client]);
 }
 
-struct decimal exposure_beside(const struct engine *engine, int client, const struct record *record)
+struct decimal exposure_beside(const struct engine *engine, int client, const struct record *record,
+                               const struct order_request *left)
 {
     const struct exposure *exposure = &engine->guard.exposure;
     decimal_int sum = exposure->orders + exposure->positions + exposure->unplaced;
+    struct decimal price = unit_price(left);
 
     if (client)
         sum = exposure->clients[client - 1];
-    return shown(client && client != record->client ? sum : sum - record->amount);
+    if (!client || client == record->client)
+        sum -= record->amount;
+    return shown(sum + dearer_amount(record, left->qty, &price));
 }
 
 enum err exposure_init(struct engine *engine)

@@ -219,7 +219,7 @@ static enum guard_answer judge_amend(struct engine *engine, int client, const st
     if (answer || !limits.set)
         return answer;
     left.qty = exposure_left(record, amended->qty);
-    counts.open_notional = exposure_beside(engine, client, record);
+    counts.open_notional = exposure_beside(engine, client, record, &left);
     return guard_check(&limits, name, &left, facts, &counts, 0, &guard->verdict);
 }
 
@@ -435,9 +435,7 @@ void guard_stop(struct engine *engine)
     guard_waiters_end(engine, GUARD_WAIT_KILL, OUTCOME_GUARD_DONE, NULL);
     guard_waiters_end(engine, GUARD_WAIT_PATCH, OUTCOME_NOT_READY,
                       "in effect, but not durable: the bridge is stopping");
-    guard_waiters_end(engine, GUARD_WAIT_ARM, OUTCOME_NOT_READY,
-                      kill_is_on(engine) ? "not armed: the bridge is stopping"
-                                         : "armed, but not durable: the bridge is stopping");
+    guard_waiters_end(engine, GUARD_WAIT_ARM, OUTCOME_NOT_READY, kill_why_not_armed(engine));
     engine->guard.arming = false;
 }
 

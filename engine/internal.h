@@ -715,9 +715,10 @@ void exposure_forget(struct engine *engine, struct record *record);
 void exposure_reprice(struct record *record);
 /* What of it may still be executed when its size is `whole`. */
 struct decimal exposure_left(const struct record *record, struct decimal whole);
-/* What is open beside this order; `client` as of exposure_open_of + 1, 0: of all. */
-struct decimal exposure_beside(const struct engine *engine, int client,
-                               const struct record *record);
+/* What is open beside this order, should an amend make it `left` (of which nothing is filled), and
+ * what its size of now counts more than that; `client` as of exposure_open_of + 1, 0: of all. */
+struct decimal exposure_beside(const struct engine *engine, int client, const struct record *record,
+                               const struct order_request *left);
 /* A fill that has not been counted before. */
 void exposure_fill(struct engine *engine, struct record *record, const struct fill *fill);
 void exposure_position(struct engine *engine, const struct engine_event *event);
@@ -763,6 +764,8 @@ int64_t guard_due_ms(const struct engine *engine);
 bool kill_is_on(const struct engine *engine);
 void kill_begin(struct engine *engine, const struct engine_event *event);
 void kill_arm(struct engine *engine, const struct engine_event *event);
+/* To who waits for an arm when the bridge stops. */
+const char *kill_why_not_armed(const struct engine *engine);
 /* An arm that can take effect, or whose time is over. */
 void kill_arm_pump(struct engine *engine);
 /* A start that finds a kill. */

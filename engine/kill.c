@@ -171,6 +171,12 @@ static void arm_prepare(struct engine *engine, const struct engine_event *event)
     guard->arm.due_ms = engine->now_ms + engine->times->guard_commit_ms;
 }
 
+const char *kill_why_not_armed(const struct engine *engine)
+{
+    return kill_is_on(engine) ? "not armed: the bridge is stopping"
+                              : "armed, but not durable: the bridge is stopping";
+}
+
 void kill_arm(struct engine *engine, const struct engine_event *event)
 {
     struct guarded *guard = &engine->guard;
@@ -181,6 +187,10 @@ void kill_arm(struct engine *engine, const struct engine_event *event)
 
     if (!kill_is_on(engine) && engine->committed >= guard->position) {
         guard_reply(engine, waiter.id, OUTCOME_GUARD_DONE, NULL);
+        return;
+    }
+    if (engine->stopping) {
+        guard_reply(engine, waiter.id, OUTCOME_NOT_READY, kill_why_not_armed(engine));
         return;
     }
     if (!guard_can_wait(engine)) {

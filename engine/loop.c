@@ -369,8 +369,7 @@ enum err loop_start(struct loop **out, const struct loop_config *config, struct 
     loop->config = *config;
     loop->epoll = -1;
     loop->bell = -1;
-    loop->wall_base_ms =
-        config->wall_base_ms ? config->wall_base_ms : clock_wall_ms() - clock_mono_ms();
+    loop->wall_base_ms = config->wall_base_ms ? config->wall_base_ms : clock_wall_base_ms();
     pthread_mutex_init(&loop->status_lock, NULL);
     pthread_mutex_init(&loop->guard_lock, NULL);
     err = make_parts(loop, error);

@@ -12,9 +12,11 @@
 #include "bybit/requests.h"
 #include "engine/loop_parts.h"
 
-#define PAGE_ITEMS_MAX  100
-#define READ_TIMEOUT_MS 10000
-#define NAMED_MAX       1024 /* orders in the answer to a cancel-all; futures: 500 */
+#define PAGE_ITEMS_MAX    100
+#define READ_TIMEOUT_MS   10000
+#define HTTP_NOT_FOUND    404
+#define RET_NO_PERMISSION 10005
+#define NAMED_MAX         1024 /* orders in the answer to a cancel-all; futures: 500 */
 
 /* One request under way at the transport. */
 struct send {
@@ -324,6 +326,8 @@ static struct swept_order *read_swept(const struct rest_answer *answer, struct e
     }
     event->u.swept.kind = loop_kind_of(
         answer_classify(answer->http_status, has_envelope, event->u.swept.ret_code, answer->body));
+    if (answer->http_status == HTTP_NOT_FOUND)
+        event->u.swept.kind = REPLY_REJECT;
     if (event->u.swept.kind == REPLY_OK)
         orders = read_named(&envelope.result, &event->u.swept.orders_count);
     event->u.swept.orders = orders;
@@ -495,18 +499,22 @@ static enum err read_page(const struct send *send, const struct rest_answer *ans
     return read_items(send, &list, page, error);
 }
 
-/* The exchange's last word on a read, not one that it says for now. */
-static bool is_rejected(const struct rest_answer *answer)
+/* The exchange's last word on a read, not one that it says for now. 404 is one without an envelope:
+ * the account is of another kind. */
+static void judge_failed(const struct rest_answer *answer, struct engine_event *event)
 {
     struct envelope envelope;
     enum answer_kind kind;
 
-    if (!answer->answered ||
-        message_envelope(&envelope, answer->body, answer->body_bytes, NULL) != ERR_NONE)
-        return false;
+    if (!answer->answered)
+        return;
+    event->u.page.rejected = event->u.page.absent = answer->http_status == HTTP_NOT_FOUND;
+    if (message_envelope(&envelope, answer->body, answer->body_bytes, NULL) != ERR_NONE)
+        return;
     kind =
         loop_kind_of(answer_classify(answer->http_status, true, envelope.ret_code, answer->body));
-    return kind == REPLY_REJECT || kind == REPLY_AUTH;
+    event->u.page.rejected |= kind == REPLY_REJECT || kind == REPLY_AUTH;
+    event->u.page.absent |= kind == REPLY_REJECT || envelope.ret_code == RET_NO_PERMISSION;
 }
 
 static void on_read_done(const struct rest_answer *answer, void *userdata)
@@ -524,7 +532,8 @@ static void on_read_done(const struct rest_answer *answer, void *userdata)
     event.u.page.read_id = send->id;
     if (page.fills || page.reports)
         event.u.page.ok = read_page(send, answer, &page, &error) == ERR_NONE;
-    event.u.page.rejected = !event.u.page.ok && is_rejected(answer);
+    if (!event.u.page.ok)
+        judge_failed(answer, &event);
     if (event.u.page.ok) {
         event.u.page.reports = page.reports;
         event.u.page.reports_count = page.reports ? page.count : 0;

@@ -9,6 +9,7 @@
 #define ORDER_MARGIN_MS 10000
 #define PAGES_MAX       100000U
 #define HALVED_MIN_MS   2000
+#define OPTIONS_TRIES   3
 
 static const enum category categories[] = { CATEGORY_SPOT, CATEGORY_LINEAR, CATEGORY_INVERSE };
 static const struct {
@@ -60,37 +61,43 @@ static void add_windows(struct scan_job *jobs, size_t *count, enum read_kind kin
     }
 }
 
+/* Two years are kept; so many windows of each list fit among the jobs. */
+static int64_t not_too_old(const struct scan_span *span, int64_t from_ms)
+{
+    int64_t oldest_ms = span->until_ms - WINDOW_MAX_MS * 120;
+
+    return from_ms > oldest_ms ? from_ms : oldest_ms;
+}
+
 /* Of options the list of executions shows one coin (BTC), and those of orders show all: so the
  * history goes as far back, and each order's own fills are looked up. They come last, as not every
  * account has them. */
-static void add_options(struct scan_job *jobs, size_t *count, int64_t from_ms, int64_t until_ms,
-                        bool with_open, bool with_history)
+static void add_options(struct scan_job *jobs, size_t *count, const struct scan_span *span)
 {
-    add_windows(jobs, count, READ_EXECUTIONS, CATEGORY_OPTION, from_ms, until_ms);
-    if (with_open)
+    int64_t from_ms = not_too_old(span, span->options_from_ms);
+
+    add_windows(jobs, count, READ_EXECUTIONS, CATEGORY_OPTION, from_ms, span->until_ms);
+    if (span->with_open)
         add_job(jobs, count, READ_OPEN_ORDERS, CATEGORY_OPTION, "", 0, 0);
-    if (with_history)
-        add_windows(jobs, count, READ_HISTORY, CATEGORY_OPTION, from_ms, until_ms);
+    if (span->with_options_history)
+        add_windows(jobs, count, READ_HISTORY, CATEGORY_OPTION, from_ms, span->until_ms);
 }
 
-size_t recovery_plan(struct scan_job *jobs, int64_t from_ms, int64_t until_ms, bool with_open,
-                     bool with_history, int64_t history_from_ms, bool with_options)
+size_t recovery_plan(struct scan_job *jobs, const struct scan_span *span)
 {
-    /* Two years are kept; so many windows of each list fit among the jobs. */
-    int64_t oldest_ms = until_ms - WINDOW_MAX_MS * 120;
+    int64_t from_ms = not_too_old(span, span->from_ms);
     size_t count = 0;
 
-    if (from_ms < oldest_ms)
-        from_ms = oldest_ms;
     for (size_t i = 0; i < ARRAY_LEN(categories); i++)
-        add_windows(jobs, &count, READ_EXECUTIONS, categories[i], from_ms, until_ms);
-    for (size_t i = 0; with_open && i < ARRAY_LEN(open_lists); i++)
+        add_windows(jobs, &count, READ_EXECUTIONS, categories[i], from_ms, span->until_ms);
+    for (size_t i = 0; span->with_open && i < ARRAY_LEN(open_lists); i++)
         add_job(jobs, &count, READ_OPEN_ORDERS, open_lists[i].category, open_lists[i].settle_coin,
                 0, 0);
-    for (size_t i = 0; with_history && i < ARRAY_LEN(categories); i++)
-        add_job(jobs, &count, READ_HISTORY, categories[i], "", history_from_ms, until_ms);
-    if (with_options)
-        add_options(jobs, &count, from_ms, until_ms, with_open, with_history);
+    for (size_t i = 0; span->with_history && i < ARRAY_LEN(categories); i++)
+        add_job(jobs, &count, READ_HISTORY, categories[i], "", span->history_from_ms,
+                span->until_ms);
+    if (span->with_options)
+        add_options(jobs, &count, span);
     return count;
 }
 
@@ -102,6 +109,7 @@ void recovery_started(struct engine *engine)
 
     recovery->startup_owed = true;
     recovery->owed_from_ms = NEVER_MS;
+    recovery->options_owed_ms = NEVER_MS;
     recovery->watermark_ms = engine->config.watermark_ms;
     recovery->rescan_step = (int)ARRAY_LEN(engine->times->rescan_after_ms);
 }
@@ -163,24 +171,37 @@ static int64_t startup_from_ms(const struct engine *engine)
     return from_ms;
 }
 
-static void begin(struct engine *engine, enum plan_kind plan, int64_t from_ms, bool with_open,
-                  bool with_history)
+static int64_t min_ms(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void begin(struct engine *engine, enum plan_kind plan, int64_t from_ms, bool with_history)
 {
     struct recovery *recovery = &engine->recovery;
     int64_t until_ms = server_now_ms(engine) + engine->times->scan_margin_ms;
     int64_t history_ms = server_now_ms(engine) - HISTORY_BACK_MS;
+    bool owed = recovery->options_owed_ms != NEVER_MS;
 
     recovery->plan = plan;
     recovery->no_options = recovery->no_options && plan != PLAN_RECOVERY;
+    recovery->options_seen = recovery->options_failed = false;
     recovery->jobs_done = 0;
     recovery->plan_started_ms = engine->now_ms;
     recovery->plan_from_ms = from_ms;
     recovery->plan_until_ms = until_ms;
     recovery->settling = false;
     recovery->news = false;
-    recovery->jobs_count =
-        recovery_plan(recovery->jobs, from_ms, until_ms, with_open, with_history,
-                      from_ms > history_ms ? from_ms : history_ms, !recovery->no_options);
+    recovery->jobs_count = recovery_plan(
+        recovery->jobs,
+        &(struct scan_span){ .from_ms = from_ms,
+                             .until_ms = until_ms,
+                             .history_from_ms = from_ms > history_ms ? from_ms : history_ms,
+                             .with_open = true,
+                             .with_history = with_history,
+                             .with_options = !recovery->no_options,
+                             .options_from_ms = min_ms(from_ms, recovery->options_owed_ms),
+                             .with_options_history = with_history || owed });
 }
 
 static void begin_recovery(struct engine *engine)
@@ -190,7 +211,7 @@ static void begin_recovery(struct engine *engine)
 
     if (recovery->startup_owed && startup_from_ms(engine) < from_ms)
         from_ms = startup_from_ms(engine);
-    begin(engine, PLAN_RECOVERY, from_ms, true, true);
+    begin(engine, PLAN_RECOVERY, from_ms, true);
 }
 
 static int64_t rescan_due_ms(const struct engine *engine)
@@ -214,10 +235,10 @@ static void begin_what_is_due(struct engine *engine)
     } else if (engine->now_ms >= rescan_due_ms(engine)) {
         recovery->rescan_step++;
         /* Open orders too: one that ends between two pages may shift another out of sight. */
-        begin(engine, PLAN_RESCAN, server_ms - engine->times->rescan_back_ms, true, true);
+        begin(engine, PLAN_RESCAN, server_ms - engine->times->rescan_back_ms, true);
     } else if (engine->now_ms >= recovery->audit_due_ms) {
         recovery->audit_due_ms = engine->now_ms + engine->times->audit_every_ms;
-        begin(engine, PLAN_AUDIT, server_ms - engine->times->audit_back_ms, true, false);
+        begin(engine, PLAN_AUDIT, server_ms - engine->times->audit_back_ms, false);
     }
 }
 
@@ -231,6 +252,7 @@ static void set_watermark(struct engine *engine, int64_t watermark_ms)
     bool is_first = recovery->watermark_ms <= 0;
 
     recovery->watermark_due_ms = engine->now_ms + engine->times->watermark_every_ms;
+    watermark_ms = min_ms(watermark_ms, recovery->options_owed_ms);
     if (watermark_ms <= recovery->watermark_ms)
         return;
     recovery->watermark_ms = watermark_ms;
@@ -273,6 +295,8 @@ static void finish(struct engine *engine)
     if (plan == PLAN_RECOVERY || plan == PLAN_AUDIT)
         compare(engine);
     recovery->plan = PLAN_NONE;
+    if (!recovery->options_failed)
+        recovery->options_owed_ms = NEVER_MS;
     if (plan == PLAN_RECOVERY) {
         recovery->startup_owed = false;
         recovery->owed_from_ms = NEVER_MS;
@@ -321,11 +345,35 @@ static void job_done(struct recovery *recovery, struct scan_job *job)
 }
 
 /* The account or its key may have no options, which keeps nobody from trading the rest. But a key
- * that can read nothing at all says nothing about them. */
+ * that can read nothing at all says nothing about them, nor does one read that is refused after
+ * another one was answered (a cursor that is not good any more). */
 static bool has_no_options(const struct recovery *recovery, const struct scan_job *job,
                            const struct engine_event *event)
 {
-    return job->category == CATEGORY_OPTION && event->u.page.rejected && recovery->jobs_done > 0;
+    return job->category == CATEGORY_OPTION && event->u.page.absent && !recovery->options_seen &&
+           recovery->jobs_done > 0;
+}
+
+/* Nor do options that cannot be read for now keep anybody: what is missing is owed to a later plan,
+ * and the watermark stays before it. */
+static bool give_up_options(const struct engine *engine, const struct scan_job *job)
+{
+    return job->category == CATEGORY_OPTION && job->failures >= OPTIONS_TRIES &&
+           engine->now_ms - engine->recovery.plan_started_ms >= engine->times->gap_patience_ms;
+}
+
+static void read_failed(struct engine *engine, struct scan_job *job, bool is_rest_of_a_list)
+{
+    struct recovery *recovery = &engine->recovery;
+
+    if (is_rest_of_a_list)
+        halve(recovery, job);
+    job_failed(engine, job);
+    if (!give_up_options(engine, job))
+        return;
+    recovery->options_failed = true;
+    recovery->options_owed_ms = min_ms(recovery->options_owed_ms, recovery->plan_from_ms);
+    job_done(recovery, job);
 }
 
 void recovery_page(struct engine *engine, struct read_slot *slot, const struct engine_event *event)
@@ -333,7 +381,7 @@ void recovery_page(struct engine *engine, struct read_slot *slot, const struct e
     struct scan_job *job = slot->job;
     const char *cursor = event->u.page.next_cursor ? event->u.page.next_cursor : "";
 
-    if (has_no_options(&engine->recovery, job, event)) {
+    if (!event->u.page.ok && has_no_options(&engine->recovery, job, event)) {
         engine->recovery.no_options = true;
         read_release(engine, slot);
         job_done(&engine->recovery, job);
@@ -341,12 +389,13 @@ void recovery_page(struct engine *engine, struct read_slot *slot, const struct e
     }
     if (!event->u.page.ok ||
         !find_has_room(engine, event->u.page.reports_count + event->u.page.fills_count)) {
-        if (!event->u.page.ok && slot->guard.pages > 0)
-            halve(&engine->recovery, job);
+        bool is_rest = !event->u.page.ok && slot->guard.pages > 0;
+
         read_release(engine, slot);
-        job_failed(engine, job);
+        read_failed(engine, job, is_rest);
         return;
     }
+    engine->recovery.options_seen |= job->category == CATEGORY_OPTION;
     for (size_t i = 0; i < event->u.page.reports_count; i++)
         evidence_order(engine, &event->u.page.reports[i], true);
     for (size_t i = 0; i < event->u.page.fills_count; i++)
@@ -357,7 +406,7 @@ void recovery_page(struct engine *engine, struct read_slot *slot, const struct e
         return;
     read_release(engine, slot);
     if (cursor[0]) {
-        job_failed(engine, job);
+        read_failed(engine, job, false);
         return;
     }
     job_done(&engine->recovery, job);

@@ -57,8 +57,12 @@ struct recovery {
     int64_t plan_started_ms;
     int64_t plan_from_ms; /* server clock */
     int64_t plan_until_ms;
-    bool no_options; /* reads of options are refused: not asked again before the next recovery */
-    bool settling;   /* all read; evidence waits for its orders */
+    bool no_options;         /* this account has none: not asked again before the next recovery */
+    bool options_seen;       /* in this plan a read of options was answered */
+    bool options_failed;     /* in this plan one was given up */
+    int64_t options_owed_ms; /* server clock: options are to be read since then, by whichever plan
+                                is next; NEVER_MS: as all others */
+    bool settling;           /* all read; evidence waits for its orders */
     uint64_t settle_number;
     bool news;
 
@@ -68,7 +72,17 @@ struct recovery {
     int64_t watermark_due_ms;
 };
 
-/* Fills `jobs` for a span: executions in windows of at most 7 days, then (`with_orders`) open
- * orders and the history from `history_from_ms`, then the lists of options. Returns how many. */
-size_t recovery_plan(struct scan_job *jobs, int64_t from_ms, int64_t until_ms, bool with_open,
-                     bool with_history, int64_t history_from_ms, bool with_options);
+struct scan_span {
+    int64_t from_ms;
+    int64_t until_ms;
+    int64_t history_from_ms;
+    bool with_open;
+    bool with_history;
+    bool with_options;
+    int64_t options_from_ms;
+    bool with_options_history;
+};
+
+/* Fills `jobs` for a span: executions in windows of at most 7 days, then (`with_open`) open orders
+ * and the history, then the lists of options. Returns how many. */
+size_t recovery_plan(struct scan_job *jobs, const struct scan_span *span);

@@ -42,6 +42,21 @@ START_TEST(clocks_go_on)
 }
 END_TEST
 
+/* Each begins in the middle of some millisecond, and most of two. */
+START_TEST(a_clock_that_never_steps_is_not_ahead_of_the_wall_clock)
+{
+    for (int i = 0; i < 300; i++) {
+        int64_t base_ms = clock_wall_base_ms();
+
+        for (int64_t end_us = clock_mono_us() + 1100; clock_mono_us() < end_us;) {
+            int64_t now_ms = base_ms + clock_mono_ms();
+
+            ck_assert_int_le(now_ms, clock_wall_ms());
+        }
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("clock");
@@ -51,6 +66,7 @@ int main(void)
 
     tcase_add_test(tcase, times_are_shown_as_rfc_3339);
     tcase_add_test(tcase, clocks_go_on);
+    tcase_add_test(tcase, a_clock_that_never_steps_is_not_ahead_of_the_wall_clock);
     suite_add_tcase(suite, tcase);
     srunner_set_fork_status(runner, CK_NOFORK);
     srunner_run_all(runner, CK_NORMAL);

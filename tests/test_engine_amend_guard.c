@@ -40,6 +40,9 @@ static const struct {
     { "{\"max_open_notional\":\"1500\"}", 20, 100, false },
     { "{\"max_open_notional\":\"1500\"}", 15, 100, true },
     { "{\"max_open_notional\":\"500\"}", 9, 100, true },
+    { "{\"max_open_notional\":\"1500\"}", 20, 51, false }, /* 10 at 100 may be filled first */
+    { "{\"max_open_notional\":\"1500\"}", 20, 50, true },
+    { "{\"max_open_notional\":\"1500\"}", 14, 110, false },
     { "{\"max_orders_per_minute\":0}", 20, 100, true },
     { "{\"categories\":[\"spot\"]}", 9, 100, false },
     { "{\"symbols\":[\"linear:ETHUSDT\"]}", 9, 100, false },
@@ -93,6 +96,21 @@ START_TEST(an_amend_adds_only_what_is_left_to_be_executed)
     amend_valued(bench, 20, 100);
     (void)amend_sent(bench);
     ck_assert_str_eq(open_shown(bench), "2000");
+    bench_close(bench);
+}
+END_TEST
+
+START_TEST(what_is_filled_before_the_price_is_lower_counts_at_the_old_one)
+{
+    struct bench *bench = bench_guarded("{\"max_open_notional\":\"1500\"}");
+
+    amend_valued(bench, 20, 50);
+    (void)amend_sent(bench);
+    ck_assert_str_eq(open_shown(bench), "1500");
+    fill_seen(bench, "e1", "id-a", 6);
+    ck_assert_str_eq(open_shown(bench), "1500");
+    seen_with(bench, STATUS_PARTIALLY_FILLED, 6, 20, 50);
+    ck_assert_str_eq(open_shown(bench), "1300");
     bench_close(bench);
 }
 END_TEST
@@ -397,6 +415,7 @@ int main(void)
                         ARRAY_LEN(judged));
     tcase_add_test(tcase, in_flight_an_order_counts_with_the_larger_of_both);
     tcase_add_test(tcase, an_amend_adds_only_what_is_left_to_be_executed);
+    tcase_add_test(tcase, what_is_filled_before_the_price_is_lower_counts_at_the_old_one);
     tcase_add_test(tcase, an_order_that_grows_counts_while_its_old_size_is_filled);
     tcase_add_test(tcase, a_fill_at_the_new_price_is_never_counted_at_the_old_one);
     tcase_add_test(tcase, an_amend_of_the_price_needs_its_value);

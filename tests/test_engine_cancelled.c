@@ -111,6 +111,19 @@ START_TEST(what_was_over_before_the_kill_is_not_its_work)
 }
 END_TEST
 
+/* After a start: a cancel-all of before it was still under way. */
+START_TEST(what_is_cancelled_before_the_clock_is_known_is_told)
+{
+    struct bench *bench = bench_open(100, false);
+
+    happens(bench, EVENT_START);
+    kill_all(bench, 0);
+    seen(bench, "", "x-1", STATUS_CANCELLED, 0);
+    ck_assert_uint_eq(guard_report_of(bench)->cancelled_count, 1);
+    bench_close(bench);
+}
+END_TEST
+
 START_TEST(one_that_was_filled_first_was_not_cancelled)
 {
     struct bench *bench = bench_open(100, true);
@@ -205,6 +218,7 @@ int main(void)
     tcase_add_test(tcase, what_only_the_answer_names_is_told_at_once);
     tcase_add_test(tcase, what_is_seen_first_when_it_is_cancelled_is_told_once);
     tcase_add_test(tcase, what_was_over_before_the_kill_is_not_its_work);
+    tcase_add_test(tcase, what_is_cancelled_before_the_clock_is_known_is_told);
     tcase_add_test(tcase, one_that_was_filled_first_was_not_cancelled);
     tcase_add_test(tcase, one_that_is_open_still_is_told_at_its_end);
     tcase_add_test(tcase, what_comes_after_the_arm_still_corrects_it);

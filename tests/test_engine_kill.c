@@ -783,6 +783,22 @@ START_TEST(a_stop_answers_who_waits_for_the_guard)
 }
 END_TEST
 
+START_TEST(an_arm_that_comes_after_the_stop_is_none)
+{
+    struct bench *bench = killed_before(true);
+
+    happens(bench, EVENT_STOP);
+    arm(bench);
+    (void)replied(bench, OUTCOME_NOT_READY);
+    ck_assert_int_eq(count(bench, ACTION_ROW), 0);
+    commit(bench);
+    tick_at(bench, T0 + 60000);
+    ck_assert_int_gt(engine_next_tick_ms(bench->engine), bench->now_ms);
+    ck_assert(engine_is_killed(bench->engine));
+    bench_close(bench);
+}
+END_TEST
+
 START_TEST(without_keys_a_kill_has_nothing_to_cancel)
 {
     struct engine_config config = { .times = engine_times_default, .orders_max = 10 };
@@ -881,6 +897,7 @@ int main(void)
     tcase_add_test(tcase, a_kill_beats_an_arm_that_is_under_way);
     tcase_add_test(tcase, a_start_finds_the_kill_and_sweeps_again);
     tcase_add_test(tcase, a_stop_answers_who_waits_for_the_guard);
+    tcase_add_test(tcase, an_arm_that_comes_after_the_stop_is_none);
     tcase_add_test(tcase, without_keys_a_kill_has_nothing_to_cancel);
     tcase_add_test(tcase, a_link_that_the_journal_knows_stays_as_it_is_under_a_kill);
     tcase_add_test(tcase, only_so_many_cancelled_orders_are_listed);

@@ -81,7 +81,15 @@ START_TEST(long_spans_are_read_in_windows_of_seven_days)
 {
     static struct scan_job jobs[SCAN_JOBS_MAX];
     int64_t day_ms = 86400000;
-    size_t jobs_count = recovery_plan(jobs, T0 - 20 * day_ms, T0, true, true, T0 - day_ms, true);
+    struct scan_span span = { .from_ms = T0 - 20 * day_ms,
+                              .until_ms = T0,
+                              .history_from_ms = T0 - day_ms,
+                              .with_open = true,
+                              .with_history = true,
+                              .with_options = true,
+                              .options_from_ms = T0 - 20 * day_ms,
+                              .with_options_history = true };
+    size_t jobs_count = recovery_plan(jobs, &span);
     int executions = 0;
 
     for (size_t i = 0; i < jobs_count; i++) {
@@ -90,10 +98,12 @@ START_TEST(long_spans_are_read_in_windows_of_seven_days)
     }
     ck_assert_int_eq(executions, 12);
     ck_assert_uint_eq(jobs_count, 23);
-    jobs_count = recovery_plan(jobs, 0, T0, true, true, T0 - day_ms, true);
+    span.from_ms = span.options_from_ms = 0;
+    jobs_count = recovery_plan(jobs, &span);
     ck_assert_uint_le(jobs_count, SCAN_JOBS_MAX);
     ck_assert_uint_eq(jobs_count, 608);
-    ck_assert_uint_eq(recovery_plan(jobs, 0, T0, true, true, T0 - day_ms, false), 367);
+    span.with_options = false;
+    ck_assert_uint_eq(recovery_plan(jobs, &span), 367);
 }
 END_TEST
 
@@ -110,6 +120,7 @@ static int refuse_reads(struct bench *bench, bool all)
             reads[asked++] = *must(bench, ACTION_READ, n);
         event.u.page.read_id = reads[next].u.read.read_id;
         event.u.page.rejected = all || reads[next].u.read.category == CATEGORY_OPTION;
+        event.u.page.absent = event.u.page.rejected;
         event.u.page.ok = !event.u.page.rejected;
         event.u.page.next_cursor = "";
         refused += event.u.page.rejected;

@@ -382,6 +382,35 @@ START_TEST(a_file_of_format_2_keeps_what_it_knew)
 }
 END_TEST
 
+static void on_recent(int64_t at_ms, const char *client, void *userdata)
+{
+    int64_t *last_ms = userdata;
+
+    ck_assert_str_eq(client, "bot");
+    ck_assert_int_eq(*last_ms, 0); /* once */
+    *last_ms = at_ms;
+}
+
+/* Of no run that is known: by the wall clock, as before. */
+START_TEST(a_retry_of_an_older_format_counts_in_its_minute)
+{
+    const int64_t retry_ms = 1700000003000;
+    struct error error = { 0 };
+    int64_t last_ms = 0;
+
+    write_old_file(old_files[_i]);
+    for (int run = 0; run < 2; run++) {
+        ck_assert_msg(kit_open(&bridge, &error) == ERR_NONE, "%s", error.text);
+        last_ms = 0;
+        ck_assert_int_eq(journal_recent_creates(bridge.journal, retry_ms + 1000, 1500, on_recent,
+                                                &last_ms, &error),
+                         ERR_NONE);
+        ck_assert_int_eq(last_ms, retry_ms);
+        kit_stop(&bridge);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("journal_amend");
@@ -397,6 +426,8 @@ int main(void)
     tcase_add_loop_test(tcase, a_file_of_an_older_format_is_brought_up_and_keeps_its_orders, 0,
                         (int)ARRAY_LEN(old_files));
     tcase_add_test(tcase, a_file_of_format_2_keeps_what_it_knew);
+    tcase_add_loop_test(tcase, a_retry_of_an_older_format_counts_in_its_minute, 1,
+                        (int)ARRAY_LEN(old_files));
     suite_add_tcase(suite, tcase);
     return kit_main(suite);
 }

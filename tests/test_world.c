@@ -183,6 +183,7 @@ struct world {
     bool capped; /* the ceiling holds max_open_notional and max_orders_per_minute */
     bool kills;  /* somebody kills now and then */
     bool no_options;
+    bool options_fail;                           /* to be read, while there are faults */
     struct guard_state guard;                    /* as stored */
     struct guard_create creates[LINKS_MAX * 16]; /* as stored */
     int creates_count;
@@ -1513,8 +1514,10 @@ static void read_page(struct world *world, const struct engine_action *action)
     thing->event.u.page.ok = !fault(world, 12);
     if (world->no_options && action->u.read.category == CATEGORY_OPTION) {
         thing->event.u.page.ok = false;
-        thing->event.u.page.rejected = true;
+        thing->event.u.page.rejected = thing->event.u.page.absent = true;
     }
+    if (world->options_fail && world->faults && action->u.read.category == CATEGORY_OPTION)
+        thing->event.u.page.ok = false;
     if (thing->event.u.page.ok && fill_page(world, action, skip, thing))
         (void)snprintf(thing->cursor, sizeof(thing->cursor), "c%d",
                        fault(world, 5) ? skip : skip + PAGE_ITEMS);
@@ -2383,6 +2386,7 @@ static void set_guard(struct world *world)
 
     world->kills = roll(world, 2) == 0;
     world->no_options = roll(world, 2) == 0;
+    world->options_fail = roll(world, 4) == 0;
     world->capped = roll(world, 2) == 0;
     if (!world->capped)
         return;
