@@ -559,6 +559,7 @@ class Values(GuardCase):
         self.addCleanup(proxy.close)
         bridge = self.start(rest_port=proxy.port)
         self.patch(bridge, {"max_order_notional": "1000000"})
+        self.place(bridge)  # its answer tells the rate limit, which is none here
         self.sim_do("/sim/stream", {"mode": "mute", "kind": "public", "sticky": True})
         slow.set()
         told = collections.Counter()
