@@ -124,18 +124,21 @@ static void note_terms(struct engine *engine, struct record *record, const struc
         lookup_soon(engine, record);
 }
 
-/* The report's object, unless it is older than the one that is there: a report that only filled in
- * what an end had lacked may be. */
+/* The report's object, unless it is older than the one that is there, as a report that only filled
+ * in what an end had lacked may be, or tells another end than the one that stays. */
 static struct native *newer_native(const struct order *now, const struct order *before,
                                    const struct order_report *report)
 {
     bool further =
         now->status != before->status || decimal_cmp(&now->filled_qty, &before->filled_qty) != 0;
 
+    if (report->status != now->status)
+        return NULL;
     return further || report->updated_ms >= before->exchange_ms ? report->native : NULL;
 }
 
-/* Nothing that is kept of the order has changed; its object may have. */
+/* Nothing that is kept of the order has changed; its object may have, until the order has ended:
+ * then each scan may bring a row of the history that is later and says the same. */
 static void note_same(struct engine *engine, struct record *record, const struct order *before,
                       const struct order_report *report)
 {
@@ -143,7 +146,8 @@ static void note_same(struct engine *engine, struct record *record, const struct
 
     if (amend_is_shown(engine, record, report))
         row_reported(engine, record, native, true, false);
-    else if (native && report->updated_ms > before->exchange_ms)
+    else if (native && report->updated_ms > before->exchange_ms &&
+             !order_state_is_final(before->state))
         row_reported(engine, record, native, false, false);
 }
 

@@ -150,6 +150,39 @@ START_TEST(an_older_message_that_only_fills_in_keeps_the_newer_object)
 }
 END_TEST
 
+/* A cancel that came too late: the order stays filled, and so does its object. */
+START_TEST(another_end_at_the_same_size_does_not_replace_the_object)
+{
+    struct bench *bench = with_order();
+    struct order_report done = report_of("a", "id-a", STATUS_FILLED, 10, T0 + 600);
+    struct order_report late = report_of("a", "id-a", STATUS_CANCELLED, 10, T0 + 700);
+
+    tell(bench, &done, "filled");
+    row_has(bench, "filled");
+    tell(bench, &late, "cancelled");
+    ck_assert_ptr_null(first(bench, ACTION_ROW));
+    ck_assert_int_eq(engine_find(bench->engine, "a")->status, STATUS_FILLED);
+    close_bench(bench);
+}
+END_TEST
+
+/* Rows of the history come again with each scan: nothing of an order that has ended changes. */
+START_TEST(an_end_told_again_does_not_replace_the_object)
+{
+    struct bench *bench = with_order();
+    struct order_report done = report_of("a", "id-a", STATUS_FILLED, 10, T0 + 600);
+
+    tell(bench, &done, "first");
+    row_has(bench, "first");
+    for (int i = 0; i < 2; i++) {
+        done.updated_ms = T0 + 800 - 100 * i;
+        tell(bench, &done, "again");
+        ck_assert_ptr_null(first(bench, ACTION_ROW));
+    }
+    close_bench(bench);
+}
+END_TEST
+
 /* An object that was not kept (too large) is told all the same: the one before is not of this
  * state. */
 START_TEST(an_object_that_is_not_kept_is_told)
@@ -240,6 +273,8 @@ int main(void)
     tcase_add_test(tcase, what_is_stale_or_repeated_brings_none);
     tcase_add_test(tcase, a_later_message_that_tells_nothing_else_replaces_the_object);
     tcase_add_test(tcase, an_older_message_that_only_fills_in_keeps_the_newer_object);
+    tcase_add_test(tcase, another_end_at_the_same_size_does_not_replace_the_object);
+    tcase_add_test(tcase, an_end_told_again_does_not_replace_the_object);
     tcase_add_test(tcase, an_object_that_is_not_kept_is_told);
     tcase_add_test(tcase, what_can_not_be_brings_none);
     tcase_add_test(tcase, an_external_order_has_its_newest_object);
