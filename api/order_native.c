@@ -24,7 +24,7 @@ bool order_native_wanted(const struct api_call *call)
  * was answered as unknown is not shown as known: its status says otherwise. */
 static bool take_stored(struct loop_reply *reply, const struct order *stored)
 {
-    if (stored->request.category != reply->order.request.category || stored->seq < reply->order.seq)
+    if (stored->seq < reply->order.seq)
         return false;
     if (stored->seq == reply->order.seq)
         return true;
@@ -40,13 +40,12 @@ static void on_journal(struct history_reader *reader, enum err err, void *userda
 {
     struct native_job *job = userdata;
     const struct order *order = &job->reply.order;
-    const char *id = order->request.link[0] ? order->request.link : order->order_id;
     struct buffer text = buffer_of(OBJECT_MAX);
     struct stored_native native = { .json = "" };
     struct order stored;
 
     if (!err)
-        err = reader_order_native(reader, id, &stored, &text);
+        err = reader_order_native(reader, order, &stored, &text);
     if (!err)
         err = buffer_check(&text);
     if (!err && take_stored(&job->reply, &stored))

@@ -43,9 +43,10 @@ MUST_CHECK enum err history_submit_first(struct history *history, uint64_t posit
 
 /* By order id, else link, else client id. ERR_NOT_FOUND; ERR_IO. */
 MUST_CHECK enum err reader_order(struct history_reader *reader, const char *id, struct order *out);
-/* The same with the exchange's own object of it, as of the same commit, appended to `native`; no
- * bytes: none is known. */
-MUST_CHECK enum err reader_order_native(struct history_reader *reader, const char *id,
+/* `order` as the journal has it, found by its link, else by category and order id; the exchange's
+ * own object of it, as of the same commit, is appended to `native`: no bytes: none is known.
+ * ERR_NOT_FOUND; ERR_IO. */
+MUST_CHECK enum err reader_order_native(struct history_reader *reader, const struct order *order,
                                         struct order *out, struct buffer *native);
 /* For ACTION_FIND: by order id, else by link (where not ""). */
 MUST_CHECK enum err reader_find_order(struct history_reader *reader, enum category category,

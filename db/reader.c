@@ -190,24 +190,37 @@ static enum err one_order(struct history_reader *reader, enum reader_statement w
     return finish(reader, statement, err, &error);
 }
 
-static enum err named_order(struct history_reader *reader, const char *id, struct order *out,
-                            int64_t *row_id)
+enum err reader_order(struct history_reader *reader, const char *id, struct order *out)
 {
     static const enum reader_statement ways[] = { R_BY_ORDER_ID, R_BY_LINK, R_BY_CLIENT_ID };
-    enum err err = ERR_NOT_FOUND;
+    enum err err = ready(reader);
 
+    if (err)
+        return err;
+    err = ERR_NOT_FOUND;
     for (size_t i = 0; err == ERR_NOT_FOUND && i < ARRAY_LEN(ways); i++) {
         bind_text(reader->statements[ways[i]], 1, id);
-        err = one_order(reader, ways[i], out, row_id);
+        err = one_order(reader, ways[i], out, NULL);
     }
     return err;
 }
 
-enum err reader_order(struct history_reader *reader, const char *id, struct order *out)
+/* The row of an order: no other one has its link, nor its order id in its category. */
+static enum err row_of(struct history_reader *reader, const struct order *order, struct order *out,
+                       int64_t *row_id)
 {
-    enum err err = ready(reader);
+    sqlite3_stmt *by_order_id = reader->statements[R_BY_CATEGORY_ORDER_ID];
+    enum err err = ERR_NOT_FOUND;
 
-    return err ? err : named_order(reader, id, out, NULL);
+    if (order->request.link[0]) {
+        bind_text(reader->statements[R_BY_LINK], 1, order->request.link);
+        err = one_order(reader, R_BY_LINK, out, row_id);
+    }
+    if (err != ERR_NOT_FOUND || !order->order_id[0])
+        return err;
+    bind_text(by_order_id, 1, order->order_id);
+    bind_text(by_order_id, 2, category_word(order->request.category));
+    return one_order(reader, R_BY_CATEGORY_ORDER_ID, out, row_id);
 }
 
 /* The object of an order's row, borrowed until R_NATIVE is reset. */
@@ -229,8 +242,8 @@ static enum err read_native(struct history_reader *reader, int64_t row_id,
 }
 
 /* Within one transaction, so that both are of one commit. */
-enum err reader_order_native(struct history_reader *reader, const char *id, struct order *out,
-                             struct buffer *native)
+enum err reader_order_native(struct history_reader *reader, const struct order *order,
+                             struct order *out, struct buffer *native)
 {
     struct stored_native stored;
     struct error error = { 0 };
@@ -241,7 +254,7 @@ enum err reader_order_native(struct history_reader *reader, const char *id, stru
         err = finish(reader, NULL, db_exec(reader->db, "BEGIN", &error), &error);
     if (err)
         return err;
-    err = named_order(reader, id, out, &row_id);
+    err = row_of(reader, order, out, &row_id);
     if (!err) {
         err = read_native(reader, row_id, &stored, &error);
         if (!err)

@@ -190,10 +190,10 @@ enum err reader_order(struct history_reader *reader, const char *id, struct orde
     return ERR_NOT_FOUND;
 }
 
-enum err reader_order_native(struct history_reader *reader, const char *id, struct order *out,
-                             struct buffer *native)
+enum err reader_order_native(struct history_reader *reader, const struct order *order,
+                             struct order *out, struct buffer *native)
 {
-    enum err err = reader_order(reader, id, out);
+    enum err err = reader_order(reader, order->request.link, out);
 
     if (!err && kit.native)
         buffer_add_text(native, kit.native);

@@ -44,15 +44,16 @@ static struct order order_of(const char *link, const char *order_id)
     return order;
 }
 
-/* The object of an order, by any of its names; "" : none. */
-static const char *native_of(const char *id)
+/* The object of an order, by its link or else by its order id; "" : none. */
+static const char *native_of(const char *name)
 {
     static char text[NATIVE_BYTES_MAX + 1];
     struct buffer native = buffer_of(sizeof(text));
+    struct order wanted = order_of(name, name);
     struct order order;
 
     kit_settle(&bridge);
-    ck_assert_int_eq(reader_order_native(reader, id, &order, &native), ERR_NONE);
+    ck_assert_int_eq(reader_order_native(reader, &wanted, &order, &native), ERR_NONE);
     text[0] = '\0';
     if (native.bytes)
         memcpy(text, native.data, native.bytes + 1);
@@ -109,6 +110,27 @@ START_TEST(an_order_without_a_link_has_its_own)
     ck_assert_int_eq(kit_query(&bridge, "SELECT count(*) FROM natives JOIN orders USING (id) WHERE "
                                         "json='{\"c\":\"spot\"}' AND category='spot'"),
                      1);
+}
+END_TEST
+
+/* A client may name an order as the exchange has named another one. */
+START_TEST(a_link_that_is_another_orders_id_is_not_that_order)
+{
+    struct order other = order_of("", "id-1");
+    struct order order = order_of("id-1", "id-2");
+    struct buffer native = buffer_of(100);
+
+    put(&order, "{\"n\":\"mine\"}");
+    put(&other, "{\"n\":\"other\"}");
+    ck_assert_str_eq(native_of("id-1"), "{\"n\":\"mine\"}");
+    order = order_of("", "id-1");
+    kit_settle(&bridge);
+    ck_assert_int_eq(reader_order_native(reader, &order, &other, &native), ERR_NONE);
+    ck_assert_str_eq(native.data, "{\"n\":\"other\"}");
+    buffer_clear(&native);
+    order.request.category = CATEGORY_SPOT;
+    ck_assert_int_eq(reader_order_native(reader, &order, &other, &native), ERR_NOT_FOUND);
+    buffer_deinit(&native);
 }
 END_TEST
 
@@ -196,10 +218,10 @@ END_TEST
 START_TEST(a_reader_goes_on_after_what_it_did_not_find)
 {
     struct order order = order_of("a", "id-a");
+    struct order stored;
     struct buffer native = buffer_of(100);
 
-    ck_assert_int_eq(reader_order_native(reader, "nobody", &order, &native), ERR_NOT_FOUND);
-    order = order_of("a", "id-a");
+    ck_assert_int_eq(reader_order_native(reader, &order, &stored, &native), ERR_NOT_FOUND);
     put(&order, "{\"n\":1}");
     /* Not of the commit that the failed read saw. */
     ck_assert_str_eq(native_of("a"), "{\"n\":1}");
@@ -210,13 +232,14 @@ END_TEST
 START_TEST(a_file_without_the_table_is_an_error)
 {
     struct order order = order_of("a", "id-a");
+    struct order stored;
     struct buffer native = buffer_of(100);
 
     put(&order, "{\"n\":1}");
     ck_assert_str_eq(native_of("a"), "{\"n\":1}");
     kit_change(&bridge, "DROP TABLE natives");
-    ck_assert_int_eq(reader_order_native(reader, "a", &order, &native), ERR_IO);
-    ck_assert_int_eq(reader_order_native(reader, "a", &order, &native), ERR_IO);
+    ck_assert_int_eq(reader_order_native(reader, &order, &stored, &native), ERR_IO);
+    ck_assert_int_eq(reader_order_native(reader, &order, &stored, &native), ERR_IO);
     buffer_deinit(&native);
 }
 END_TEST
@@ -263,6 +286,7 @@ int main(void)
     tcase_add_test(tcase, the_newest_object_is_there_under_each_name);
     tcase_add_test(tcase, a_row_without_one_leaves_it_and_one_of_no_bytes_takes_it_away);
     tcase_add_test(tcase, an_order_without_a_link_has_its_own);
+    tcase_add_test(tcase, a_link_that_is_another_orders_id_is_not_that_order);
     tcase_add_test(tcase, a_row_that_goes_takes_its_object_along);
     tcase_add_test(tcase, an_order_that_has_no_row_has_no_object);
     tcase_add_test(tcase, it_is_there_after_a_restart);
