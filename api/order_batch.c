@@ -127,7 +127,10 @@ static void note_order(struct batch_item *item, const struct loop_reply *reply,
                        const struct stored_native *native)
 {
     struct buffer body = buffer_of(ITEM_BODY_MAX);
+    struct order_verdict verdict;
 
+    order_judge(&verdict, ORDER_CALL_CREATE, reply, "");
+    item->status = verdict.status;
     if (native)
         api_add_order_native(&body, &reply->order, reply->cancel_in_flight, native);
     else
@@ -157,7 +160,6 @@ static void item_answer(struct create_job *job, const struct loop_reply *reply)
         let_go(job->batch);
         return;
     }
-    item->status = verdict.status;
     if (order_native_wanted(job->call))
         order_native_read(job->api, reply, on_native, item);
     else

@@ -24,8 +24,6 @@ bool order_native_wanted(const struct api_call *call)
  * was answered as unknown is not shown as known: its status says otherwise. */
 static bool take_stored(struct loop_reply *reply, const struct order *stored)
 {
-    if (stored->seq < reply->order.seq)
-        return false;
     if (stored->seq == reply->order.seq)
         return true;
     if (reply->outcome == OUTCOME_UNKNOWN)
@@ -48,6 +46,8 @@ static void on_journal(struct history_reader *reader, enum err err, void *userda
         err = reader_order_native(reader, order, &stored, &text);
     if (!err)
         err = buffer_check(&text);
+    if (!err && stored.seq < order->seq)
+        err = ERR_UNAVAILABLE; /* a full journal has not been handed all rows */
     if (!err && take_stored(&job->reply, &stored))
         native = (struct stored_native){ text.data, text.bytes };
     job->on_read(&job->reply, &native, err, job->userdata);

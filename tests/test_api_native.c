@@ -116,10 +116,31 @@ START_TEST(order_and_object_are_of_one_moment)
     ck_assert_int_eq(kit.call.status, 202);
     ck_assert(kit_says("\"state\":\"unknown\""));
     ck_assert(kit_says("\"native\":null"));
-    /* The journal cannot be behind; of what never should be nothing is claimed. */
+}
+END_TEST
+
+/* A full journal has not been handed all rows, and "none yet" would not be true. */
+START_TEST(a_journal_that_is_behind_is_one_that_can_not_be_read)
+{
+    bool is_read = strcmp(calls[_i].method, "GET") == 0;
+
     kit.reply.order.seq = 7;
-    ck_assert_int_eq(run(0, "native=1"), 200);
-    ck_assert(kit_says("\"seq\":7,\"native\":null,\"in_flight\""));
+    ck_assert_int_eq(run(_i, "native=1"), is_read ? 503 : calls[_i].status);
+    ck_assert(kit_says(is_read ? "journal_unavailable" : "\"seq\":7,\"native\":null}"));
+}
+END_TEST
+
+START_TEST(the_status_of_an_order_of_a_batch_is_of_that_moment_too)
+{
+    kit.reply.outcome = OUTCOME_REPLAYED;
+    kit.reply.order.state = ORDER_UNKNOWN;
+    kit_run("POST", "/orders?native=1", "[{\"symbol\":\"BTCUSDT\",\"side\":\"buy\",\"qty\":1}]");
+    ck_assert(kit_says("\"status\":202"));
+    ck_assert(kit_says("\"state\":\"unknown\""));
+    kit.orders[0].seq = 6;
+    kit_run("POST", "/orders?native=1", "[{\"symbol\":\"BTCUSDT\",\"side\":\"buy\",\"qty\":1}]");
+    ck_assert(kit_says("\"status\":200"));
+    ck_assert(kit_says("\"state\":\"open\""));
 }
 END_TEST
 
@@ -227,6 +248,8 @@ int main(void)
     tcase_add_loop_test(tcase, without_the_journal_a_read_is_refused_and_a_write_has_null, 0,
                         count);
     tcase_add_test(tcase, order_and_object_are_of_one_moment);
+    tcase_add_loop_test(tcase, a_journal_that_is_behind_is_one_that_can_not_be_read, 0, count);
+    tcase_add_test(tcase, the_status_of_an_order_of_a_batch_is_of_that_moment_too);
     tcase_add_test(tcase, a_problem_needs_no_object);
     tcase_add_loop_test(tcase, what_would_break_the_answer_is_null, 0, ARRAY_LEN(damaged));
     tcase_add_test(tcase, lists_have_it_in_each_form);
