@@ -104,7 +104,8 @@ static bool is_fit(const struct stored_native *native)
 {
     struct json object;
 
-    return native->bytes && !memchr(native->json, '\n', native->bytes) &&
+    return native->bytes && native->bytes <= NATIVE_BYTES_MAX &&
+           !memchr(native->json, '\n', native->bytes) &&
            json_open(&object, native->json, native->bytes, NULL) == ERR_NONE &&
            object.type == JSON_OBJECT;
 }

@@ -44,11 +44,9 @@ static void on_journal(struct history_reader *reader, enum err err, void *userda
 
     if (!err)
         err = reader_order_native(reader, order, &stored, &text);
-    if (!err)
-        err = buffer_check(&text);
     if (!err && stored.seq < order->seq)
         err = ERR_UNAVAILABLE; /* a full journal has not been handed all rows */
-    if (!err && take_stored(&job->reply, &stored))
+    if (!err && take_stored(&job->reply, &stored) && !buffer_check(&text)) /* else far too large */
         native = (struct stored_native){ text.data, text.bytes };
     job->on_read(&job->reply, &native, err, job->userdata);
     buffer_deinit(&text);

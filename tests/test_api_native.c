@@ -169,6 +169,28 @@ START_TEST(what_would_break_the_answer_is_null)
 }
 END_TEST
 
+START_TEST(what_is_larger_than_any_that_is_kept_is_null)
+{
+    static char large[80 * 1024];
+
+    memset(large, ' ', sizeof(large) - 1);
+    large[0] = '{';
+    for (int i = 0; i < 2; i++) {
+        size_t end = i ? sizeof(large) - 2 : NATIVE_BYTES_MAX;
+
+        large[end] = '}';
+        large[end + 1] = '\0';
+        stored(large);
+        ck_assert_int_eq(kit_get("/orders/b-7?native=1"), 200);
+        ck_assert(kit_says("\"seq\":5,\"native\":null}"));
+        ck_assert_int_eq(kit_get("/orders?native=1"), 200);
+        ck_assert(kit_says("\"seq\":5,\"native\":null}"));
+        large[end] = ' ';
+        large[end + 1] = ' ';
+    }
+}
+END_TEST
+
 START_TEST(lists_have_it_in_each_form)
 {
     ck_assert_int_eq(kit_get("/orders?native=1"), 200);
@@ -252,6 +274,7 @@ int main(void)
     tcase_add_test(tcase, the_status_of_an_order_of_a_batch_is_of_that_moment_too);
     tcase_add_test(tcase, a_problem_needs_no_object);
     tcase_add_loop_test(tcase, what_would_break_the_answer_is_null, 0, ARRAY_LEN(damaged));
+    tcase_add_test(tcase, what_is_larger_than_any_that_is_kept_is_null);
     tcase_add_test(tcase, lists_have_it_in_each_form);
     tcase_add_test(tcase, lists_do_not_have_it_else);
     tcase_add_test(tcase, the_next_page_has_it_too);
