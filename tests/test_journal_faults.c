@@ -262,21 +262,23 @@ START_TEST(the_guard_is_synced_before_it_is_told)
 }
 END_TEST
 
+/* Without a pause, and not with each row: some five times a second, fewer where the machine is
+ * slow. */
 START_TEST(steady_evidence_is_synced_within_its_time)
 {
+    int64_t began_ms = clock_mono_ms();
+    int64_t took_ms = 0;
     unsigned before;
-    int64_t until_ms;
 
     kit_start(&bridge);
     before = atomic_load(&wal_syncs);
-    until_ms = clock_mono_ms() + 1000;
-    while (clock_mono_ms() < until_ms) {
+    while (atomic_load(&wal_syncs) - before < 4 && took_ms < 5000) {
         submit_event();
         kit_sleep_ms(2);
+        took_ms = clock_mono_ms() - began_ms;
     }
-    kit_settle(&bridge);
     ck_assert_uint_ge(atomic_load(&wal_syncs) - before, 4);
-    ck_assert_uint_le(atomic_load(&wal_syncs) - before, 12);
+    ck_assert_int_ge(took_ms, 400);
 }
 END_TEST
 
