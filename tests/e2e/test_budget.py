@@ -163,7 +163,7 @@ class Flood(Limited):
 
     def test_a_flood_is_taken_without_a_refusal_by_the_exchange(self):
         self.bridge = self.start()
-        idle, works = self.cancels(max(4, FLOOD_S / 2), self.one_more)
+        idle, works = self.cancels(FLOOD_S, self.one_more)
         in_threads(*works)
         taken, works = self.cancels(FLOOD_S, self.from_flood)
         for client in range(2):
