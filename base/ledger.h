@@ -23,7 +23,7 @@ struct ledger_entry {
     enum category category;
     char symbol[SYMBOL_MAX]; /* likewise never "" */
     char coin[COIN_MAX];
-    char exec_id[64];
+    char exec_id[EXEC_ID_MAX];
     char order_id[ORDER_ID_MAX];
     int64_t at_ms;
     struct decimal qty; /* spot: of this coin, with a sign */

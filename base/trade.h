@@ -63,6 +63,7 @@ enum exchange_status {
 #define ORDER_LINK_MAX 37 /* orderLinkId: at most 36 of A-Za-z0-9-_ */
 #define CLIENT_ID_MAX  129
 #define ORDER_ID_MAX   48
+#define EXEC_ID_MAX    64
 #define SYMBOL_MAX     40
 #define COIN_MAX       16
 #define TAG_MAX        65
@@ -214,7 +215,7 @@ enum fill_kind { FILL_TRADE, FILL_FUNDING, FILL_LIQUIDATION, FILL_ADL, FILL_SETT
 
 /* One execution. Key: (category, order_id, exec_id). */
 struct fill {
-    char exec_id[64];
+    char exec_id[EXEC_ID_MAX];
     char order_id[ORDER_ID_MAX];
     char link[ORDER_LINK_MAX];
     enum category category;

@@ -45,7 +45,7 @@ MUST_CHECK enum err journal_open(struct journal **out, const char *path,
                                  struct journal_start *start, struct error *error);
 
 struct journal_fill_key {
-    char exec_id[64];
+    char exec_id[EXEC_ID_MAX];
 };
 /* Calls back for each order that is not final, with its fills' keys (borrowed). */
 MUST_CHECK enum err journal_restore(struct journal *journal,

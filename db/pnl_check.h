@@ -76,7 +76,7 @@ struct pnl_side {
 struct pnl_difference {
     enum pnl_difference_kind kind;
     unsigned fields; /* DIFFERENT only */
-    char exec_id[64];
+    char exec_id[EXEC_ID_MAX];
     char order_id[ORDER_ID_MAX];
     enum category category;
     char symbol[SYMBOL_MAX];

@@ -4,7 +4,7 @@
 
 #include "db/pnl_check.h"
 
-#define HEADS 32768 /* a power of two */
+#define PNL_CHECK_HEADS 32768 /* a power of two */
 
 struct pnl_check_row {
     enum ledger_kind kind;
@@ -16,7 +16,7 @@ struct pnl_check_row {
     enum category category;
     char symbol[SYMBOL_MAX];
     char coin[COIN_MAX];
-    char exec_id[64];
+    char exec_id[EXEC_ID_MAX];
     char order_id[ORDER_ID_MAX];
     int64_t at_ms;
     pnl_int qty;
@@ -38,8 +38,8 @@ struct pnl_check {
     size_t lack_at;
     struct pnl_difference differences[PNL_CHECK_SHOWN_MAX];
     size_t differences_count;
-    uint32_t by_id[HEADS];
-    uint32_t by_time[HEADS];
+    uint32_t by_id[PNL_CHECK_HEADS];
+    uint32_t by_time[PNL_CHECK_HEADS];
 };
 
 /* Rows of one execution. */

@@ -52,7 +52,7 @@ static uint64_t hash_text(uint64_t hash, const char *text)
 static uint32_t *head_of(uint32_t *heads, enum category category, const char *symbol, uint64_t hash)
 {
     hash = hash_text(hash ^ (uint64_t)category, symbol);
-    return &heads[(hash ^ (hash >> 29)) & (HEADS - 1)];
+    return &heads[(hash ^ (hash >> 29)) & (PNL_CHECK_HEADS - 1)];
 }
 
 static uint32_t *head_by_id(struct pnl_check *check, enum category category, const char *symbol,

@@ -13,7 +13,7 @@ enum rank { RANK_CLOSES, RANK_TURNS, RANK_OPENS };
 
 struct pnl_held {
     struct pnl_fill fill; /* its texts are the following ones */
-    char exec_id[64];
+    char exec_id[EXEC_ID_MAX];
     char order_id[ORDER_ID_MAX];
     char symbol[SYMBOL_MAX];
     char fee_coin[COIN_MAX];

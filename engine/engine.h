@@ -134,7 +134,7 @@ enum answer_kind {
 };
 
 struct fill_key {
-    char exec_id[64];
+    char exec_id[EXEC_ID_MAX];
 };
 
 /* A create of the last minute. */
@@ -429,7 +429,7 @@ struct engine_action {
             enum category category;
             char order_id[ORDER_ID_MAX];
             char link[ORDER_LINK_MAX];
-            char exec_id[64]; /* a fill without an order: is this key there? Else "" */
+            char exec_id[EXEC_ID_MAX]; /* a fill without an order: is this key there? Else "" */
         } find;
         struct {
             uint64_t waiter;

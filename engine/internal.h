@@ -84,7 +84,7 @@ struct fill_node {
     struct fill_node *next; /* of the same order */
     struct node by_key;
     struct record *record;
-    char exec_id[64];
+    char exec_id[EXEC_ID_MAX];
     uint64_t numbers; /* 0: not known (from the journal), learnt from the next evidence */
 };
 
@@ -241,7 +241,7 @@ struct find {
     char order_id[ORDER_ID_MAX];
     char link[ORDER_LINK_MAX];
     char symbol[SYMBOL_MAX];
-    char exec_id[64];
+    char exec_id[EXEC_ID_MAX];
     struct evidence *first;
     struct evidence *last;
     size_t count;

@@ -14,7 +14,7 @@ struct find {
     enum category category;
     char order_id[ORDER_ID_MAX];
     char link[ORDER_LINK_MAX];
-    char exec_id[64];
+    char exec_id[EXEC_ID_MAX];
 };
 
 static enum err find_in(struct history_reader *reader, const struct find *find, struct item *item)

@@ -72,7 +72,7 @@ struct there { /* an order at the exchange */
 };
 
 struct filled { /* an execution at the exchange */
-    char exec_id[64];
+    char exec_id[EXEC_ID_MAX];
     int order; /* -1: funding */
     int qty;
     int price;
