@@ -54,6 +54,7 @@ struct journal {
     uint64_t committed;
     uint64_t epoch;
     int64_t ban_until_ms; /* to be noted; 0: nothing is */
+    int64_t ban_noted_ms; /* the latest end that is, or is about to be, in the file */
     bool stopping;
     bool down;
     int64_t retry_at_ms;
@@ -164,6 +165,8 @@ enum err journal_open(struct journal **out, const char *path,
     }
     journal->epoch = journal->store.epoch;
     journal->submitted_seq = journal->store.start.last_seq;
+    if (journal->store.start.banned_ms > 0)
+        journal->ban_noted_ms = clock_mono_ms() + journal->store.start.banned_ms;
     *start = journal->store.start;
     *out = journal;
     return ERR_NONE;
@@ -351,9 +354,20 @@ static int64_t take_ban(struct journal *journal)
 
     pthread_mutex_lock(&journal->lock);
     until_ms = journal->ban_until_ms;
+    if (until_ms)
+        journal->ban_noted_ms = until_ms;
     journal->ban_until_ms = 0;
     pthread_mutex_unlock(&journal->lock);
     return until_ms;
+}
+
+/* It is noted once the file can be written again. */
+static void put_back_ban(struct journal *journal, int64_t until_ms)
+{
+    pthread_mutex_lock(&journal->lock);
+    if (until_ms > journal->ban_until_ms)
+        journal->ban_until_ms = until_ms;
+    pthread_mutex_unlock(&journal->lock);
 }
 
 static enum err note_ban(struct journal *journal, struct error *error)
@@ -367,7 +381,7 @@ static enum err note_ban(struct journal *journal, struct error *error)
     runs_ban_write(text, until_ms);
     err = store_set_meta(&journal->store, "ban", text, error);
     if (err)
-        journal_note_ban(journal, until_ms); /* once the file can be written again */
+        put_back_ban(journal, until_ms);
     return err;
 }
 
@@ -573,7 +587,7 @@ enum err journal_submit(struct journal *journal, struct journal_row *rows)
 void journal_note_ban(struct journal *journal, int64_t until_ms)
 {
     pthread_mutex_lock(&journal->lock);
-    if (until_ms > journal->ban_until_ms)
+    if (until_ms > journal->ban_until_ms && until_ms > journal->ban_noted_ms)
         journal->ban_until_ms = until_ms;
     pthread_cond_signal(&journal->work);
     pthread_mutex_unlock(&journal->lock);

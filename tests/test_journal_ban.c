@@ -67,6 +67,21 @@ START_TEST(a_start_that_fails_leaves_word_of_it)
 }
 END_TEST
 
+START_TEST(the_longest_counts_whenever_it_was_noted)
+{
+    int64_t begin_ms = clock_mono_ms();
+
+    kit_start(&bridge);
+    journal_note_ban(bridge.journal, begin_ms + 600000);
+    while (!kit_query(&bridge, "SELECT count(*) FROM meta WHERE key='ban'"))
+        ck_assert_int_lt(clock_mono_ms(), begin_ms + 5000);
+    journal_note_ban(bridge.journal, begin_ms + 300000);
+    expect_about(left_after_reopen(), 600000);
+    journal_note_ban(bridge.journal, begin_ms + 300000); /* behind one that was found */
+    expect_about(left_after_reopen(), 600000);
+}
+END_TEST
+
 /* Length, end since boot, end by the wall clock, boot. */
 static void store_ban(int64_t length_ms, int64_t until_ms, int64_t until_wall_ms, const char *boot)
 {
@@ -193,6 +208,7 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, a_ban_is_noted_at_once_and_found_by_the_next_opening);
+    tcase_add_test(tcase, the_longest_counts_whenever_it_was_noted);
     tcase_add_test(tcase, a_start_that_fails_leaves_word_of_it);
     tcase_add_test(tcase, within_a_boot_no_wall_clock_counts);
     tcase_add_test(tcase, after_another_boot_it_is_the_wall_clock_and_never_longer_than_it_can_be);

@@ -101,9 +101,11 @@ class Parts(Case):
 
     def test_parts_whose_answer_is_lost_are_told_as_unknown_and_bought_once(self):
         self.fault = self.only_batches("drop_after")
+        self.sim_do("/sim/stream", {"kind": "private", "mode": "mute"})  # it would tell before the loss is seen
         answer = self.do("PUT", "", {"qty": "0.7"}, "open")
         self.assertEqual([i["status"] for i in answer.json["items"]], [202] * 4, answer)
         self.assertEqual({i["order"]["state"] for i in answer.json["items"]}, {"unknown"})
+        self.sim_do("/sim/stream", {"kind": "private", "mode": "unmute"})
         self.again((200,), "PUT", "", {"qty": "0.7"}, "open")
         self.becomes("0.7")
         self.assertEqual(self.states(), ["filled"] * 4)
