@@ -355,23 +355,11 @@ static void fail_part(struct valuation *value, const char *why)
 static bool open_answer(struct valuation *value, const struct rest_answer *answer,
                         struct envelope *out)
 {
-    struct error error;
-    char why[120];
-    struct text text = text_in(why, sizeof(why));
+    char why[MARKET_WHY_MAX];
 
     if (answer->throttled && !value->facts.why[0])
         value->facts.retry_after_ms = answer->retry_after_ms > 0 ? answer->retry_after_ms : 1000;
-    if (!answer->answered)
-        text_add(&text, answer->throttled       ? "no turn in the rate budget"
-                        : answer->error.text[0] ? answer->error.text
-                                                : "no answer in time");
-    else if (answer->http_status != 200)
-        text_addf(&text, "the exchange answered HTTP %ld", answer->http_status);
-    else if (message_envelope(out, answer->body, answer->body_bytes, &error))
-        text_add(&text, "the exchange's answer can't be read");
-    else if (out->ret_code)
-        text_addf(&text, "the exchange answered %d: %s", out->ret_code, out->ret_msg);
-    else
+    if (market_told(answer, out, why))
         return true;
     fail_part(value, why);
     return false;
