@@ -185,6 +185,7 @@ class GuardCase(Case):
         self.addCleanup(self._stop, bridge)
         if wait:
             self.wait_ready(bridge)
+            until(lambda: self.guard(bridge)["counts"]["open_notional"] is not None)  # else limits of it refuse all
         return bridge
 
     # --- the guard ---
