@@ -220,7 +220,7 @@ START_TEST(the_long_side_pays_a_positive_rate)
     ck_assert_int_eq(heard.positions, 1);
     ck_assert_int_eq(heard.wallets, 1);
     execution = history_execution(exchange.history, history_last_execution(exchange.history));
-    ck_assert(execution->funding);
+    ck_assert_int_eq(execution->what, EXECUTION_FUNDING);
     ck_assert_str_eq(execution->order_id, "");
     ck_assert_str_eq(show(execution->value), "9300");
     paid = money_mul(execution->value, execution->fee_rate);
@@ -251,7 +251,7 @@ START_TEST(options_are_named_after_their_day)
         ck_assert_int_eq(day.tm_hour, 8);
         ck_assert_int_gt(option->delivery_ms, now_ms + 59 * DAY_MS);
         ck_assert_int_lt(option->delivery_ms, now_ms + 100 * DAY_MS);
-        (void)snprintf(date, sizeof(date), "BTC-%d%s%02d-%d-%c-USDT", day.tm_mday,
+        (void)snprintf(date, sizeof(date), "%s-%d%s%02d-%d-%c-USDT", option->base, day.tm_mday,
                        months[day.tm_mon], day.tm_year % 100, (int)option->strike,
                        option->is_call ? 'C' : 'P');
         ck_assert_str_eq(option->symbol, date);
