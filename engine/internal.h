@@ -14,6 +14,8 @@
  *  - find.c: evidence about what is not in memory, asked of the journal, then of the exchange
  *  - lookup.c: look-ups of one order, the horizon rule, GONE
  *  - recovery.c: scans at the start, after a gap, again, and as an audit
+ *  - scan_plan.c: the lists that such a scan reads (pure)
+ *  - coins.c: the coins whose options are scanned
  *  - waiters.c: who waits for what, one reply each
  *  - order.c: merge of one message into one order (pure)
  *  - guarded.c: the guard's rules in force, who waits for a change of them, reports
@@ -677,6 +679,18 @@ void recovery_pump(struct engine *engine);
 /* Orders and executions are being read: orders of executions that came first are still to come. */
 bool recovery_may_tell(const struct engine *engine);
 int64_t recovery_due_ms(const struct engine *engine);
+
+/* --- coins.c --- */
+
+void coins_init(struct engine *engine);
+/* An order, a fill or a position of this symbol is known. */
+void coins_see(struct engine *engine, enum category category, const char *symbol);
+/* A plan begins, `with_options` or without. */
+void coins_plan(struct recovery *recovery, bool with_options);
+/* It has ended, and none of its reads of options was given up. */
+void coins_settle(struct recovery *recovery);
+/* Since when executions of options are owed; NEVER_MS: none are. */
+int64_t coins_owed_ms(const struct recovery *recovery);
 
 /* --- waiters.c --- */
 

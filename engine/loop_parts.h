@@ -195,7 +195,8 @@ struct loop {
     bool positions_lost; /* likewise: the next "known" may be about those that got lost, too */
     unsigned kills_owed; /* without an item; the newest one's words in `owed` */
     struct kill_words owed;
-    bool needs_own; /* as the budget was told */
+    bool needs_own;    /* as the budget was told */
+    size_t coins_told; /* of options: configured, or told in the log */
 };
 
 /* The run's clock: wall clock at the start, plus monotonic time. Any thread. */

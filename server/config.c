@@ -44,6 +44,9 @@ static const struct option options[] = {
       "trust the certificates in this PEM file" },
     { "default-category", "CATEGORY", config_set_category, config_show_category,
       "category of a bare symbol (default linear)" },
+    { "option-coins", "COIN,...", config_set_option_coins, config_show_option_coins,
+      "coins whose options are traded: their executions are read after a start or a gap (default "
+      "BTC,ETH,SOL)" },
     { "recv-window", "MS", config_set_recv_window, config_show_recv_window,
       "how late a signed request may arrive (default 5000)" },
     { "ip-limit", "N", config_set_ip_limit, config_show_ip_limit,
@@ -386,6 +389,8 @@ enum err config_read(struct config *config, int argc, char **argv, struct secret
         .listen_host = "127.0.0.1",
         .listen_port = 8787,
         .default_category = CATEGORY_LINEAR,
+        .option_coins = { "BTC", "ETH", "SOL" },
+        .option_coins_count = 3,
         .recv_window_ms = 5000,
         .ip_limit = 550,
         .max_streams = 2000,

@@ -58,7 +58,8 @@ const struct instrument *instrument_at(int index);
 /* NULL: unknown. */
 const struct instrument *instrument_find(enum category category, const char *symbol);
 
-/* Place of the first option on a coin, where what they have in common is kept. -1: there is none. */
+/* Place of the first option on a coin, where what they have in common is kept. -1: there is none.
+ */
 int instrument_first_option(const char *base);
 
 /* Linear and inverse: has leverage and funding. */

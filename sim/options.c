@@ -24,8 +24,8 @@ static struct worth worth_of(const struct exchange *exchange, const struct instr
     const struct instrument *underlying = instrument_at(option->underlying);
     struct worth worth;
 
-    worth.price =
-        underlying->tick.mantissa * exchange->mids[option->underlying]; /* ticks have two decimals */
+    worth.price = underlying->tick.mantissa *
+                  exchange->mids[option->underlying]; /* ticks have two decimals */
     worth.strike = (decimal_int)option->strike * 100;
     worth.most = worth.strike * TIME_PERCENT / 100;
     worth.distance =

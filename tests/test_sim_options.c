@@ -1,7 +1,7 @@
 /* Trading options: what an order needs, positions, batches, cancels. */
 #include "base/text.h"
-#include "test_sim_trade.h"
 #include "test_sim_frames.h"
+#include "test_sim_trade.h"
 
 #define CREATE "/v5/order/create"
 
