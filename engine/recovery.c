@@ -8,6 +8,7 @@
 #define ORDER_MARGIN_MS 10000
 #define HALVED_MIN_MS   2000
 #define OPTIONS_TRIES   3
+#define OWED_STEP       2 /* of rescan_after_ms: what is owed is not left until the next audit */
 
 /* --- what is owed --- */
 
@@ -226,6 +227,9 @@ static void finish(struct engine *engine)
         recovery->rescan_step = 0;
         recovery->rescan_base_ms = engine->now_ms;
     }
+    if (coins_owed_ms(recovery) != NEVER_MS)
+        recovery->audit_due_ms = min_ms(recovery->audit_due_ms,
+                                        engine->now_ms + engine->times->rescan_after_ms[OWED_STEP]);
 }
 
 /* --- reads --- */

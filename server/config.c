@@ -45,8 +45,7 @@ static const struct option options[] = {
     { "default-category", "CATEGORY", config_set_category, config_show_category,
       "category of a bare symbol (default linear)" },
     { "option-coins", "COIN,...", config_set_option_coins, config_show_option_coins,
-      "coins whose options are traded: their executions are read after a start or a gap (default "
-      "BTC,ETH,SOL)" },
+      "the coins on which you trade options (default BTC,ETH,SOL)" },
     { "recv-window", "MS", config_set_recv_window, config_show_recv_window,
       "how late a signed request may arrive (default 5000)" },
     { "ip-limit", "N", config_set_ip_limit, config_show_ip_limit,
