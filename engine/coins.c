@@ -53,6 +53,15 @@ void coins_init(struct engine *engine)
     engine->config.option_coins = NULL; /* borrowed for the call */
 }
 
+/* An account that was believed to have none: nothing of any coin has been read. */
+static void owe_all(struct recovery *recovery)
+{
+    recovery->no_options = false;
+    if (recovery->scanned_from_ms < recovery->options_owed_ms)
+        recovery->options_owed_ms = recovery->scanned_from_ms;
+    recovery->options_failed = recovery->plan != PLAN_NONE;
+}
+
 /* It has not been read in this run, or not since it was believed not to be there. */
 static void owe(struct engine *engine, struct scan_coin *coin)
 {
@@ -60,7 +69,8 @@ static void owe(struct engine *engine, struct scan_coin *coin)
 
     coin->refused = false;
     coin->planned = false;
-    recovery->no_options = false;
+    if (recovery->no_options)
+        owe_all(recovery);
     if (recovery->scanned_from_ms == NEVER_MS)
         return; /* the first plan is still to come */
     if (recovery->scanned_from_ms < coin->owed_ms)
