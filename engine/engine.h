@@ -185,6 +185,7 @@ struct engine_event {
             enum engine_wait wait; /* FINAL: until the stream has confirmed it */
             int64_t wait_until_ms;
             const struct guard_facts *facts; /* of change.value_price */
+            const char *client; /* who asks, for the limits of that name; NULL or "": no name */
             int64_t turn_ms;
             bool killed; /* as of a create */
         } amend;

@@ -154,6 +154,7 @@ static void fill_amend(const struct loop *loop, const struct item *item, uint64_
     event->u.amend.id = item->u.amend.id;
     event->u.amend.change = &item->u.amend.change;
     event->u.amend.facts = item->u.amend.has_facts ? &item->u.amend.facts : NULL;
+    event->u.amend.client = item->u.amend.client;
     event->u.amend.turn_ms = amend_turn_ms(loop, engine_find(loop->engine, item->u.amend.id));
     event->u.amend.killed = item->kills != atomic_load(&loop->kills);
     event->u.amend.waiter = waiter;

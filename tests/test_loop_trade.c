@@ -59,7 +59,8 @@ static void ask_amend(struct told *answer_of, const char *id, const char *qty, c
         change.price = change.value_price = amount(price);
     told_clear(answer_of);
     ck_assert_int_eq(
-        loop_amend(rig.loop, id, &change, &facts, WAIT_ACCEPTED, 0, on_told, answer_of), ERR_NONE);
+        loop_amend(rig.loop, id, &change, &facts, NULL, WAIT_ACCEPTED, 0, on_told, answer_of),
+        ERR_NONE);
 }
 
 static void amend(struct told *answer_of, const char *id, const char *qty, const char *price)
@@ -101,7 +102,8 @@ START_TEST(an_amend_of_nothing_is_not_found)
     ck_assert_int_eq(loop_amend(rig.loop,
                                 "0123456789012345678901234567890123456789012345678901234567890123"
                                 "0123456789012345678901234567890123456789012345678901234567890123x",
-                                &told[0].order.change, NULL, WAIT_ACCEPTED, 0, on_told, &told[1]),
+                                &told[0].order.change, NULL, NULL, WAIT_ACCEPTED, 0, on_told,
+                                &told[1]),
                      ERR_INVALID);
 }
 END_TEST
