@@ -433,7 +433,7 @@ struct engine {
     struct record *intents_first; /* by position */
     struct record *intents_last;
     size_t intents_count;
-    size_t intents_of[CATEGORY_COUNT][2]; /* [1]: exits */
+    size_t intents_of[CATEGORY_COUNT][2][2]; /* [1]: of batches; [1]: exits */
 
     struct record *amends_first; /* by position */
     struct record *amends_last;

@@ -464,7 +464,11 @@ START_TEST(a_batch_is_told_to_who_sends_it)
     event.u.create.waiter = ++bench->waiter;
     event.u.create.batch = 7;
     feed(bench, &event);
+    /* It waits for a turn of its own: who comes alone is not behind it. */
+    ck_assert_uint_eq(engine_intents(bench->engine, CATEGORY_LINEAR, true, false), 1);
+    ck_assert_uint_eq(engine_intents(bench->engine, CATEGORY_LINEAR, false, false), 0);
     commit(bench);
+    ck_assert_uint_eq(engine_intents(bench->engine, CATEGORY_LINEAR, true, false), 0);
     ck_assert_uint_eq(must(bench, ACTION_SEND_CREATE, 0)->u.send.batch, 7);
     send_id = must(bench, ACTION_SEND_CREATE, 0)->u.send.send_id;
     answer(bench, send_id, REPLY_NOT_SENT, 0, "");
