@@ -262,7 +262,8 @@ static void submit(struct amend_job *job)
     }
     job->change.value_price = job->changed.value_price;
     if (loop_amend(job->api->loop, job->call->param, &job->change, &job->value.facts,
-                   job->wait.wait, job->wait.given ? job->wait.until_ms : 0, on_amended, job))
+                   job->call->client, job->wait.wait, job->wait.given ? job->wait.until_ms : 0,
+                   on_amended, job))
         fail_busy(job);
 }
 

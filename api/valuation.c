@@ -327,6 +327,21 @@ void valuation_begin(struct valuation *value, const struct api *api, struct orde
     look(value, needs);
 }
 
+static bool is_old(const struct valuation *value, enum value_part part)
+{
+    return value->parts[part].known &&
+           clock_mono_ms() - value->parts[part].as_of_ms > BOOK_AGE_MAX_MS;
+}
+
+void valuation_renew(struct valuation *value)
+{
+    for (int part = VALUE_BOOK; part <= VALUE_QUOTE; part++) {
+        if (is_old(value, (enum value_part)part))
+            look_in_memory(value, (enum value_part)part);
+    }
+    add_up(value);
+}
+
 bool valuation_lacks(const struct valuation *value)
 {
     for (int part = 0; part < VALUE_PARTS; part++) {
@@ -447,8 +462,7 @@ static bool read_part(struct valuation *value, enum value_part part)
 /* What another read has made too old is looked for again. */
 static void renew_book(struct valuation *value, enum value_part part)
 {
-    if (!value->parts[part].known || value->parts[part].tried ||
-        clock_mono_ms() - value->parts[part].as_of_ms <= BOOK_AGE_MAX_MS)
+    if (!is_old(value, part) || value->parts[part].tried)
         return;
     value->parts[part].known = false;
     look_in_memory(value, part);

@@ -608,9 +608,11 @@ const char *engine_cancel_in_flight(const struct engine *engine, const struct or
     return cancel_in_flight((const struct record *)(const void *)order); /* its first member */
 }
 
-size_t engine_intents(const struct engine *engine, enum category category, bool exits)
+size_t engine_intents(const struct engine *engine, enum category category, bool batch, bool exits)
 {
-    return engine->intents_of[category][1] + (exits ? 0 : engine->intents_of[category][0]);
+    const size_t *of = engine->intents_of[category][batch];
+
+    return of[1] + (exits ? 0 : of[0]);
 }
 
 size_t engine_amends(const struct engine *engine, enum category category)

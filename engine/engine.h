@@ -190,6 +190,7 @@ struct engine_event {
             enum engine_wait wait; /* FINAL: until the stream has confirmed it */
             int64_t wait_until_ms;
             const struct guard_facts *facts; /* of change.value_price */
+            const char *client; /* who asks, for the limits of that name; NULL or "": no name */
             int64_t turn_ms;
             bool killed; /* as of a create */
         } amend;
@@ -495,9 +496,9 @@ void engine_get_status(const struct engine *engine, struct engine_status *out);
 /* The order in memory by order id, link or client id; NULL: not there. Valid until the next step.
  */
 const struct order *engine_find(const struct engine *engine, const char *id);
-/* Creates (`exits`: those alone) whose commit is awaited: they will want a turn in the rate budget.
- */
-size_t engine_intents(const struct engine *engine, enum category category, bool exits);
+/* Creates (`exits`: those alone) whose commit is awaited: they will want a turn in the rate budget,
+ * where those of batches have a window of their own. */
+size_t engine_intents(const struct engine *engine, enum category category, bool batch, bool exits);
 /* Likewise amends. */
 size_t engine_amends(const struct engine *engine, enum category category);
 /* Bits of guard_needs, for the rules in force. */

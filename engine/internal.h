@@ -435,7 +435,7 @@ struct engine {
     struct record *intents_first; /* by position */
     struct record *intents_last;
     size_t intents_count;
-    size_t intents_of[CATEGORY_COUNT][2]; /* [1]: exits */
+    size_t intents_of[CATEGORY_COUNT][2][2]; /* [1]: of batches; [1]: exits */
 
     struct record *amends_first; /* by position */
     struct record *amends_last;
@@ -727,6 +727,10 @@ void exposure_count(struct engine *engine, struct record *record);
 void exposure_forget(struct engine *engine, struct record *record);
 /* Its limit or trigger price is another now. */
 void exposure_reprice(struct record *record);
+/* The request as the change would make it, worth at least what its prices say: the change may have
+ * been valued by prices that are others now. */
+void exposure_amended(const struct order_request *request, const struct order_change *change,
+                      struct order_request *out);
 /* What of it may still be executed when its size is `whole`. */
 struct decimal exposure_left(const struct record *record, struct decimal whole);
 /* What is open beside this order, should an amend make it `left` (of which nothing is filled), and
@@ -752,8 +756,10 @@ void guard_read(struct engine *engine, uint64_t waiter);
 /* May it be sent? guard.verdict says why not. */
 enum guard_answer guard_judge(struct engine *engine, const struct order_request *request,
                               const struct guard_facts *facts);
+/* By the limits of the order's client, and of who asks (`client`; NULL or "": nobody with a name).
+ */
 enum guard_answer guard_judge_amend(struct engine *engine, const struct record *record,
-                                    const struct order_change *change,
+                                    const struct order_change *change, const char *client,
                                     const struct guard_facts *facts);
 /* An intent counts among the creates of the minute, until it turns out to be none. */
 void guard_note_create(struct engine *engine, struct record *record);

@@ -257,14 +257,15 @@ enum err loop_create_batch(struct loop *loop, const struct loop_batch_item *item
 }
 
 enum err loop_amend(struct loop *loop, const char *id, const struct order_change *change,
-                    const struct guard_facts *facts, enum engine_wait wait, int64_t wait_until_ms,
-                    loop_reply_fn *on_reply, void *userdata)
+                    const struct guard_facts *facts, const char *client, enum engine_wait wait,
+                    int64_t wait_until_ms, loop_reply_fn *on_reply, void *userdata)
 {
     struct item *item = command(loop, ITEM_AMEND, wait, wait_until_ms, on_reply, userdata);
 
     if (!item)
         return ERR_BUSY;
-    if (text_copy(item->u.amend.id, sizeof(item->u.amend.id), id)) {
+    if (text_copy(item->u.amend.id, sizeof(item->u.amend.id), id) ||
+        text_copy(item->u.amend.client, sizeof(item->u.amend.client), client ? client : "")) {
         free(item);
         return ERR_INVALID;
     }

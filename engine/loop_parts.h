@@ -83,6 +83,7 @@ struct item {
         } batch; /* on_reply and userdata are those of its items */
         struct {
             char id[CLIENT_ID_MAX];
+            char client[TAG_MAX]; /* who asks */
             struct order_change change;
             struct guard_facts facts;
             bool has_facts;

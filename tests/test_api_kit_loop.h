@@ -104,14 +104,15 @@ enum err loop_cancel(struct loop *loop, const char *id, enum engine_wait wait,
 }
 
 enum err loop_amend(struct loop *loop, const char *id, const struct order_change *change,
-                    const struct guard_facts *facts, enum engine_wait wait, int64_t wait_until_ms,
-                    loop_reply_fn *on_reply, void *userdata)
+                    const struct guard_facts *facts, const char *client, enum engine_wait wait,
+                    int64_t wait_until_ms, loop_reply_fn *on_reply, void *userdata)
 {
     (void)loop;
     if (kit.loop_err)
         return kit.loop_err;
     kit.facts = *facts;
     kit.change = *change;
+    (void)snprintf(kit.amend_client, sizeof(kit.amend_client), "%s", client ? client : "");
     kit.amends++;
     note_id(id, wait, wait_until_ms);
     if (kit.on_amend)
