@@ -349,7 +349,8 @@ static void on_journal(struct history_reader *reader, enum err err, void *userda
     change->resumes = past == PAST_PARTLY;
     if (!err && (past == PAST_NONE || past == PAST_PARTLY))
         err = position_trail_read(&change->trail, reader, change->position.category,
-                                  change->position.symbol, clock_wall_ms());
+                                  change->position.symbol,
+                                  clock_sync_server_ms(change->position.api->clock));
     if (err)
         go_on_unread(change);
     else if (past == PAST_FOREIGN)

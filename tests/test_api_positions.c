@@ -282,6 +282,8 @@ START_TEST(an_order_under_way_is_waited_for_and_then_nothing_is_bought_twice)
 }
 END_TEST
 
+static const int64_t skews_ms[] = { 0, -60000, 60000, -86400000, 86400000 };
+
 START_TEST(fills_that_are_not_all_there_are_waited_for)
 {
     struct order *order = keep_order("first", ORDER_CLOSED);
@@ -289,9 +291,35 @@ START_TEST(fills_that_are_not_all_there_are_waited_for)
     come_up();
     order->settled = false;
     order->filled_qty = kit_decimal("1");
-    order->updated_ms = clock_wall_ms();
+    order->exchange_ms = clock_wall_ms();
     ck_assert_int_eq(kit_run("PUT", "/positions/BTCUSDT", "qty=1"), 503);
     ck_assert_uint_eq(kit.reads, 4);
+    order->exchange_ms -= 60000;
+    ck_assert_int_eq(kit_run("PUT", "/positions/BTCUSDT", "qty=1"), 201);
+}
+END_TEST
+
+/* How long ago something was at the exchange is told by its clock: this host's may be wrong by any
+ * time, and a position that does not show the newest fill yet would be bought twice. */
+START_TEST(a_wrong_clock_of_this_host_makes_no_size_sure)
+{
+    struct order *order = keep_order("first", ORDER_CLOSED);
+    int64_t server_ms = clock_wall_ms() + skews_ms[_i];
+
+    come_up();
+    clock_sync_reset(kit.api.clock);
+    clock_sync_sample(kit.api.clock, clock_mono_us() - 1000, clock_mono_us(), server_ms);
+    order->filled_qty = kit_decimal("1");
+    order->exchange_ms = server_ms;
+    order->updated_ms = clock_wall_ms();
+    kit.fill_seq = 8; /* the position is of 7 */
+    ck_assert_int_eq(kit_run("PUT", "/positions/BTCUSDT", "qty=1"), 503);
+    ck_assert(kit_says("newest fills"));
+    kit.fill_seq = 7;
+    ck_assert_int_eq(kit_run("PUT", "/positions/BTCUSDT", "qty=1"), 201);
+    order->settled = false;
+    ck_assert_int_eq(kit_run("PUT", "/positions/BTCUSDT", "qty=1"), 503);
+    order->exchange_ms -= 60000; /* long ago, there as here */
     order->updated_ms -= 60000;
     ck_assert_int_eq(kit_run("PUT", "/positions/BTCUSDT", "qty=1"), 201);
 }
@@ -1083,6 +1111,8 @@ int main(void)
     tcase_add_test(tcase, what_can_not_be_read_is_not_guessed);
     tcase_add_test(tcase, an_order_under_way_is_waited_for_and_then_nothing_is_bought_twice);
     tcase_add_test(tcase, fills_that_are_not_all_there_are_waited_for);
+    tcase_add_loop_test(tcase, a_wrong_clock_of_this_host_makes_no_size_sure, 0,
+                        ARRAY_LEN(skews_ms));
     tcase_add_test(tcase, nothing_open_is_said_only_when_it_is_sure);
     tcase_add_test(tcase, without_the_journal_only_a_plain_exit_goes);
     tcase_add_test(tcase, a_repeated_key_is_answered_with_its_order);
