@@ -613,7 +613,9 @@ const char *cancel_in_flight(const struct record *record);
 
 /* --- evidence.c --- */
 
-void evidence_order(struct engine *engine, const struct order_report *report, bool scanned);
+void evidence_order(struct engine *engine, const struct order_report *told, bool scanned);
+/* A time far ahead would make all that comes later look old. */
+struct order_report report_in_time(const struct engine *engine, const struct order_report *report);
 void evidence_fill(struct engine *engine, const struct fill *fill, bool scanned);
 /* For find.c: it is known whose they are. */
 void report_apply(struct engine *engine, struct record *record, const struct order_report *report,
