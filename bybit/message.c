@@ -110,8 +110,15 @@ static void read_remark(const struct json *value, char *out, size_t out_bytes)
 static void read_decimal(struct reader *reader, size_t at, struct decimal *out)
 {
     *out = DECIMAL_NONE;
-    if (json_decimal(&reader->found[at], out))
+    if (json_number(&reader->found[at], out))
         refuse(reader, at, "is no decimal");
+}
+
+/* What others are the truth of: none when it can't be read. */
+static void read_derived(struct reader *reader, size_t at, struct decimal *out)
+{
+    if (json_number(&reader->found[at], out))
+        *out = DECIMAL_NONE;
 }
 
 /* A price: 0 means that there is none. */
@@ -341,7 +348,7 @@ static void read_fees(struct reader *reader, struct order_report *out)
     if (detail->type == JSON_OBJECT) {
         walk = json_walk(detail);
         while (json_next(&walk, &key, &value)) {
-            if (json_text(&key, fee.coin, sizeof(fee.coin)) || json_decimal(&value, &fee.amount)) {
+            if (json_text(&key, fee.coin, sizeof(fee.coin)) || json_number(&value, &fee.amount)) {
                 refuse(reader, O_FEES, "has an unreadable fee");
                 return;
             }
@@ -382,7 +389,7 @@ static void read_order_words(struct reader *reader, struct order_report *out)
 /* 0: told that there is none. */
 static void read_stop(const struct json *value, struct decimal *out)
 {
-    if (value->type == JSON_NONE || value->type == JSON_NULL || json_decimal(value, out) ||
+    if (value->type == JSON_NONE || value->type == JSON_NULL || json_number(value, out) ||
         decimal_sign(out) < 0)
         *out = DECIMAL_NONE;
     else if (decimal_sign(out) == 0)
@@ -423,13 +430,15 @@ enum err message_order(struct order_report *out, const struct json *item, enum c
     read_order_words(&reader, &report);
     read_size(&reader, O_QTY, DECIMAL_NONE, &report.qty);
     read_size(&reader, O_FILLED, DECIMAL_ZERO, &report.filled_qty);
-    read_decimal(&reader, O_VALUE, &report.filled_value);
+    read_derived(&reader, O_VALUE, &report.filled_value);
     if (decimal_is_none(&report.filled_value) && decimal_sign(&report.filled_qty) == 0)
         report.filled_value = DECIMAL_ZERO;
     read_price(&reader, O_PRICE, &report.price);
     read_price(&reader, O_TRIGGER_PRICE, &report.trigger_price);
     read_stops(found, &report);
-    read_price(&reader, O_AVERAGE, &report.avg_price);
+    read_derived(&reader, O_AVERAGE, &report.avg_price);
+    if (decimal_sign(&report.avg_price) <= 0)
+        report.avg_price = DECIMAL_NONE;
     read_fees(&reader, &report);
     report.reduce_only = read_bool(&reader, O_REDUCE_ONLY);
     report.close_on_trigger = read_bool(&reader, O_CLOSE_ON_TRIGGER);
@@ -491,11 +500,27 @@ static const struct member_name fill_names[F_COUNT] = {
     [F_SEQ] = MEMBER_NAME("seq"),
 };
 
-/* Only these change a position by a size at a price; funding has no order, and what else there is
- * may lack anything. */
+/* Only these change a position by a size at a price; what else there is may lack anything. */
 static bool is_trade(enum fill_kind kind)
 {
     return kind != FILL_FUNDING && kind != FILL_OTHER;
+}
+
+static void read_fill_size(struct reader *reader, struct fill *out)
+{
+    if (!is_trade(out->kind)) {
+        read_derived(reader, F_QTY, &out->qty);
+        if (decimal_sign(&out->qty) < 0)
+            out->qty = DECIMAL_NONE;
+        read_decimal(reader, F_PRICE, &out->price);
+        return;
+    }
+    read_size(reader, F_QTY, DECIMAL_NONE, &out->qty);
+    read_decimal(reader, F_PRICE, &out->price);
+    if (decimal_is_none(&out->qty))
+        refuse(reader, F_QTY, "is missing");
+    if (decimal_is_none(&out->price))
+        refuse(reader, F_PRICE, "is missing");
 }
 
 enum err message_fill(struct fill *out, const struct json *item, enum category category,
@@ -520,15 +545,10 @@ enum err message_fill(struct fill *out, const struct json *item, enum category c
     read_text(&reader, F_SIDE, word, sizeof(word));
     if (!side_parse(word, &fill.side) && (word[0] || is_trade(fill.kind)))
         refuse(&reader, F_SIDE, "is missing or not known");
-    read_size(&reader, F_QTY, DECIMAL_NONE, &fill.qty);
-    read_decimal(&reader, F_PRICE, &fill.price);
-    if (is_trade(fill.kind) && decimal_is_none(&fill.qty))
-        refuse(&reader, F_QTY, "is missing");
-    if (is_trade(fill.kind) && decimal_is_none(&fill.price))
-        refuse(&reader, F_PRICE, "is missing");
-    if (is_trade(fill.kind) && !fill.order_id[0])
-        refuse(&reader, F_ORDER, "is missing");
-    read_decimal(&reader, F_VALUE, &fill.value);
+    read_fill_size(&reader, &fill);
+    if (is_trade(fill.kind) && fill.kind != FILL_SETTLE && !fill.order_id[0])
+        refuse(&reader, F_ORDER, "is missing"); /* a delivery is of a position */
+    read_derived(&reader, F_VALUE, &fill.value);
     read_decimal(&reader, F_FEE, &fill.fee);
     read_text(&reader, F_FEE_COIN, fill.fee_coin, sizeof(fill.fee_coin));
     fill.maker = read_bool(&reader, F_MAKER);
