@@ -114,6 +114,9 @@ struct lookup {
     bool again;         /* asked for while one was running */
     bool found;         /* this one has brought evidence */
     bool told;          /* a message of the order itself */
+    bool past;          /* this one has read the order history, too */
+    int untold;         /* complete ones with fills and no message, lookup_apart_ms apart */
+    int64_t untold_ms;  /* start of the last of them */
     int counted;        /* complete empty ones, lookup_apart_ms apart */
     int64_t counted_ms; /* start of the last of them */
 };
