@@ -523,6 +523,13 @@ static void read_fill_size(struct reader *reader, struct fill *out)
         refuse(reader, F_PRICE, "is missing");
 }
 
+/* Legs of spreads come without one, as block trades may, and a delivery is of a position. */
+static bool needs_order(enum fill_kind kind, const char *theirs)
+{
+    return is_trade(kind) && kind != FILL_SETTLE && strcmp(theirs, "FutureSpread") != 0 &&
+           strcmp(theirs, "BlockTrade") != 0;
+}
+
 enum err message_fill(struct fill *out, const struct json *item, enum category category,
                       struct error *error)
 {
@@ -542,12 +549,12 @@ enum err message_fill(struct fill *out, const struct json *item, enum category c
     read_text(&reader, F_TYPE, word, sizeof(word));
     if (word[0]) /* execution.fast has none: always a trade */
         fill.kind = fill_kind_parse_theirs(word);
+    if (needs_order(fill.kind, word) && !fill.order_id[0])
+        refuse(&reader, F_ORDER, "is missing");
     read_text(&reader, F_SIDE, word, sizeof(word));
     if (!side_parse(word, &fill.side) && (word[0] || is_trade(fill.kind)))
         refuse(&reader, F_SIDE, "is missing or not known");
     read_fill_size(&reader, &fill);
-    if (is_trade(fill.kind) && fill.kind != FILL_SETTLE && !fill.order_id[0])
-        refuse(&reader, F_ORDER, "is missing"); /* a delivery is of a position */
     read_derived(&reader, F_VALUE, &fill.value);
     read_decimal(&reader, F_FEE, &fill.fee);
     read_text(&reader, F_FEE_COIN, fill.fee_coin, sizeof(fill.fee_coin));

@@ -460,6 +460,9 @@ static const struct {
     { "\"execType\":\"Delivery\",\"orderId\":\"\"", NULL }, /* of a position, not of an order */
     { "\"execType\":\"Delivery\",\"execQty\":\"\"", "execQty" },
     { "\"execType\":\"BustTrade\",\"orderId\":\"\"", "orderId" },
+    { "\"execType\":\"Trade\",\"orderId\":\"\"", "orderId" },
+    { "\"execType\":\"FutureSpread\",\"orderId\":\"\"", NULL }, /* a leg has none */
+    { "\"execType\":\"BlockTrade\",\"orderId\":\"\"", NULL },
     { "\"symbol\":null", "symbol" },
     { "\"side\":\"\"", "side" },
     { "\"side\":\"x\",\"execType\":\"Funding\"", "side" },
