@@ -149,7 +149,7 @@ class Others(Case):
         for link, more in (("bought", {}), ("waits", {"triggerPrice": str(price + 5000), "orderFilter": "tpslOrder"})):
             exchange.call("POST", "/v5/order/create", dict(more, category="spot", symbol="BTCUSDT", side="Buy", orderType="Market",
                                                            qty="100", marketUnit="quoteCoin", orderLinkId=link))
-        for link, state in (("bought", "cancelled"), ("waits", "untriggered")):
+        for link, state in (("bought", "filled"), ("waits", "untriggered")):
             shown = self.wait_state(bridge, link, state)
             self.assertEqual((shown["qty"], Decimal(shown["quote_qty"])), (None, 100), shown)
         answer = request(bridge.port, "PATCH", "/guard", {"max_open_notional": "1000"})
