@@ -425,6 +425,38 @@ static void hold(const struct guard_facts *facts, loop_reply_fn *on_reply, void 
     held = userdata;
 }
 
+/* A part in percent is of a size that the one before is about to change. */
+START_TEST(one_part_of_a_position_at_a_time)
+{
+    struct api_call first;
+
+    come_up();
+    kit.take_create = hold;
+    kit_set_header("Idempotency-Key", "half");
+    (void)kit_run("DELETE", "/positions/BTCUSDT?percent=50", NULL);
+    kit_set_header("", "");
+    ck_assert_int_eq(kit.dones, 0);
+    first = kit.call;
+    kit.call.reply = (struct buffer){ .data = NULL };
+    kit.take_create = NULL;
+    ck_assert_int_eq(kit_run("DELETE", "/positions/BTCUSDT?percent=50", NULL), 409);
+    ck_assert(kit_says("position_change_in_flight") && kit_header("Retry-After"));
+    ck_assert_int_eq(kit_run("PUT", "/positions/BTCUSDT", "qty=1"), 409);
+    kit_set_header("Idempotency-Key", "half");
+    ck_assert_int_eq(kit_run("DELETE", "/positions/BTCUSDT?qty=0.1", NULL), 409);
+    ck_assert(kit_says("with this key"));
+    kit_set_header("", "");
+    /* What closes all, or so much, goes on. */
+    ck_assert_int_eq(kit_run("DELETE", "/positions/BTCUSDT", NULL), 201);
+    ck_assert_int_eq(kit_run("DELETE", "/positions/BTCUSDT?percent=100", NULL), 201);
+    ck_assert_int_eq(kit_run("DELETE", "/positions/BTCUSDT?qty=0.1", NULL), 201);
+    buffer_deinit(&kit.call.reply);
+    kit.call = first;
+    held_reply(&kit.reply, held);
+    ck_assert_int_eq(kit_run("DELETE", "/positions/BTCUSDT?percent=50", NULL), 201);
+}
+END_TEST
+
 START_TEST(one_change_of_a_position_at_a_time)
 {
     struct api_call first;
@@ -1118,6 +1150,7 @@ int main(void)
     tcase_add_test(tcase, a_repeated_key_is_answered_with_its_order);
     tcase_add_test(tcase, a_key_whose_order_was_not_sent_is_tried_again_at_the_same_size_only);
     tcase_add_test(tcase, keys_have_a_grammar);
+    tcase_add_test(tcase, one_part_of_a_position_at_a_time);
     tcase_add_test(tcase, one_change_of_a_position_at_a_time);
     tcase_add_test(tcase, as_many_keys_as_requests_may_be_under_way_at_once);
     tcase_add_loop_test(tcase, a_close_is_reduce_only_and_at_market, 0, (int)ARRAY_LEN(closes));
