@@ -81,6 +81,15 @@ static void read_text(struct reader *reader, size_t at, char *out, size_t out_by
         refuse(reader, at, "is no text or too long");
 }
 
+/* One that is longer than ours can be (spreads take 45) is nobody's here: none. */
+static void read_link(struct reader *reader, size_t at, char out[ORDER_LINK_MAX])
+{
+    const struct json *value = &reader->found[at];
+
+    if (json_text(value, out, ORDER_LINK_MAX) && value->type != JSON_STRING)
+        refuse(reader, at, "is no text");
+}
+
 static void read_needed_text(struct reader *reader, size_t at, char *out, size_t out_bytes)
 {
     read_text(reader, at, out, out_bytes);
@@ -425,7 +434,7 @@ enum err message_order(struct order_report *out, const struct json *item, enum c
     message_members(item, order_names, O_COUNT, found);
     report.category = read_category(&reader, O_CATEGORY, category);
     read_needed_text(&reader, O_ID, report.order_id, sizeof(report.order_id));
-    read_text(&reader, O_LINK, report.link, sizeof(report.link));
+    read_link(&reader, O_LINK, report.link);
     read_needed_text(&reader, O_SYMBOL, report.symbol, sizeof(report.symbol));
     read_order_words(&reader, &report);
     read_size(&reader, O_QTY, DECIMAL_NONE, &report.qty);
@@ -544,7 +553,7 @@ enum err message_fill(struct fill *out, const struct json *item, enum category c
     fill.category = read_category(&reader, F_CATEGORY, category);
     read_needed_text(&reader, F_ID, fill.exec_id, sizeof(fill.exec_id));
     read_text(&reader, F_ORDER, fill.order_id, sizeof(fill.order_id));
-    read_text(&reader, F_LINK, fill.link, sizeof(fill.link));
+    read_link(&reader, F_LINK, fill.link);
     read_needed_text(&reader, F_SYMBOL, fill.symbol, sizeof(fill.symbol));
     read_text(&reader, F_TYPE, word, sizeof(word));
     if (word[0]) /* execution.fast has none: always a trade */

@@ -264,7 +264,8 @@ static const struct {
     { "\"orderId\":[1]", "orderId" },
     { "\"orderId\":\"0123456789012345678901234567890123456789012345678901234567890\"", "orderId" },
     { "\"orderId\":1321003749386327552", NULL },
-    { "\"orderLinkId\":\"0123456789012345678901234567890123456\"", "orderLinkId" },
+    { "\"orderLinkId\":\"0123456789012345678901234567890123456\"", NULL }, /* a spread's */
+    { "\"orderLinkId\":[]", "orderLinkId" },
     { "\"orderLinkId\":\"012345678901234567890123456789012345\"", NULL },
     { "\"category\":\"spread\"", "category" },
     { "\"category\":true", "category" },
@@ -327,6 +328,19 @@ START_TEST(an_order_is_read_or_refused_by_name)
         ck_assert_int_eq(err, ERR_INVALID);
         ck_assert_msg(strstr(error.text, orders[_i].why), "%s: %s", orders[_i].members, error.text);
     }
+}
+END_TEST
+
+/* Those of spreads may be longer than ours can be: nobody here can mean it. */
+START_TEST(a_link_that_is_too_long_is_none_of_ours)
+{
+    struct order_report report;
+
+    ck_assert_int_eq(
+        read_order_text("\"orderLinkId\":\"0123456789012345678901234567890123456789abcde\"",
+                        &report, NULL),
+        ERR_NONE);
+    ck_assert_str_eq(report.link, "");
 }
 END_TEST
 
@@ -463,6 +477,7 @@ static const struct {
     { "\"execType\":\"Trade\",\"orderId\":\"\"", "orderId" },
     { "\"execType\":\"FutureSpread\",\"orderId\":\"\"", NULL }, /* a leg has none */
     { "\"execType\":\"BlockTrade\",\"orderId\":\"\"", NULL },
+    { "\"orderLinkId\":\"0123456789012345678901234567890123456789abcde\"", NULL },
     { "\"symbol\":null", "symbol" },
     { "\"side\":\"\"", "side" },
     { "\"side\":\"x\",\"execType\":\"Funding\"", "side" },
@@ -800,6 +815,7 @@ int main(void)
     tcase_add_test(tcase, the_other_recorded_orders_are_read);
     tcase_add_test(tcase, orders_of_rest_lists_are_read);
     tcase_add_loop_test(tcase, an_order_is_read_or_refused_by_name, 0, ARRAY_LEN(orders));
+    tcase_add_test(tcase, a_link_that_is_too_long_is_none_of_ours);
     tcase_add_test(tcase, an_order_lacks_none_of_its_needed_members);
     tcase_add_test(tcase, fees_come_from_the_detail_or_from_the_old_pair);
     tcase_add_test(tcase, fills_of_a_frame_are_read);
