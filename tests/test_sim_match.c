@@ -280,9 +280,8 @@ END_TEST
 /* The rest could buy some more, if there were any: it is not worth nothing. */
 START_TEST(a_size_in_quote_that_empties_the_book_is_not_spent)
 {
-    static const struct create_fields all = {
-        SPOT, .side = "Buy", .order_type = "Market", .qty = "90000"
-    };
+    static const struct create_fields all = { SPOT, .side = "Buy", .order_type = "Market",
+                                              .qty = "90000" };
     const struct instrument *instrument = instrument_find(CATEGORY_SPOT, "BTCUSDT");
     const struct book *book = &exchange.books[instrument->index];
     int64_t there = book_available(book, SIDE_BUY, INT64_MAX, INT64_MAX);
