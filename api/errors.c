@@ -88,7 +88,8 @@ static const struct api_problem problems[] = {
     { "amend_in_flight", 409, "Another amend of this order is under way",
       "One at a time: try again after Retry-After, with what the order is then." },
     { "position_change_in_flight", 409, "Another change of this position is under way",
-      "One PUT of a position, and one change with a key, at a time: again after Retry-After." },
+      "One PUT or part in percent of a position, and one change with a key, at a time: again after "
+      "Retry-After." },
     { "order_ended", 409, "The order has ended",
       "It can't be changed any more: GET /orders/{id}." },
 

@@ -10,6 +10,7 @@
 
 #include "api/handlers.h"
 #include "api/lookup.h"
+#include "api/options.h"
 #include "api/order_body.h"
 #include "api/order_job.h"
 #include "api/order_reply.h"
@@ -287,6 +288,11 @@ static void on_order(const struct loop_reply *reply, void *userdata)
         refuse(job, &refusal);
         return;
     }
+    if (reply->order.request.category == CATEGORY_OPTION &&
+        options_wait(job->api, job->call, reply->order.request.symbol)) {
+        free(job); /* it all begins again once they are loaded */
+        return;
+    }
     if (lookup_in_category(job->api, reply->order.request.category, reply->order.request.symbol,
                            &instrument, &refusal) ||
         order_change_check(&job->change, &reply->order, &instrument, &job->changed, &refusal)) {
@@ -330,6 +336,7 @@ void handle_order_amend(const struct api *api, struct api_call *call)
         refuse(job, &refusal);
         return;
     }
+    api_keep_headers(call);
     if (loop_watch(api->loop, call->param, WAIT_ACCEPTED, clock_wall_ms(), on_order, job))
         fail_busy(job);
 }

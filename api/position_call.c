@@ -171,40 +171,55 @@ static const struct position_call *claims[CLAIMS_MAX]; /* under claims_lock */
 
 static bool is_same(const struct position_call *a, const struct position_call *b)
 {
-    if (a->claimed_link[0] || b->claimed_link[0])
-        return strcmp(a->claimed_link, b->claimed_link) == 0;
-    return a->category == b->category && strcmp(a->symbol, b->symbol) == 0;
+    if (a->claimed_link[0] && strcmp(a->claimed_link, b->claimed_link) == 0)
+        return true;
+    return a->claims_symbol && b->claims_symbol && a->category == b->category &&
+           strcmp(a->symbol, b->symbol) == 0;
 }
 
-static bool claim(struct position_call *position)
+/* Under the lock; `wanted` is what `position` claims now and is to claim. */
+static bool is_free(const struct position_call *position, const struct position_call *wanted,
+                    const struct position_call ***place)
 {
-    const struct position_call **place = NULL;
-    bool taken = false;
-
-    (void)pthread_mutex_lock(&claims_lock);
+    *place = NULL;
     for (size_t i = 0; i < CLAIMS_MAX; i++) {
-        if (!claims[i])
-            place = &claims[i];
-        else
-            taken = taken || is_same(claims[i], position);
+        if (claims[i] == position || (!claims[i] && !*place))
+            *place = &claims[i];
+        if (claims[i] && claims[i] != position && is_same(claims[i], wanted))
+            return false;
     }
-    position->claimed = place && !taken;
-    if (position->claimed)
+    return *place != NULL;
+}
+
+/* What is not had leaves what was claimed before. */
+static bool claim(struct position_call *position, bool symbol, const char *link)
+{
+    struct position_call wanted = *position;
+    const struct position_call **place;
+    bool done;
+
+    wanted.claims_symbol = wanted.claims_symbol || symbol;
+    text_cut(wanted.claimed_link, sizeof(wanted.claimed_link), link);
+    (void)pthread_mutex_lock(&claims_lock);
+    done = is_free(position, &wanted, &place);
+    if (done) {
+        position->claimed = true;
+        position->claims_symbol = wanted.claims_symbol;
+        memcpy(position->claimed_link, wanted.claimed_link, sizeof(wanted.claimed_link));
         *place = position;
+    }
     (void)pthread_mutex_unlock(&claims_lock);
-    return position->claimed;
+    return done;
 }
 
 bool position_call_claim(struct position_call *position)
 {
-    position->claimed_link[0] = '\0';
-    return claim(position);
+    return claim(position, true, "");
 }
 
 bool position_call_claim_key(struct position_call *position, const char *link)
 {
-    text_cut(position->claimed_link, sizeof(position->claimed_link), link);
-    return claim(position);
+    return claim(position, false, link);
 }
 
 void position_call_release(struct position_call *position)
@@ -217,5 +232,6 @@ void position_call_release(struct position_call *position)
             claims[i] = NULL;
     }
     (void)pthread_mutex_unlock(&claims_lock);
-    position->claimed = false;
+    position->claimed = position->claims_symbol = false;
+    position->claimed_link[0] = '\0';
 }

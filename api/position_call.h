@@ -32,8 +32,9 @@ struct position_call {
     size_t loaded_count;
     /* The rest is its own. */
     int64_t begin_ms; /* monotonic */
-    bool claimed;
-    char claimed_link[ORDER_LINK_BYTES]; /* "": the symbol is */
+    bool claimed;     /* the symbol, or the link, or both */
+    bool claims_symbol;
+    char claimed_link[ORDER_LINK_BYTES]; /* "": none */
     void (*on_loaded)(const char *why, void *userdata);
     void *userdata;
 };

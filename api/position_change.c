@@ -8,7 +8,8 @@
  *     PUT     orders over the difference, as many as the largest market order needs: at most one
  *             such change of a symbol at a time, and never from a size that is not sure: it would
  *             be bought twice
- *     DELETE  reduce-only orders, likewise: the exchange lets them take no more than is open
+ *     DELETE  reduce-only orders, likewise: the exchange lets them take no more than is open; a
+ *             part in percent one at a time, for it is of a size that the one before changes
  *
  * A key that comes again, and of whose orders some were not sent (position_past.c): those are sent
  * now; of a PUT only from a sure size, and while they lead no further than to the target. */
@@ -272,11 +273,19 @@ static void wait_for_size(struct change *change)
         fail_later(change, "busy", "too many requests wait for the engine");
 }
 
+/* What is asked for depends on the size that it is taken from. */
+static bool is_by_size(const struct change *change)
+{
+    const struct decimal hundred = decimal_from_int(100);
+
+    return !change->wish.is_close || (!decimal_is_none(&change->wish.share.percent) &&
+                                      decimal_cmp(&change->wish.share.percent, &hundred) < 0);
+}
+
 /* What closes takes no more than is open, whatever that is by then: an exit does not wait long. */
 static bool is_exit(const struct change *change, const struct position *position)
 {
-    return change->wish.is_close && position->side != SIDE_NONE &&
-           decimal_is_none(&change->wish.share.percent);
+    return position->side != SIDE_NONE && !is_by_size(change);
 }
 
 static void decide(struct change *change)
@@ -349,7 +358,8 @@ static void on_journal(struct history_reader *reader, enum err err, void *userda
     change->resumes = past == PAST_PARTLY;
     if (!err && (past == PAST_NONE || past == PAST_PARTLY))
         err = position_trail_read(&change->trail, reader, change->position.category,
-                                  change->position.symbol, clock_wall_ms());
+                                  change->position.symbol,
+                                  clock_sync_server_ms(change->position.api->clock));
     if (err)
         go_on_unread(change);
     else if (past == PAST_FOREIGN)
@@ -399,9 +409,9 @@ static void handle(const struct api *api, struct api_call *call, bool is_close)
             fail(change, &refusal);
         return;
     }
-    if (!is_close && !position_call_claim(&change->position)) {
+    if (is_by_size(change) && !position_call_claim(&change->position)) {
         fail_later(change, "position_change_in_flight",
-                   "another PUT of this position is under way");
+                   "another change of this position is under way");
         return;
     }
     look(change);

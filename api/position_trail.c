@@ -2,8 +2,7 @@
 
 #include "base/text.h"
 
-/* What is older has reached the position: the exchange's REST side lags by seconds, and our clock
- * may be off by some. */
+/* What is older by the exchange's clock has reached the position: its REST side lags by seconds. */
 #define LATELY_MS 30000
 #define OPEN_MAX  1000
 #define ENDED_MAX 50
@@ -11,7 +10,7 @@
 
 struct look {
     struct position_trail *trail;
-    int64_t now_ms;
+    int64_t server_ms;
 };
 
 /* A limit order that rests changes the size when it is filled, and nobody knows when. */
@@ -40,7 +39,7 @@ static bool on_ended(const struct order *order, int64_t row_id, void *userdata)
 
     (void)row_id;
     look->trail->unsettled = !order->settled && decimal_sign(&order->filled_qty) > 0 &&
-                             look->now_ms - order->updated_ms < LATELY_MS;
+                             look->server_ms - order->exchange_ms < LATELY_MS;
     return !look->trail->unsettled;
 }
 
@@ -52,18 +51,18 @@ static bool on_fill(const struct fill *fill, int64_t row_id, void *userdata)
     (void)row_id;
     if (fill->kind == FILL_FUNDING)
         return true;
-    if (look->now_ms - fill->at_ms < LATELY_MS)
+    if (look->server_ms - fill->at_ms < LATELY_MS)
         look->trail->fill_seq = fill->exchange_seq;
     return false;
 }
 
 enum err position_trail_read(struct position_trail *out, struct history_reader *reader,
-                             enum category category, const char *symbol, int64_t now_ms)
+                             enum category category, const char *symbol, int64_t server_ms)
 {
     struct list_filter filter = {
         .has_category = true, .category = category, .symbol = symbol, .limit = OPEN_MAX
     };
-    struct look look = { .trail = out, .now_ms = now_ms };
+    struct look look = { .trail = out, .server_ms = server_ms };
     enum err err;
 
     *out = (struct position_trail){ .open = false };

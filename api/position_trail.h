@@ -18,5 +18,7 @@ struct position_trail {
     int64_t fill_seq;            /* the exchange's, of the newest trade; 0: none lately */
 };
 
+/* `server_ms`: the exchange's clock now, for its times are compared with it. */
 MUST_CHECK enum err position_trail_read(struct position_trail *out, struct history_reader *reader,
-                                        enum category category, const char *symbol, int64_t now_ms);
+                                        enum category category, const char *symbol,
+                                        int64_t server_ms);

@@ -6,10 +6,12 @@
  * intent and its signing have one clock each, an amend or cancel on its way is no event, and only
  * its effect stays.
  *
- * Events are read in pieces; a page ends when it is full or has taken long, and `next` goes on. */
+ * Events are read in pieces; a page ends when it is full or has taken long, and `next` goes on: it
+ * says which event was the last, and which of the order's own rows have been given. */
 #include "db/timeline.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +35,9 @@
 
 static const char *const columns[] = { "at", "exchange_at", "step", "state", "seq", "detail" };
 
+/* Rows that are no events: each is given once, on whichever page. */
+enum own_row { OWN_SENT = 1, OWN_AMEND = 2, OWN_CANCEL = 4, OWN_ROWS = 8 };
+
 struct timeline_job {
     const struct api *api;
     struct api_call *call;
@@ -43,8 +48,8 @@ struct timeline_job {
     uint64_t before_seq; /* the order's last event on an earlier page; 0: none */
     uint64_t last;
     struct timeline_state state; /* after the last event shown */
-    int attempts_ended;          /* "not_sent" events seen */
-    bool sent_shown;
+    int attempts_ended;          /* "not_sent" events seen, on earlier pages too */
+    unsigned given;              /* enum own_row, likewise */
     struct form_list list;
     int limit;
     int count;
@@ -53,16 +58,28 @@ struct timeline_job {
 
 /* --- the query --- */
 
-/* "<number>-<number>" */
-static bool read_cursor(const char *text, uint64_t *after, uint64_t *before)
+static bool read_number(const char **text, uint64_t *out)
 {
-    size_t left = strspn(text, "0123456789");
-    size_t right = text[left] == '-' ? strspn(text + left + 1, "0123456789") : 0;
+    size_t digits = strspn(*text, "0123456789");
 
-    if (left == 0 || left > 18 || right == 0 || right > 18 || text[left + 1 + right])
+    if (digits == 0 || digits > 18)
         return false;
-    *after = strtoull(text, NULL, 10);
-    *before = strtoull(text + left + 1, NULL, 10);
+    *out = strtoull(*text, NULL, 10);
+    *text += digits;
+    return true;
+}
+
+/* "<after>-<before>-<attempts ended and own rows>" */
+static bool read_cursor(struct timeline_job *job, const char *text)
+{
+    uint64_t own;
+
+    if (!read_number(&text, &job->after) || *text++ != '-' ||
+        !read_number(&text, &job->before_seq) || *text++ != '-' || !read_number(&text, &own) ||
+        *text || own / OWN_ROWS > INT_MAX)
+        return false;
+    job->given = (unsigned)(own % OWN_ROWS);
+    job->attempts_ended = (int)(own / OWN_ROWS);
     return true;
 }
 
@@ -79,7 +96,7 @@ static enum err read_query(struct timeline_job *job, struct api_refusal *refusal
         return err;
     job->limit = (int)limit;
     job->first_page = !cursor;
-    if (cursor && !read_cursor(cursor, &job->after, &job->before_seq))
+    if (cursor && !read_cursor(job, cursor))
         return api_refuse(refusal, "invalid_value", "after: as in `next`, not \"%.60s\"", cursor);
     return ERR_NONE;
 }
@@ -102,17 +119,49 @@ static void add_item(struct timeline_job *job, const struct timeline_step *step)
     job->count++;
 }
 
+static bool is_full(const struct timeline_job *job)
+{
+    return job->count >= job->limit;
+}
+
+/* The rows of the order itself that are still to come. */
+static unsigned lacking(const struct timeline_job *job)
+{
+    const struct order *order = &job->order;
+    unsigned all = 0;
+
+    if (order->signed_ms > 0)
+        all |= OWN_SENT;
+    if (order->amend != AMEND_NONE)
+        all |= OWN_AMEND;
+    if (order->cancel_wanted && !order_state_is_final(order->state))
+        all |= OWN_CANCEL;
+    return all & ~job->given;
+}
+
+static void add_own(struct timeline_job *job, enum own_row row, const struct timeline_step *step)
+{
+    job->given |= row;
+    add_item(job, step);
+}
+
 /* When it was signed is known of the last attempt alone. */
 static void add_sent(struct timeline_job *job)
 {
     struct timeline_step step = { .step = "sent", .exchange_ms = job->order.signed_ms };
 
-    if (job->sent_shown || job->order.signed_ms == 0)
+    if (is_full(job) || !(lacking(job) & OWN_SENT))
         return;
-    job->sent_shown = true;
     if (job->order.attempt > 1)
         (void)snprintf(step.detail, sizeof(step.detail), "attempt %d", job->order.attempt);
-    add_item(job, &step);
+    add_own(job, OWN_SENT, &step);
+}
+
+/* Behind the end of the attempt before it. */
+static void add_sent_in_turn(struct timeline_job *job)
+{
+    if (job->attempts_ended >= job->order.attempt - 1)
+        add_sent(job);
 }
 
 static void add_begin(struct timeline_job *job)
@@ -121,8 +170,6 @@ static void add_begin(struct timeline_job *job)
 
     timeline_begin(&job->order, &step);
     add_item(job, &step);
-    if (job->order.attempt <= 1)
-        add_sent(job);
 }
 
 /* What is on its way now. */
@@ -131,14 +178,14 @@ static void add_in_flight(struct timeline_job *job)
     struct timeline_step step = { .step = "cancel_wanted" };
     char change[CHANGE_TEXT_MAX];
 
-    if (job->order.amend != AMEND_NONE) {
+    if (!is_full(job) && lacking(job) & OWN_AMEND) {
         timeline_amend(&job->order, change_write(&job->order.change, change), &step);
-        add_item(job, &step);
+        add_own(job, OWN_AMEND, &step);
     }
-    if (job->order.cancel_wanted && !order_state_is_final(job->order.state)) {
+    if (!is_full(job) && lacking(job) & OWN_CANCEL) {
         step = (struct timeline_step){ .step = "cancel_wanted",
                                        .state = order_state_word(&job->order) };
-        add_item(job, &step);
+        add_own(job, OWN_CANCEL, &step);
     }
 }
 
@@ -151,9 +198,11 @@ static bool on_event(const struct stored_event *event, void *userdata)
         return true;
     add_item(job, &step);
     job->before_seq = strcmp(event->event, "order") == 0 ? event->seq : job->before_seq;
-    if (strcmp(step.step, "not_sent") == 0 && ++job->attempts_ended == job->order.attempt - 1)
-        add_sent(job);
-    return job->count < job->limit;
+    if (strcmp(step.step, "not_sent") == 0) {
+        job->attempts_ended++;
+        add_sent_in_turn(job);
+    }
+    return !is_full(job);
 }
 
 /* The order as it was at the end of the page before. */
@@ -185,20 +234,22 @@ static void fail(struct timeline_job *job, enum err err)
 
 static void finish(struct timeline_job *job)
 {
-    bool more = job->after < job->last;
-    char cursor[48];
+    char cursor[72];
     char next[512];
+    bool more;
 
+    if (job->after >= job->last) {
+        add_sent(job); /* the end of the attempt before it is not kept any more */
+        add_in_flight(job);
+    }
+    more = job->after < job->last || lacking(job);
     if (more && form_must_be_whole(job->call)) {
         form_refuse_more(&job->list, job->count);
         free(job);
         return;
     }
-    if (!more && job->first_page)
-        add_sent(job);
-    if (!more)
-        add_in_flight(job);
-    (void)snprintf(cursor, sizeof(cursor), "%" PRIu64 "-%" PRIu64, job->after, job->before_seq);
+    (void)snprintf(cursor, sizeof(cursor), "%" PRIu64 "-%" PRIu64 "-%" PRIu64, job->after,
+                   job->before_seq, (uint64_t)job->attempts_ended * OWN_ROWS + job->given);
     if (more)
         form_next(job->call, cursor, NULL, next, sizeof(next));
     form_close(&job->list, more ? next : NULL, clock_wall_ms(), "journal");
@@ -227,6 +278,7 @@ static enum err find_order(struct timeline_job *job, struct history_reader *read
     } else if (job->after < after) {
         job->after = after;
     }
+    add_sent_in_turn(job);
     return ERR_NONE;
 }
 
@@ -238,11 +290,10 @@ static void on_journal(struct history_reader *reader, enum err err, void *userda
         err = ERR_BUSY;
     if (!err && !job->found)
         err = find_order(job, reader);
-    if (!err && job->after < job->last && job->count < job->limit)
+    if (!err && job->after < job->last && !is_full(job))
         err = timeline_events(reader, &job->order, &job->after, job->last, PIECE_EVENTS, on_event,
                               job);
-    if (!err && job->after < job->last && job->count < job->limit &&
-        clock_mono_ms() < job->until_ms) {
+    if (!err && job->after < job->last && !is_full(job) && clock_mono_ms() < job->until_ms) {
         err = history_submit(job->api->history, 0, on_journal, job);
         if (!err)
             return;

@@ -6,6 +6,9 @@
  */
 #define SMALL_DIGITS_MAX 18
 
+/* Of a number with zeros or an exponent. */
+#define WRITTEN_MAX 128
+
 static const decimal_int TEN = 10;
 
 static decimal_int power_of_ten(int32_t exponent)
@@ -99,6 +102,92 @@ enum err decimal_parse_n(struct decimal *out, const char *text, size_t bytes)
 enum err decimal_parse(struct decimal *out, const char *text)
 {
     return decimal_parse_n(out, text, strlen(text));
+}
+
+/* A number as it is written: digits without leading zeros, and how many of them are decimals. */
+struct written {
+    char digits[DECIMAL_DIGITS_MAX];
+    int count;
+    int zeros; /* behind them, not kept until another digit follows */
+    int32_t decimals;
+};
+
+static bool add_digit(struct written *written, char digit)
+{
+    if (digit == '0') {
+        written->zeros += written->count > 0;
+        return true;
+    }
+    if (written->zeros + 1 > DECIMAL_DIGITS_MAX - written->count)
+        return false;
+    for (; written->zeros > 0; written->zeros--)
+        written->digits[written->count++] = '0';
+    written->digits[written->count++] = digit;
+    return true;
+}
+
+/* Up to three digits. */
+static bool read_exponent(const char *at, const char *end, int32_t *out)
+{
+    bool negative = at < end && *at == '-';
+
+    *out = 0;
+    at += at < end && (*at == '-' || *at == '+');
+    if (at == end || end - at > 3)
+        return false;
+    for (; at < end; at++) {
+        if (!is_digit(*at))
+            return false;
+        *out = *out * 10 + (*at - '0');
+    }
+    *out = negative ? -*out : *out;
+    return true;
+}
+
+/* The digits, and what is behind them; NULL: no number, or too many. */
+static const char *read_written(const char *at, const char *end, struct written *out)
+{
+    bool point = false;
+
+    if (at == end || !is_digit(*at) || end - at > WRITTEN_MAX)
+        return NULL;
+    for (; at < end && (is_digit(*at) || (*at == '.' && !point)); at++) {
+        if (*at == '.') {
+            point = true;
+            continue;
+        }
+        if (!add_digit(out, *at))
+            return NULL;
+        out->decimals += point;
+    }
+    return is_digit(at[-1]) ? at : NULL;
+}
+
+enum err decimal_read_n(struct decimal *out, const char *text, size_t bytes)
+{
+    struct written written = { .count = 0 };
+    bool negative = bytes > 0 && text[0] == '-';
+    const char *end = text + bytes;
+    const char *at;
+    decimal_int mantissa = 0;
+    int32_t exponent = 0;
+    int32_t scale;
+
+    if (decimal_parse_n(out, text, bytes) == ERR_NONE)
+        return ERR_NONE;
+    at = read_written(text + negative, end, &written);
+    if (!at || (at < end && ((*at != 'e' && *at != 'E') || !read_exponent(at + 1, end, &exponent))))
+        return ERR_INVALID;
+    for (int i = 0; i < written.count; i++)
+        mantissa = mantissa * TEN + (written.digits[i] - '0');
+    /* The zeros that were left out are no decimals. */
+    scale = mantissa ? written.decimals - written.zeros - exponent : 0;
+    if (scale > DECIMAL_SCALE_MAX || (scale < 0 && written.count - scale > DECIMAL_DIGITS_MAX) ||
+        (scale < 0 && !scale_up(&mantissa, -scale)))
+        return ERR_INVALID;
+    out->mantissa = negative ? -mantissa : mantissa;
+    out->scale = scale < 0 ? 0 : scale;
+    return ERR_NONE;
 }
 
 struct decimal decimal_from_int(int64_t value)

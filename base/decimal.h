@@ -32,6 +32,10 @@ struct decimal {
 MUST_CHECK enum err decimal_parse(struct decimal *out, const char *text);
 MUST_CHECK enum err decimal_parse_n(struct decimal *out, const char *text, size_t bytes);
 
+/* The same value as others may write it: with an exponent ("1E-7"), and with more zeros than a
+ * mantissa holds. Exact: what does not fit without them is ERR_INVALID. */
+MUST_CHECK enum err decimal_read_n(struct decimal *out, const char *text, size_t bytes);
+
 /* A whole number as a decimal. */
 struct decimal decimal_from_int(int64_t value);
 

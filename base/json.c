@@ -633,7 +633,8 @@ enum err json_member_text(const struct json *object, const char *name, char *out
     return json_text(&value, out, out_bytes);
 }
 
-enum err json_decimal(const struct json *value, struct decimal *out)
+static enum err read_number(const struct json *value, struct decimal *out,
+                            enum err (*parse)(struct decimal *out, const char *text, size_t bytes))
 {
     switch (value->type) {
     case JSON_NONE:
@@ -641,13 +642,13 @@ enum err json_decimal(const struct json *value, struct decimal *out)
         *out = DECIMAL_NONE;
         return ERR_NONE;
     case JSON_NUMBER:
-        return decimal_parse_n(out, value->at, value->bytes);
+        return parse(out, value->at, value->bytes);
     case JSON_STRING:
         if (value->bytes == 2) {
             *out = DECIMAL_NONE;
             return ERR_NONE;
         }
-        return decimal_parse_n(out, value->at + 1, value->bytes - 2);
+        return parse(out, value->at + 1, value->bytes - 2);
     case JSON_TRUE:
     case JSON_FALSE:
     case JSON_ARRAY:
@@ -655,6 +656,16 @@ enum err json_decimal(const struct json *value, struct decimal *out)
         return ERR_INVALID;
     }
     return ERR_INVALID;
+}
+
+enum err json_decimal(const struct json *value, struct decimal *out)
+{
+    return read_number(value, out, decimal_parse_n);
+}
+
+enum err json_number(const struct json *value, struct decimal *out)
+{
+    return read_number(value, out, decimal_read_n);
 }
 
 enum err json_member_decimal(const struct json *object, const char *name, struct decimal *out)

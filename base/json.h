@@ -70,6 +70,8 @@ MUST_CHECK enum err json_member_text(const struct json *object, const char *name
 /* A decimal from a number's digits or from a string. Absent, null and "" give DECIMAL_NONE and
  * ERR_NONE. */
 MUST_CHECK enum err json_decimal(const struct json *value, struct decimal *out);
+/* The same as decimal_read_n takes it: of texts from the exchange. */
+MUST_CHECK enum err json_number(const struct json *value, struct decimal *out);
 MUST_CHECK enum err json_member_decimal(const struct json *object, const char *name,
                                         struct decimal *out);
 /* A whole number, as a number or as a string. ERR_NOT_FOUND when absent, null or "". */

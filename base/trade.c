@@ -134,6 +134,21 @@ static const char *live_word(const struct order *order)
     return decimal_sign(&order->filled_qty) > 0 ? "partial" : "open";
 }
 
+/* A size in quote coin is seldom a multiple of the step at its price: the exchange then ends the
+ * order as partly filled, because what is left is worth nothing. Nothing of it is missing. */
+static bool is_spent(const struct order *order)
+{
+    return order->request.qty_in_quote && decimal_sign(&order->filled_qty) > 0 &&
+           strcmp(order->reject_reason, "EC_CancelByOrderValueZero") == 0;
+}
+
+/* An end without a status: only fills tell of it (engine/lookup.c). */
+static bool is_filled(const struct order *order)
+{
+    return order->status == STATUS_FILLED || is_spent(order) ||
+           (order->status == STATUS_NONE && decimal_sign(&order->filled_qty) > 0);
+}
+
 const char *order_state_word(const struct order *order)
 {
     switch (order->state) {
@@ -147,7 +162,7 @@ const char *order_state_word(const struct order *order)
     case ORDER_LIVE:
         return live_word(order);
     case ORDER_CLOSED:
-        return order->status == STATUS_FILLED ? "filled" : "cancelled";
+        return is_filled(order) ? "filled" : "cancelled";
     case ORDER_REJECTED:
         return "rejected";
     case ORDER_NOT_SENT:

@@ -81,6 +81,15 @@ static void read_text(struct reader *reader, size_t at, char *out, size_t out_by
         refuse(reader, at, "is no text or too long");
 }
 
+/* One that is longer than ours can be (spreads take 45) is nobody's here: none. */
+static void read_link(struct reader *reader, size_t at, char out[ORDER_LINK_MAX])
+{
+    const struct json *value = &reader->found[at];
+
+    if (json_text(value, out, ORDER_LINK_MAX) && value->type != JSON_STRING)
+        refuse(reader, at, "is no text");
+}
+
 static void read_needed_text(struct reader *reader, size_t at, char *out, size_t out_bytes)
 {
     read_text(reader, at, out, out_bytes);
@@ -110,8 +119,15 @@ static void read_remark(const struct json *value, char *out, size_t out_bytes)
 static void read_decimal(struct reader *reader, size_t at, struct decimal *out)
 {
     *out = DECIMAL_NONE;
-    if (json_decimal(&reader->found[at], out))
+    if (json_number(&reader->found[at], out))
         refuse(reader, at, "is no decimal");
+}
+
+/* What others are the truth of: none when it can't be read. */
+static void read_derived(struct reader *reader, size_t at, struct decimal *out)
+{
+    if (json_number(&reader->found[at], out))
+        *out = DECIMAL_NONE;
 }
 
 /* A price: 0 means that there is none. */
@@ -341,7 +357,7 @@ static void read_fees(struct reader *reader, struct order_report *out)
     if (detail->type == JSON_OBJECT) {
         walk = json_walk(detail);
         while (json_next(&walk, &key, &value)) {
-            if (json_text(&key, fee.coin, sizeof(fee.coin)) || json_decimal(&value, &fee.amount)) {
+            if (json_text(&key, fee.coin, sizeof(fee.coin)) || json_number(&value, &fee.amount)) {
                 refuse(reader, O_FEES, "has an unreadable fee");
                 return;
             }
@@ -382,7 +398,7 @@ static void read_order_words(struct reader *reader, struct order_report *out)
 /* 0: told that there is none. */
 static void read_stop(const struct json *value, struct decimal *out)
 {
-    if (value->type == JSON_NONE || value->type == JSON_NULL || json_decimal(value, out) ||
+    if (value->type == JSON_NONE || value->type == JSON_NULL || json_number(value, out) ||
         decimal_sign(out) < 0)
         *out = DECIMAL_NONE;
     else if (decimal_sign(out) == 0)
@@ -418,18 +434,20 @@ enum err message_order(struct order_report *out, const struct json *item, enum c
     message_members(item, order_names, O_COUNT, found);
     report.category = read_category(&reader, O_CATEGORY, category);
     read_needed_text(&reader, O_ID, report.order_id, sizeof(report.order_id));
-    read_text(&reader, O_LINK, report.link, sizeof(report.link));
+    read_link(&reader, O_LINK, report.link);
     read_needed_text(&reader, O_SYMBOL, report.symbol, sizeof(report.symbol));
     read_order_words(&reader, &report);
     read_size(&reader, O_QTY, DECIMAL_NONE, &report.qty);
     read_size(&reader, O_FILLED, DECIMAL_ZERO, &report.filled_qty);
-    read_decimal(&reader, O_VALUE, &report.filled_value);
+    read_derived(&reader, O_VALUE, &report.filled_value);
     if (decimal_is_none(&report.filled_value) && decimal_sign(&report.filled_qty) == 0)
         report.filled_value = DECIMAL_ZERO;
     read_price(&reader, O_PRICE, &report.price);
     read_price(&reader, O_TRIGGER_PRICE, &report.trigger_price);
     read_stops(found, &report);
-    read_price(&reader, O_AVERAGE, &report.avg_price);
+    read_derived(&reader, O_AVERAGE, &report.avg_price);
+    if (decimal_sign(&report.avg_price) <= 0)
+        report.avg_price = DECIMAL_NONE;
     read_fees(&reader, &report);
     report.reduce_only = read_bool(&reader, O_REDUCE_ONLY);
     report.close_on_trigger = read_bool(&reader, O_CLOSE_ON_TRIGGER);
@@ -497,10 +515,28 @@ static bool is_trade(enum fill_kind kind)
     return kind != FILL_FUNDING && kind != FILL_OTHER;
 }
 
-/* Funding, settlements and deliveries are of a position: no order makes them. */
-static bool has_order(enum fill_kind kind)
+static void read_fill_size(struct reader *reader, struct fill *out)
 {
-    return is_trade(kind) && kind != FILL_SETTLE;
+    if (!is_trade(out->kind)) {
+        read_derived(reader, F_QTY, &out->qty);
+        if (decimal_sign(&out->qty) < 0)
+            out->qty = DECIMAL_NONE;
+        read_decimal(reader, F_PRICE, &out->price);
+        return;
+    }
+    read_size(reader, F_QTY, DECIMAL_NONE, &out->qty);
+    read_decimal(reader, F_PRICE, &out->price);
+    if (decimal_is_none(&out->qty))
+        refuse(reader, F_QTY, "is missing");
+    if (decimal_is_none(&out->price))
+        refuse(reader, F_PRICE, "is missing");
+}
+
+/* Legs of spreads come without one, as block trades may, and a delivery is of a position. */
+static bool needs_order(enum fill_kind kind, const char *theirs)
+{
+    return is_trade(kind) && kind != FILL_SETTLE && strcmp(theirs, "FutureSpread") != 0 &&
+           strcmp(theirs, "BlockTrade") != 0;
 }
 
 enum err message_fill(struct fill *out, const struct json *item, enum category category,
@@ -517,23 +553,18 @@ enum err message_fill(struct fill *out, const struct json *item, enum category c
     fill.category = read_category(&reader, F_CATEGORY, category);
     read_needed_text(&reader, F_ID, fill.exec_id, sizeof(fill.exec_id));
     read_text(&reader, F_ORDER, fill.order_id, sizeof(fill.order_id));
-    read_text(&reader, F_LINK, fill.link, sizeof(fill.link));
+    read_link(&reader, F_LINK, fill.link);
     read_needed_text(&reader, F_SYMBOL, fill.symbol, sizeof(fill.symbol));
     read_text(&reader, F_TYPE, word, sizeof(word));
     if (word[0]) /* execution.fast has none: always a trade */
         fill.kind = fill_kind_parse_theirs(word);
+    if (needs_order(fill.kind, word) && !fill.order_id[0])
+        refuse(&reader, F_ORDER, "is missing");
     read_text(&reader, F_SIDE, word, sizeof(word));
     if (!side_parse(word, &fill.side) && (word[0] || is_trade(fill.kind)))
         refuse(&reader, F_SIDE, "is missing or not known");
-    read_size(&reader, F_QTY, DECIMAL_NONE, &fill.qty);
-    read_decimal(&reader, F_PRICE, &fill.price);
-    if (is_trade(fill.kind) && decimal_is_none(&fill.qty))
-        refuse(&reader, F_QTY, "is missing");
-    if (is_trade(fill.kind) && decimal_is_none(&fill.price))
-        refuse(&reader, F_PRICE, "is missing");
-    if (has_order(fill.kind) && !fill.order_id[0])
-        refuse(&reader, F_ORDER, "is missing");
-    read_decimal(&reader, F_VALUE, &fill.value);
+    read_fill_size(&reader, &fill);
+    read_derived(&reader, F_VALUE, &fill.value);
     read_decimal(&reader, F_FEE, &fill.fee);
     read_text(&reader, F_FEE_COIN, fill.fee_coin, sizeof(fill.fee_coin));
     fill.maker = read_bool(&reader, F_MAKER);

@@ -10,7 +10,7 @@ static struct decimal number(const struct json *value)
 {
     struct decimal out;
 
-    return json_decimal(value, &out) ? DECIMAL_NONE : out;
+    return json_number(value, &out) ? DECIMAL_NONE : out;
 }
 
 /* A price: 0 means that there is none. */
@@ -100,7 +100,7 @@ static enum err read_size(struct position *out, const struct json *found, struct
 {
     char word[16];
 
-    if (json_decimal(&found[P_SIZE], &out->qty) || decimal_is_none(&out->qty) ||
+    if (json_number(&found[P_SIZE], &out->qty) || decimal_is_none(&out->qty) ||
         decimal_sign(&out->qty) < 0)
         return error_set(error, ERR_INVALID, "position: size is missing or no size");
     out->qty = decimal_trim(out->qty);
@@ -216,7 +216,7 @@ static enum err read_coin(struct coin_balance *out, const struct json *item, str
     message_members(item, coin_names, C_COUNT, found);
     if (json_text(&found[C_COIN], coin.coin, sizeof(coin.coin)) || !coin_is_valid(coin.coin))
         return error_set(error, ERR_INVALID, "balance: coin is missing or no coin");
-    if (found[C_WALLET].type == JSON_NONE || json_decimal(&found[C_WALLET], &coin.wallet))
+    if (found[C_WALLET].type == JSON_NONE || json_number(&found[C_WALLET], &coin.wallet))
         return error_set(error, ERR_INVALID, "balance: walletBalance is missing or no decimal");
     coin.locked = number(&found[C_LOCKED]);
     coin.equity = number(&found[C_EQUITY]);

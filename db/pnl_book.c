@@ -258,7 +258,7 @@ static bool one_way_trade(struct trade *trade, pnl_int qty, pnl_int closed)
     return opened == 0 || open_part(trade, opened);
 }
 
-static bool only_closes(enum fill_kind kind)
+bool pnl_only_closes(enum fill_kind kind)
 {
     return kind == FILL_LIQUIDATION || kind == FILL_ADL || kind == FILL_SETTLE;
 }
@@ -266,11 +266,13 @@ static bool only_closes(enum fill_kind kind)
 /* Told by the exchange, else by the book. */
 static pnl_int closed_by(const struct trade *trade, const struct pnl_fill *fill, pnl_int qty)
 {
+    bool only_closes = pnl_only_closes(fill->kind);
     pnl_int told;
 
-    if (pnl_int_of(&told, &fill->closed_qty) && told >= 0)
+    /* 0 also stands for "does not apply". */
+    if (pnl_int_of(&told, &fill->closed_qty) && told >= (only_closes ? 1 : 0))
         return smaller(told, qty);
-    if (only_closes(fill->kind))
+    if (only_closes)
         return qty;
     return trade->book.qty * trade->sign < 0 ? smaller(qty, size_of(trade->book.qty)) : 0;
 }
@@ -286,7 +288,7 @@ static int book_of(const struct pnl_place *place, const struct pnl_fill *fill)
     if (fill->position_idx > 0 && fill->position_idx < PNL_BOOKS)
         return fill->position_idx;
     if (fill->position_idx < 0 && place->books[0].qty == 0 && place->books[closing].qty != 0 &&
-        (decimal_sign(&fill->closed_qty) > 0 || only_closes(fill->kind)))
+        (decimal_sign(&fill->closed_qty) > 0 || pnl_only_closes(fill->kind)))
         return closing;
     return 0;
 }

@@ -35,6 +35,9 @@ struct pnl_effect {
 MUST_CHECK bool pnl_place_trade(struct pnl_place *place, const struct pnl_fill *fill,
                                 struct pnl_effect *effect);
 
+/* Nobody opens a position by it. */
+bool pnl_only_closes(enum fill_kind kind);
+
 /* Cut toward zero to PNL_SCALE decimals; false: none, or too large. */
 MUST_CHECK bool pnl_int_of(pnl_int *out, const struct decimal *value);
 struct decimal pnl_int_shown(pnl_int value);

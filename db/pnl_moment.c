@@ -26,6 +26,8 @@ static enum rank rank_of(const struct pnl_fill *fill)
     pnl_int closed;
     pnl_int qty;
 
+    if (pnl_only_closes(fill->kind))
+        return RANK_CLOSES;
     if (!pnl_int_of(&closed, &fill->closed_qty) || !pnl_int_of(&qty, &fill->qty))
         return RANK_TURNS;
     if (closed <= 0)

@@ -7,7 +7,8 @@
 
 #include "engine/internal.h"
 
-#define LINK_MARGIN_MS 1000 /* how much earlier than its intent an order of ours may seem */
+#define LINK_MARGIN_MS 1000   /* how much earlier than its intent an order of ours may seem */
+#define AHEAD_MAX_MS   600000 /* of the exchange's clock: no message is of then */
 
 /* Funding and settlement pay for a position: no order grows by them. */
 bool fill_has_order(const struct fill *fill)
@@ -185,9 +186,19 @@ void report_apply(struct engine *engine, struct record *record, const struct ord
     engine->source = outer;
 }
 
-void evidence_order(struct engine *engine, const struct order_report *report, bool scanned)
+struct order_report report_in_time(const struct engine *engine, const struct order_report *report)
 {
-    struct evidence like = { .scanned = scanned, .u.report = *report };
+    struct order_report out = *report;
+
+    if (engine->clock_known && out.updated_ms > server_now_ms(engine) + AHEAD_MAX_MS)
+        out.updated_ms = server_now_ms(engine);
+    return out;
+}
+
+void evidence_order(struct engine *engine, const struct order_report *told, bool scanned)
+{
+    struct evidence like = { .scanned = scanned, .u.report = report_in_time(engine, told) };
+    const struct order_report *report = &like.u.report;
     struct record *record;
     bool blocked;
 
@@ -208,8 +219,8 @@ void evidence_order(struct engine *engine, const struct order_report *report, bo
         if (record->duplicate && record->order.state == ORDER_UNKNOWN)
             create_foreign(engine, record);
     }
-    if (engine->guard.sweeping && !status_is_closed(report->status))
-        kill_sees_open(engine, report);
+    if (engine->guard.sweeping && !status_is_closed(told->status))
+        kill_sees_open(engine, told);
     find_queue(engine, &like);
 }
 

@@ -519,7 +519,7 @@ void find_page(struct engine *engine, struct read_slot *slot, const struct engin
             report = &event->u.page.reports[i];
     }
     if (report) {
-        struct evidence like = { .scanned = true, .u.report = *report };
+        struct evidence like = { .scanned = true, .u.report = report_in_time(engine, report) };
 
         append(engine, find, &like);
         resolve_looked_up(engine, find);

@@ -116,6 +116,9 @@ struct lookup {
     bool again;         /* asked for while one was running */
     bool found;         /* this one has brought evidence */
     bool told;          /* a message of the order itself */
+    bool past;          /* this one has read the order history, too */
+    int untold;         /* complete ones with fills and no message, lookup_apart_ms apart */
+    int64_t untold_ms;  /* start of the last of them */
     int counted;        /* complete empty ones, lookup_apart_ms apart */
     int64_t counted_ms; /* start of the last of them */
 };
@@ -615,7 +618,9 @@ const char *cancel_in_flight(const struct record *record);
 
 /* --- evidence.c --- */
 
-void evidence_order(struct engine *engine, const struct order_report *report, bool scanned);
+void evidence_order(struct engine *engine, const struct order_report *told, bool scanned);
+/* A time far ahead would make all that comes later look old. */
+struct order_report report_in_time(const struct engine *engine, const struct order_report *report);
 void evidence_fill(struct engine *engine, const struct fill *fill, bool scanned);
 /* For find.c: it is known whose they are. */
 void report_apply(struct engine *engine, struct record *record, const struct order_report *report,

@@ -110,9 +110,11 @@ static void read_answer(const struct rest_answer *answer, const struct send *sen
     /* Nor is a link that is known an answer to an amend. */
     if (send->is_amend && event->u.answer.kind == REPLY_DUPLICATE)
         event->u.answer.kind = REPLY_AMBIGUOUS;
-    /* Accepted, but without an order id it cannot be told which: look it up. */
-    if (is_create(send) && event->u.answer.kind == REPLY_OK && !order_id[0])
+    /* Accepted, but without both ids it cannot be told which order: look it up. */
+    if (is_create(send) && event->u.answer.kind == REPLY_OK && (!order_id[0] || !link[0])) {
         event->u.answer.kind = REPLY_AMBIGUOUS;
+        order_id[0] = '\0';
+    }
     if (has_envelope && is_of_another(send, order_id, link)) {
         distrust(send, event);
         order_id[0] = '\0';

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#define AVERAGE_SCALE 12
+
 /* How far an order has come at one and the same cumExecQty. A conditional order goes untriggered,
  * triggered, new. */
 static int rank(enum exchange_status status)
@@ -145,14 +147,25 @@ static enum spot_trigger spot_trigger_of(const struct order_report *report)
     return strcmp(report->stop_type, "Stop") == 0 ? SPOT_TRIGGER_STOP : SPOT_TRIGGER_TPSL;
 }
 
+/* Made of fills, of which no order was found: all that it is comes with its first message. */
+static void set_terms_at_first(struct order_request *request, const struct order_report *report)
+{
+    request->type = report->type;
+    request->tif = report->tif;
+    request->trigger_by = report->trigger_by;
+    request->reduce_only = report->reduce_only;
+    request->close_on_trigger = report->close_on_trigger;
+    request->is_leverage = report->is_leverage;
+    request->position_idx = report->position_idx;
+}
+
 /* What others changed of an order that was not made here. */
 static bool set_request(struct order *order, const struct order_report *report)
 {
     bool changed = set_decimal(&order->request.qty, &report->qty);
 
     if (order->request.type == ORDER_TYPE_UNKNOWN && report->type != ORDER_TYPE_UNKNOWN) {
-        order->request.type = report->type;
-        order->request.tif = report->tif;
+        set_terms_at_first(&order->request, report);
         changed = true;
     }
     if (report->qty_in_quote && !order->request.qty_in_quote) {
@@ -168,6 +181,36 @@ static bool set_request(struct order *order, const struct order_report *report)
     return changed;
 }
 
+/* Values are in the quote coin, those of inverse contracts in the base coin. */
+static struct decimal average(const struct order_report *report)
+{
+    bool inverse = report->category == CATEGORY_INVERSE;
+    const struct decimal *value = &report->filled_value;
+    const struct decimal *qty = &report->filled_qty;
+    struct decimal price;
+
+    if (decimal_sign(value) <= 0 || decimal_sign(qty) <= 0 ||
+        decimal_div(&price, inverse ? qty : value, inverse ? value : qty, AVERAGE_SCALE))
+        return DECIMAL_NONE;
+    return decimal_trim(price);
+}
+
+/* When more is filled, what is not told of it is not what was told of less. */
+static bool set_filled(struct order *order, const struct order_report *report)
+{
+    struct decimal price = report->avg_price;
+    bool changed = set_decimal(&order->filled_qty, &report->filled_qty);
+
+    if (changed) {
+        order->filled_value = report->filled_value;
+        order->avg_price = decimal_is_none(&price) ? average(report) : price;
+        return true;
+    }
+    changed |= set_decimal(&order->filled_value, &report->filled_value);
+    changed |= set_decimal(&order->avg_price, &price);
+    return changed;
+}
+
 static bool take(struct order *order, const struct order_report *report)
 {
     enum order_state state = state_of(report->status);
@@ -175,9 +218,7 @@ static bool take(struct order *order, const struct order_report *report)
 
     order->state = state;
     order->status = report->status;
-    changed |= set_decimal(&order->filled_qty, &report->filled_qty);
-    changed |= set_decimal(&order->filled_value, &report->filled_value);
-    changed |= set_decimal(&order->avg_price, &report->avg_price);
+    changed |= set_filled(order, report);
     changed |= set_fees(order, report);
     changed |= set_reasons(order, report);
     changed |= set_text(order->order_id, report->order_id, ORDER_ID_MAX);

@@ -287,6 +287,15 @@ static bool meet_own(struct exchange *exchange, struct sim_order *taker, struct 
     return false;
 }
 
+bool fill_is_dust(const struct exchange *exchange, const struct sim_order *order)
+{
+    const struct book *book = &exchange->books[order->instrument->index];
+    const struct book_entry *entry = book_best(book, side_opposite(order->side));
+
+    return entry && book_crosses(order->side, order->ticks, entry->ticks) &&
+           wanted_lots(order, entry) == 0;
+}
+
 bool fill_take(struct exchange *exchange, struct sim_order *order)
 {
     const struct instrument *instrument = order->instrument;

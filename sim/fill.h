@@ -19,6 +19,8 @@ void order_owe_position(struct exchange *exchange, const struct sim_order *order
 /* The order takes what its limit reaches. False: it met an order of its own account and must end.
  */
 bool fill_take(struct exchange *exchange, struct sim_order *order);
+/* Of an order in quote coin: somebody offers within its limit, and what is left pays for none. */
+bool fill_is_dust(const struct exchange *exchange, const struct sim_order *order);
 /* Somebody else takes up to `lots` from the book. Returns the lots taken. */
 int64_t fill_for_others(struct exchange *exchange, const struct instrument *instrument,
                         enum side side, int64_t limit_ticks, int64_t lots);

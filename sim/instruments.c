@@ -359,6 +359,8 @@ decimal_int instrument_units(const struct instrument *instrument, int64_t ticks,
 
     if (instrument->category != CATEGORY_INVERSE)
         return (decimal_int)ticks * lots;
+    if (ticks <= 0)
+        return 0; /* a market order that waits for its trigger has no price */
     for (int32_t i = 0; i < INVERSE_SCALE + instrument->tick.scale - instrument->step.scale; i++)
         qty *= 10;
     return qty / (instrument->tick.mantissa * ticks);

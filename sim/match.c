@@ -92,7 +92,7 @@ static void end_unfilled(struct exchange *exchange, struct sim_order *order)
 
     if (order->filled_lots == 0)
         reason = "EC_NoImmediateQtyToFill";
-    else if (order->in_quote)
+    else if (order->in_quote && fill_is_dust(exchange, order))
         reason = "EC_CancelByOrderValueZero";
     order_close(exchange, order, STATUS_CANCELLED, "UNKNOWN", reason);
 }

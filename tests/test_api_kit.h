@@ -54,6 +54,7 @@ struct kit {
     void (*take_create)(const struct guard_facts *facts, loop_reply_fn *on_reply, void *userdata);
     struct guard_facts facts; /* of the last create, check or amend */
     size_t checks;            /* dry runs */
+    int64_t fill_seq;         /* the exchange's, of every fill */
     size_t batches;
     size_t batch_count; /* orders of the last one */
     size_t amends;
@@ -254,6 +255,8 @@ static bool kit_row(size_t index, void *userdata)
     if (rows->on_order)
         return rows->on_order(&kit.orders[index], (int64_t)index + 1, rows->userdata);
     fill.qty = fill.price = fill.value = fill.fee = fill.closed_qty = DECIMAL_NONE;
+    fill.at_ms = kit.orders[index].exchange_ms;
+    fill.exchange_seq = kit.fill_seq;
     return rows->on_fill(&fill, (int64_t)index + 1, rows->userdata);
 }
 

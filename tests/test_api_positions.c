@@ -282,6 +282,8 @@ START_TEST(an_order_under_way_is_waited_for_and_then_nothing_is_bought_twice)
 }
 END_TEST
 
+static const int64_t skews_ms[] = { 0, -60000, 60000, -86400000, 86400000 };
+
 START_TEST(fills_that_are_not_all_there_are_waited_for)
 {
     struct order *order = keep_order("first", ORDER_CLOSED);
@@ -289,9 +291,35 @@ START_TEST(fills_that_are_not_all_there_are_waited_for)
     come_up();
     order->settled = false;
     order->filled_qty = kit_decimal("1");
-    order->updated_ms = clock_wall_ms();
+    order->exchange_ms = clock_wall_ms();
     ck_assert_int_eq(kit_run("PUT", "/positions/BTCUSDT", "qty=1"), 503);
     ck_assert_uint_eq(kit.reads, 4);
+    order->exchange_ms -= 60000;
+    ck_assert_int_eq(kit_run("PUT", "/positions/BTCUSDT", "qty=1"), 201);
+}
+END_TEST
+
+/* How long ago something was at the exchange is told by its clock: this host's may be wrong by any
+ * time, and a position that does not show the newest fill yet would be bought twice. */
+START_TEST(a_wrong_clock_of_this_host_makes_no_size_sure)
+{
+    struct order *order = keep_order("first", ORDER_CLOSED);
+    int64_t server_ms = clock_wall_ms() + skews_ms[_i];
+
+    come_up();
+    clock_sync_reset(kit.api.clock);
+    clock_sync_sample(kit.api.clock, clock_mono_us() - 1000, clock_mono_us(), server_ms);
+    order->filled_qty = kit_decimal("1");
+    order->exchange_ms = server_ms;
+    order->updated_ms = clock_wall_ms();
+    kit.fill_seq = 8; /* the position is of 7 */
+    ck_assert_int_eq(kit_run("PUT", "/positions/BTCUSDT", "qty=1"), 503);
+    ck_assert(kit_says("newest fills"));
+    kit.fill_seq = 7;
+    ck_assert_int_eq(kit_run("PUT", "/positions/BTCUSDT", "qty=1"), 201);
+    order->settled = false;
+    ck_assert_int_eq(kit_run("PUT", "/positions/BTCUSDT", "qty=1"), 503);
+    order->exchange_ms -= 60000; /* long ago, there as here */
     order->updated_ms -= 60000;
     ck_assert_int_eq(kit_run("PUT", "/positions/BTCUSDT", "qty=1"), 201);
 }
@@ -396,6 +424,38 @@ static void hold(const struct guard_facts *facts, loop_reply_fn *on_reply, void 
     held_reply = on_reply;
     held = userdata;
 }
+
+/* A part in percent is of a size that the one before is about to change. */
+START_TEST(one_part_of_a_position_at_a_time)
+{
+    struct api_call first;
+
+    come_up();
+    kit.take_create = hold;
+    kit_set_header("Idempotency-Key", "half");
+    (void)kit_run("DELETE", "/positions/BTCUSDT?percent=50", NULL);
+    kit_set_header("", "");
+    ck_assert_int_eq(kit.dones, 0);
+    first = kit.call;
+    kit.call.reply = (struct buffer){ .data = NULL };
+    kit.take_create = NULL;
+    ck_assert_int_eq(kit_run("DELETE", "/positions/BTCUSDT?percent=50", NULL), 409);
+    ck_assert(kit_says("position_change_in_flight") && kit_header("Retry-After"));
+    ck_assert_int_eq(kit_run("PUT", "/positions/BTCUSDT", "qty=1"), 409);
+    kit_set_header("Idempotency-Key", "half");
+    ck_assert_int_eq(kit_run("DELETE", "/positions/BTCUSDT?qty=0.1", NULL), 409);
+    ck_assert(kit_says("with this key"));
+    kit_set_header("", "");
+    /* What closes all, or so much, goes on. */
+    ck_assert_int_eq(kit_run("DELETE", "/positions/BTCUSDT", NULL), 201);
+    ck_assert_int_eq(kit_run("DELETE", "/positions/BTCUSDT?percent=100", NULL), 201);
+    ck_assert_int_eq(kit_run("DELETE", "/positions/BTCUSDT?qty=0.1", NULL), 201);
+    buffer_deinit(&kit.call.reply);
+    kit.call = first;
+    held_reply(&kit.reply, held);
+    ck_assert_int_eq(kit_run("DELETE", "/positions/BTCUSDT?percent=50", NULL), 201);
+}
+END_TEST
 
 START_TEST(one_change_of_a_position_at_a_time)
 {
@@ -1083,11 +1143,14 @@ int main(void)
     tcase_add_test(tcase, what_can_not_be_read_is_not_guessed);
     tcase_add_test(tcase, an_order_under_way_is_waited_for_and_then_nothing_is_bought_twice);
     tcase_add_test(tcase, fills_that_are_not_all_there_are_waited_for);
+    tcase_add_loop_test(tcase, a_wrong_clock_of_this_host_makes_no_size_sure, 0,
+                        ARRAY_LEN(skews_ms));
     tcase_add_test(tcase, nothing_open_is_said_only_when_it_is_sure);
     tcase_add_test(tcase, without_the_journal_only_a_plain_exit_goes);
     tcase_add_test(tcase, a_repeated_key_is_answered_with_its_order);
     tcase_add_test(tcase, a_key_whose_order_was_not_sent_is_tried_again_at_the_same_size_only);
     tcase_add_test(tcase, keys_have_a_grammar);
+    tcase_add_test(tcase, one_part_of_a_position_at_a_time);
     tcase_add_test(tcase, one_change_of_a_position_at_a_time);
     tcase_add_test(tcase, as_many_keys_as_requests_may_be_under_way_at_once);
     tcase_add_loop_test(tcase, a_close_is_reduce_only_and_at_market, 0, (int)ARRAY_LEN(closes));

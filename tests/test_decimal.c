@@ -88,6 +88,53 @@ START_TEST(a_decimal_shows_what_it_parsed)
 }
 END_TEST
 
+static const struct {
+    const char *text, *shown; /* shown NULL: not a decimal */
+} written[] = {
+    { "1e5", "100000" },
+    { "1E-7", "0.0000001" },
+    { "-1.50e+2", "-150" },
+    { "1.25e1", "12.5" },
+    { "0E-8", "0" },
+    { "0e999", "0" },
+    { "12.50", "12.50" }, /* as it is written, where it can be */
+    { "100e-2", "1" },
+    { "1.0000000000000000000000000000000000000000", "1" },
+    { "1000000000000000000000000000000000000000e-10", "100000000000000000000000000000" },
+    { "1.05e-28", "0.000000000000000000000000000105" },
+    { "999999999999999999999999999999999999.00", "999999999999999999999999999999999999" },
+    { "1e35", "100000000000000000000000000000000000" },
+    { "1e36", NULL },
+    { "1e-31", NULL },
+    { "1.0000000000000000000000000000000000000001", NULL },
+    { "1e1000", NULL },
+    { "1e", NULL },
+    { "1e-", NULL },
+    { "e5", NULL },
+    { "1e5x", NULL },
+    { "1.e5", NULL },
+    { ".5e1", NULL },
+    { "1.2.3", NULL },
+    { "--1", NULL },
+    { "-", NULL },
+    { "", NULL },
+    { "+1", NULL },
+    { "Infinity", NULL },
+};
+
+START_TEST(what_machines_write_is_read_exactly)
+{
+    struct decimal value = { 77, 7 };
+    enum err err = decimal_read_n(&value, written[_i].text, strlen(written[_i].text));
+
+    ck_assert_msg(err == (written[_i].shown ? ERR_NONE : ERR_INVALID), "%s", written[_i].text);
+    if (!err)
+        assert_shown(&value, written[_i].shown);
+    else
+        ck_assert(value.mantissa == 77 && value.scale == 7); /* untouched */
+}
+END_TEST
+
 START_TEST(only_the_given_bytes_are_parsed)
 {
     struct decimal value;
@@ -369,6 +416,7 @@ int main(void)
     int failures;
 
     tcase_add_loop_test(tcase, a_decimal_shows_what_it_parsed, 0, ARRAY_LEN(cases));
+    tcase_add_loop_test(tcase, what_machines_write_is_read_exactly, 0, ARRAY_LEN(written));
     tcase_add_test(tcase, only_the_given_bytes_are_parsed);
     tcase_add_test(tcase, none_is_none);
     tcase_add_loop_test(tcase, decimals_are_ordered, 0, ARRAY_LEN(orders));

@@ -89,6 +89,47 @@ START_TEST(a_message_from_before_an_amend_does_not_undo_it)
 }
 END_TEST
 
+static void seen_at(struct bench *bench, int price, int64_t updated_ms)
+{
+    struct order_report report = report_with(bench, STATUS_NEW, 0, 10, price);
+    struct engine_event event = { .kind = EVENT_ORDER, .u.order = &report };
+
+    report.updated_ms = updated_ms;
+    feed(bench, &event);
+}
+
+/* Else all that comes later looked old, and an amend that was made as one that was not. */
+START_TEST(a_message_with_a_time_far_ahead_hides_no_later_one)
+{
+    struct bench *bench = bench_live();
+    int64_t server_ms = bench->now_ms + bench->skew_ms;
+
+    seen_at(bench, 101, server_ms + 86400000);
+    must_be(bench, 10, 101, AMEND_NONE);
+    bench->now_ms += 1000;
+    amend_final(bench, "a", 0, 90);
+    answer(bench, amend_sent(bench), REPLY_OK, 0, "id-a");
+    seen_at(bench, 90, server_ms + 1001);
+    (void)replied(bench, OUTCOME_OK);
+    must_be(bench, 10, 90, AMEND_NONE);
+    bench_close(bench);
+}
+END_TEST
+
+START_TEST(nor_does_the_first_message_of_an_order_that_was_made_elsewhere)
+{
+    struct bench *bench = bench_open(100, true);
+    int64_t server_ms = bench->now_ms + bench->skew_ms;
+
+    seen_at(bench, 101, server_ms + 86400000);
+    found(bench, must(bench, ACTION_FIND, 0)->u.find.find_id, NULL, false);
+    must_be(bench, 10, 101, AMEND_NONE);
+    seen_at(bench, 90, server_ms + 1);
+    must_be(bench, 10, 90, AMEND_NONE);
+    bench_close(bench);
+}
+END_TEST
+
 START_TEST(what_is_so_already_is_not_sent)
 {
     struct bench *bench = bench_live();
@@ -572,6 +613,8 @@ int main(void)
     tcase_add_test(tcase, a_wait_until_final_ends_when_the_stream_shows_it);
     tcase_add_test(tcase, the_stream_may_show_it_before_the_answer);
     tcase_add_test(tcase, a_message_from_before_an_amend_does_not_undo_it);
+    tcase_add_test(tcase, a_message_with_a_time_far_ahead_hides_no_later_one);
+    tcase_add_test(tcase, nor_does_the_first_message_of_an_order_that_was_made_elsewhere);
     tcase_add_test(tcase, what_is_so_already_is_not_sent);
     tcase_add_test(tcase, take_profit_is_set_and_removed);
     tcase_add_test(tcase, an_order_that_was_made_elsewhere_is_amended_too);

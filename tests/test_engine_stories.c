@@ -279,6 +279,103 @@ START_TEST(a_clock_10_s_off_proves_no_lost_order_dead)
 }
 END_TEST
 
+/* --- executions whose order the exchange does not show --- */
+
+static void answer_with_fills(struct bench *bench, const struct engine_action *read,
+                              const struct fill *fills, size_t count)
+{
+    bool has_fills = read->u.read.kind == READ_ORDER_EXECUTIONS;
+
+    page(bench, read->u.read.read_id, true, NULL, 0, has_fills ? fills : NULL,
+         has_fills ? count : 0, "");
+}
+
+/* Answers all that is asked: the journal knows no such order, nor do the lists of orders. */
+static void answer_all(struct bench *bench, const struct fill *fills, size_t count)
+{
+    struct engine_action asked[64];
+    size_t asked_count = 0;
+    size_t done = 0;
+
+    do {
+        const struct engine_action *action;
+
+        for (int n = 0; (action = nth(bench, ACTION_READ, n)); n++)
+            asked[asked_count++] = *action;
+        for (int n = 0; (action = nth(bench, ACTION_FIND, n)); n++)
+            asked[asked_count++] = *action;
+        ck_assert_uint_lt(asked_count, 56);
+        if (done == asked_count)
+            return;
+        if (asked[done].kind == ACTION_FIND)
+            found(bench, asked[done].u.find.find_id, NULL, false);
+        else
+            answer_with_fills(bench, &asked[done], fills, count);
+    } while (++done);
+}
+
+static void pass(struct bench *bench, int64_t for_ms, const struct fill *fills, size_t count)
+{
+    int64_t end_ms = bench->now_ms + for_ms;
+
+    while (bench->now_ms < end_ms) {
+        int64_t tick_ms = engine_next_tick_ms(bench->engine);
+
+        if (tick_ms <= bench->now_ms)
+            tick_ms = bench->now_ms + 1;
+        tick_at(bench, tick_ms < end_ms ? tick_ms : end_ms);
+        answer_all(bench, fills, count);
+    }
+}
+
+/* A leg of a spread, a block trade: their orders are in no list. What is not open has ended, with
+ * what was executed; else its symbol's size were never sure again, and no kill ever whole. */
+START_TEST(fills_of_an_order_that_the_exchange_never_shows)
+{
+    struct bench *bench = bench_open(100, true);
+    const struct fill fills[] = { fill_of("e1", "id-x", 4), fill_of("e2", "id-x", 3),
+                                  fill_of("e3", "id-x", 2) };
+    struct order_report report = report_of("", "id-x", STATUS_FILLED, 9, T0 + 5);
+
+    fill_seen(bench, "e1", "id-x", 4);
+    answer_all(bench, fills, 1);
+    pass(bench, 8000, fills, 1);
+    ck_assert_int_eq(state_of(bench, "id-x"), ORDER_ACKED); /* lists may lag behind */
+    fill_seen(bench, "e2", "id-x", 3);
+    pass(bench, 90000, fills, 2);
+    ck_assert_int_eq(state_of(bench, "id-x"), ORDER_CLOSED);
+    ck_assert_str_eq(order_state_word(order_of(bench, "id-x")), "filled");
+    ck_assert(filled_is(bench, "id-x", 7) && order_of(bench, "id-x")->settled);
+    fill_seen(bench, "e3", "id-x", 2); /* late */
+    pass(bench, 90000, fills, 3);
+    ck_assert(filled_is(bench, "id-x", 9) && order_of(bench, "id-x")->settled);
+    report.type = ORDER_TYPE_MARKET; /* shown after all */
+    report.position_idx = 2;
+    ck_assert_int_eq(order_of(bench, "id-x")->request.position_idx, 0);
+    feed(bench, &(struct engine_event){ .kind = EVENT_ORDER, .u.order = &report });
+    ck_assert_int_eq(order_of(bench, "id-x")->request.position_idx, 2);
+    ck_assert(filled_is(bench, "id-x", 9) && order_of(bench, "id-x")->settled);
+    bench_close(bench);
+}
+END_TEST
+
+/* That its message is late does no harm: what is open comes to be so. */
+START_TEST(an_order_that_was_taken_to_be_over_and_is_open)
+{
+    struct bench *bench = bench_open(100, true);
+    const struct fill fill = fill_of("e1", "id-x", 4);
+
+    fill_seen(bench, "e1", "id-x", 4);
+    answer_all(bench, &fill, 1);
+    pass(bench, 90000, &fill, 1);
+    ck_assert_int_eq(state_of(bench, "id-x"), ORDER_CLOSED);
+    order_seen(bench, "", "id-x", STATUS_PARTIALLY_FILLED, 6);
+    ck_assert_int_eq(state_of(bench, "id-x"), ORDER_LIVE);
+    ck_assert(filled_is(bench, "id-x", 6));
+    bench_close(bench);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("engine_stories");
@@ -294,6 +391,8 @@ int main(void)
     tcase_add_test(tcase, the_stream_before_the_answer);
     tcase_add_test(tcase, an_order_that_the_exchange_cuts_into_several);
     tcase_add_test(tcase, an_order_that_the_exchange_cuts_into_several_of_one_link);
+    tcase_add_test(tcase, fills_of_an_order_that_the_exchange_never_shows);
+    tcase_add_test(tcase, an_order_that_was_taken_to_be_over_and_is_open);
     tcase_add_loop_test(tcase, a_clock_10_s_off_proves_no_lost_order_dead, 0,
                         (int)ARRAY_LEN(skews_ms));
     suite_add_tcase(suite, tcase);

@@ -264,7 +264,8 @@ static const struct {
     { "\"orderId\":[1]", "orderId" },
     { "\"orderId\":\"0123456789012345678901234567890123456789012345678901234567890\"", "orderId" },
     { "\"orderId\":1321003749386327552", NULL },
-    { "\"orderLinkId\":\"0123456789012345678901234567890123456\"", "orderLinkId" },
+    { "\"orderLinkId\":\"0123456789012345678901234567890123456\"", NULL }, /* a spread's */
+    { "\"orderLinkId\":[]", "orderLinkId" },
     { "\"orderLinkId\":\"012345678901234567890123456789012345\"", NULL },
     { "\"category\":\"spread\"", "category" },
     { "\"category\":true", "category" },
@@ -273,18 +274,21 @@ static const struct {
     { "\"side\":\"\"", "side" },
     { "\"orderStatus\":\"\"", "orderStatus" },
     { "\"orderStatus\":\"Frozen\"", NULL }, /* new words come: treated as open */
-    { "\"qty\":\"1e2\"", "qty" },
+    { "\"qty\":\"1e2\"", NULL },            /* as machines write numbers */
+    { "\"qty\":\"1e\"", "qty" },
     { "\"qty\":\"-1\"", "qty" },
     { "\"qty\":true", "qty" },
     { "\"qty\":0.003", NULL },
     { "\"cumExecQty\":\"NaN\"", "cumExecQty" },
     { "\"cumExecQty\":\"\"", NULL },
     { "\"cumExecQty\":\"-0.1\"", "cumExecQty" },
-    { "\"cumExecValue\":\"many\"", "cumExecValue" },
-    { "\"avgPrice\":\"?\"", "avgPrice" },
+    /* Both follow from the fills: no order is lost for want of them. */
+    { "\"cumExecValue\":\"many\"", NULL },
+    { "\"avgPrice\":\"3.3333333333333333333333333333333333333333\"", NULL },
     { "\"price\":{}", "price" },
     { "\"cumFeeDetail\":[]", "cumFeeDetail" },
-    { "\"cumFeeDetail\":{\"USDT\":\"1e-8\"}", "cumFeeDetail" },
+    { "\"cumFeeDetail\":{\"USDT\":\"1e-8\"}", NULL },
+    { "\"cumFeeDetail\":{\"USDT\":\"1e-99\"}", "cumFeeDetail" },
     { "\"cumFeeDetail\":{\"A_COIN_WITH_A_LONG_NAME\":\"1\"}", "cumFeeDetail" },
     { "\"cumFeeDetail\":\"\"", NULL },
     { "\"cumFeeDetail\":null", NULL },
@@ -324,6 +328,19 @@ START_TEST(an_order_is_read_or_refused_by_name)
         ck_assert_int_eq(err, ERR_INVALID);
         ck_assert_msg(strstr(error.text, orders[_i].why), "%s: %s", orders[_i].members, error.text);
     }
+}
+END_TEST
+
+/* Those of spreads may be longer than ours can be: nobody here can mean it. */
+START_TEST(a_link_that_is_too_long_is_none_of_ours)
+{
+    struct order_report report;
+
+    ck_assert_int_eq(
+        read_order_text("\"orderLinkId\":\"0123456789012345678901234567890123456789abcde\"",
+                        &report, NULL),
+        ERR_NONE);
+    ck_assert_str_eq(report.link, "");
 }
 END_TEST
 
@@ -458,6 +475,14 @@ static const struct {
     { "\"execPrice\":\"\",\"execType\":\"Delivery\"", "execPrice" },
     { "\"orderId\":\"\",\"execType\":\"BustTrade\"", "orderId" },
     { "\"execType\":\"CorporateAction\",\"orderId\":\"\",\"execPrice\":\"\"", NULL },
+    { "\"execType\":\"CorporateAction\",\"execQty\":\"-1\"", NULL },
+    { "\"execType\":\"Delivery\",\"orderId\":\"\"", NULL }, /* of a position, not of an order */
+    { "\"execType\":\"Delivery\",\"execQty\":\"\"", "execQty" },
+    { "\"execType\":\"BustTrade\",\"orderId\":\"\"", "orderId" },
+    { "\"execType\":\"Trade\",\"orderId\":\"\"", "orderId" },
+    { "\"execType\":\"FutureSpread\",\"orderId\":\"\"", NULL }, /* a leg has none */
+    { "\"execType\":\"BlockTrade\",\"orderId\":\"\"", NULL },
+    { "\"orderLinkId\":\"0123456789012345678901234567890123456789abcde\"", NULL },
     { "\"symbol\":null", "symbol" },
     { "\"side\":\"\"", "side" },
     { "\"side\":\"x\",\"execType\":\"Funding\"", "side" },
@@ -467,6 +492,10 @@ static const struct {
     { "\"execPrice\":\"1.\"", "execPrice" },
     { "\"execFee\":\"x\"", "execFee" },
     { "\"execFee\":\"-0.01\"", NULL },
+    { "\"execFee\":\"-1E-7\"", NULL },
+    { "\"execQty\":\"1.0000000000000000000000000000000000000000\"", NULL },
+    { "\"execQty\":\"1.0000000000000000000000000000000000000001\"", "execQty" },
+    { "\"execValue\":\"1.0000000000000000000000000000000000000001\"", NULL },
     { "\"execTime\":\"\"", "execTime" },
     { "\"execTime\":0", "execTime" },
     { "\"isMaker\":\"perhaps\"", "isMaker" },
@@ -491,6 +520,29 @@ START_TEST(a_fill_is_read_or_refused_by_name)
     ck_assert_msg((err == ERR_NONE) == (fills[_i].why == NULL), "%s: %s", text, error.text);
     if (err)
         ck_assert_msg(strstr(error.text, fills[_i].why), "%s: %s", text, error.text);
+}
+END_TEST
+
+/* What pays for a position, and what is no trade, may lack what a trade has: else one such row
+ * would keep a whole list from being read, for ever. */
+START_TEST(what_is_no_trade_needs_no_size)
+{
+    static const char *const kinds[] = { "Funding", "CorporateAction" };
+    char text[400];
+    struct fill fill;
+    struct json item;
+
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        (void)snprintf(
+            text, sizeof(text),
+            "{\"execId\":\"e\",\"symbol\":\"A\",\"execType\":\"%s\",\"execFee\":\"1E-7\","
+            "\"execTime\":\"3\"}",
+            kinds[i]);
+        ck_assert_int_eq(json_open_trusted(&item, text, strlen(text), NULL), ERR_NONE);
+        ck_assert_int_eq(message_fill(&fill, &item, CATEGORY_LINEAR, NULL), ERR_NONE);
+        ck_assert(decimal_is_none(&fill.qty));
+        assert_decimal(&fill.fee, "0.0000001");
+    }
 }
 END_TEST
 
@@ -768,10 +820,12 @@ int main(void)
     tcase_add_test(tcase, the_other_recorded_orders_are_read);
     tcase_add_test(tcase, orders_of_rest_lists_are_read);
     tcase_add_loop_test(tcase, an_order_is_read_or_refused_by_name, 0, ARRAY_LEN(orders));
+    tcase_add_test(tcase, a_link_that_is_too_long_is_none_of_ours);
     tcase_add_test(tcase, an_order_lacks_none_of_its_needed_members);
     tcase_add_test(tcase, fees_come_from_the_detail_or_from_the_old_pair);
     tcase_add_test(tcase, fills_of_a_frame_are_read);
     tcase_add_test(tcase, the_other_recorded_fills_are_read);
+    tcase_add_test(tcase, what_is_no_trade_needs_no_size);
     tcase_add_loop_test(tcase, a_fill_is_read_or_refused_by_name, 0, ARRAY_LEN(fills));
     tcase_add_test(tcase, envelopes_are_read);
     tcase_add_test(tcase, what_is_no_envelope_is_refused);

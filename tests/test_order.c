@@ -200,6 +200,62 @@ START_TEST(a_spot_market_order_may_execute_more_than_its_quote_size)
 }
 END_TEST
 
+static bool is_text(const struct decimal *value, const char *text)
+{
+    char shown[DECIMAL_TEXT_MAX];
+
+    return strcmp(decimal_format(value, shown), text) == 0;
+}
+
+/* An average is one of all that is filled: that of less is none. */
+START_TEST(an_average_that_is_not_told_follows_from_the_value_or_is_none)
+{
+    struct order order = known(PART, 3, 6);
+    struct order_report report = told(STATUS_PARTIALLY_FILLED, 4, 7);
+
+    order.avg_price = order.filled_value = decimal_from_int(300);
+    ck_assert_int_eq(order_merge(&order, &report), MERGE_TAKEN);
+    ck_assert(decimal_is_none(&order.avg_price) && decimal_is_none(&order.filled_value));
+    report = told(STATUS_PARTIALLY_FILLED, 8, 8);
+    report.filled_value = decimal_from_int(500);
+    ck_assert_int_eq(order_merge(&order, &report), MERGE_TAKEN);
+    ck_assert(is_text(&order.avg_price, "62.5") && is_text(&order.filled_value, "500"));
+    ck_assert_int_eq(order_merge(&order, &report), MERGE_SAME);
+    order.request.category = report.category = CATEGORY_INVERSE;
+    report.filled_qty = decimal_from_int(10);
+    report.filled_value = (struct decimal){ 25, 4 };
+    ck_assert_int_eq(order_merge(&order, &report), MERGE_TAKEN);
+    ck_assert(is_text(&order.avg_price, "4000"));
+    report.updated_ms = 9; /* told at last */
+    report.avg_price = decimal_from_int(4001);
+    ck_assert_int_eq(order_merge(&order, &report), MERGE_TAKEN);
+    ck_assert(is_text(&order.avg_price, "4001"));
+}
+END_TEST
+
+/* Fills that no order was found for made it; now there is its message. */
+START_TEST(an_order_made_of_fills_becomes_what_its_first_message_says)
+{
+    struct order order;
+    struct order_report report = told(STATUS_FILLED, 10, 6);
+    struct order_report fill = { .category = CATEGORY_LINEAR, .side = SIDE_BUY };
+
+    memcpy(fill.symbol, "BTCUSDT", 8);
+    memcpy(fill.order_id, "id", 3);
+    fill.qty = fill.price = fill.trigger_price = DECIMAL_NONE;
+    fill.filled_qty = fill.filled_value = fill.avg_price = DECIMAL_NONE;
+    order_from_report(&order, &fill, 77);
+    report.position_idx = 2;
+    report.reduce_only = report.close_on_trigger = true;
+    report.trigger_by = TRIGGER_BY_MARK;
+    ck_assert_int_eq(order_merge(&order, &report), MERGE_TAKEN);
+    ck_assert_int_eq(order.request.type, ORDER_TYPE_LIMIT);
+    ck_assert_int_eq(order.request.position_idx, 2);
+    ck_assert(order.request.reduce_only && order.request.close_on_trigger);
+    ck_assert_int_eq(order.request.trigger_by, TRIGGER_BY_MARK);
+}
+END_TEST
+
 START_TEST(an_external_order_is_what_the_report_says)
 {
     struct order order;
@@ -432,6 +488,8 @@ int main(void)
     tcase_add_test(tcase, a_post_only_order_that_would_cross_is_cancelled_with_its_reason);
     tcase_add_test(tcase, a_late_cancel_leaves_no_reason_on_a_filled_order);
     tcase_add_test(tcase, a_spot_market_order_may_execute_more_than_its_quote_size);
+    tcase_add_test(tcase, an_average_that_is_not_told_follows_from_the_value_or_is_none);
+    tcase_add_test(tcase, an_order_made_of_fills_becomes_what_its_first_message_says);
     tcase_add_test(tcase, an_external_order_is_what_the_report_says);
     tcase_add_test(tcase, an_external_order_on_spot_is_one_of_two_kinds_while_it_waits);
     tcase_add_test(tcase, an_external_order_may_count_quote_coin);

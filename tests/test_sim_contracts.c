@@ -104,6 +104,14 @@ START_TEST(an_inverse_order_trades_in_dollars_and_pays_in_coins)
 }
 END_TEST
 
+/* A market order that waits for its trigger has no price. */
+START_TEST(what_has_no_price_has_no_value_in_coins)
+{
+    ck_assert_int_eq(decimal_sign(&(struct decimal){ instrument_units(inverse(), 0, 100), 0 }), 0);
+    ck_assert_str_eq(show(instrument_worth(inverse(), 0, 100)), "0");
+}
+END_TEST
+
 START_TEST(an_inverse_order_holds_coins_until_it_is_cancelled)
 {
     static const struct create_fields rest = { INVERSE, .side = "Buy", .order_type = "Limit",
@@ -321,6 +329,7 @@ int main(void)
     tcase_add_loop_test(tcase, an_inverse_position_earns_coins, 0, ARRAY_LEN(results));
     tcase_add_test(tcase, parts_of_an_inverse_position_add_up);
     tcase_add_test(tcase, an_inverse_order_trades_in_dollars_and_pays_in_coins);
+    tcase_add_test(tcase, what_has_no_price_has_no_value_in_coins);
     tcase_add_test(tcase, an_inverse_order_holds_coins_until_it_is_cancelled);
     tcase_add_loop_test(tcase, a_bad_inverse_order_is_refused, 0, ARRAY_LEN(refused));
     tcase_add_loop_test(tcase, the_price_of_liquidation_is_computed, 0, ARRAY_LEN(ends));

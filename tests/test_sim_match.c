@@ -188,6 +188,24 @@ START_TEST(an_accepted_order_ends_as_its_terms_say)
 }
 END_TEST
 
+/* The rest could buy some more, if there were any: it is not worth nothing. */
+START_TEST(a_size_in_quote_that_empties_the_book_is_not_spent)
+{
+    static const struct create_fields all = { SPOT, .side = "Buy", .order_type = "Market",
+                                              .qty = "90000" };
+    const struct instrument *instrument = instrument_find(CATEGORY_SPOT, "BTCUSDT");
+    const struct book *book = &exchange.books[instrument->index];
+    int64_t there = book_available(book, SIDE_BUY, INT64_MAX, INT64_MAX);
+    struct sim_order *order;
+
+    (void)fill_for_others(&exchange, instrument, SIDE_BUY, INT64_MAX, there - 1000);
+    order = placed(&all);
+    ck_assert_int_eq(order->filled_lots, 1000);
+    ck_assert_int_eq(order->status, STATUS_PARTIALLY_FILLED_CANCELED);
+    ck_assert_str_eq(order->reject_reason, "EC_NoError");
+}
+END_TEST
+
 START_TEST(a_link_is_never_taken_twice)
 {
     static const struct create_fields linear = {
@@ -410,6 +428,7 @@ int main(void)
     tcase_add_loop_test(tcase, a_bad_order_is_refused_with_the_products_code, 0,
                         ARRAY_LEN(refused));
     tcase_add_loop_test(tcase, an_accepted_order_ends_as_its_terms_say, 0, ARRAY_LEN(accepted));
+    tcase_add_test(tcase, a_size_in_quote_that_empties_the_book_is_not_spent);
     tcase_add_test(tcase, a_link_is_never_taken_twice);
     tcase_add_test(tcase, a_resting_order_fills_as_maker_when_the_market_trades_through);
     tcase_add_test(tcase, a_cancel_gives_back_what_was_held);

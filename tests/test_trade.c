@@ -126,6 +126,28 @@ START_TEST(a_state_has_a_word_for_people)
 }
 END_TEST
 
+/* A size in quote coin is spent when what is left of it buys nothing: who asked for it to be bought
+ * has it, and must not buy again. */
+START_TEST(a_size_in_quote_coin_that_is_spent_is_filled)
+{
+    struct order order = { .state = ORDER_CLOSED, .status = STATUS_PARTIALLY_FILLED_CANCELED };
+
+    order.request.category = CATEGORY_SPOT;
+    order.request.qty_in_quote = true;
+    order.filled_qty = decimal_from_int(3);
+    ck_assert_str_eq(order_state_word(&order), "cancelled");
+    memcpy(order.reject_reason, "EC_CancelByOrderValueZero", 26);
+    ck_assert_str_eq(order_state_word(&order), "filled");
+    order.status = STATUS_CANCELLED;
+    ck_assert_str_eq(order_state_word(&order), "filled");
+    order.filled_qty = DECIMAL_ZERO;
+    ck_assert_str_eq(order_state_word(&order), "cancelled");
+    order.filled_qty = decimal_from_int(3);
+    order.request.qty_in_quote = false;
+    ck_assert_str_eq(order_state_word(&order), "cancelled");
+}
+END_TEST
+
 START_TEST(fill_kinds_go_both_ways)
 {
     enum fill_kind kind;
@@ -197,6 +219,7 @@ int main(void)
     tcase_add_test(tcase, statuses_go_both_ways);
     tcase_add_test(tcase, states_go_both_ways);
     tcase_add_test(tcase, a_state_has_a_word_for_people);
+    tcase_add_test(tcase, a_size_in_quote_coin_that_is_spent_is_filled);
     tcase_add_test(tcase, fill_kinds_go_both_ways);
     tcase_add_loop_test(tcase, links_are_checked, 0, ARRAY_LEN(links));
     tcase_add_loop_test(tcase, symbols_are_checked, 0, ARRAY_LEN(symbols));

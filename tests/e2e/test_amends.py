@@ -142,6 +142,19 @@ class Others(Case):
             self.wait_state(bridge, link, "cancelled")
         self.assertEqual([o for o in self.sim_get("/sim/orders")["list"] if o["orderStatus"] in ("New", "Untriggered")], [])
 
+    def test_an_option_order_of_an_earlier_run_is_amended(self):
+        """Its symbol's rules are loaded when they are first needed: by an amend, too."""
+        bridge = self.start()
+        symbol = request(bridge.port, "GET", "/symbols?category=option").json["items"][0]["symbol"]
+        answer = request(bridge.port, "POST", "/orders", {"symbol": "option:" + symbol, "side": "buy", "qty": "0.1", "price": "5",
+                                                          "client_id": "option"})
+        self.assertEqual(answer.status, 201, answer)
+        self.wait_state(bridge, "option", "open")
+        bridge.stop()
+        bridge = self.start()
+        answer = request(bridge.port, "PATCH", "/orders/option?wait=final", {"price": "10"})
+        self.assertEqual((answer.status, Decimal(answer.json.get("price") or 0)), (200, 10), answer)
+
     def test_a_spot_order_by_value_that_somebody_else_made_is_one_here(self):
         """As Bybit's website makes them: a hundred dollars, not a hundred bitcoins."""
         bridge, exchange = self.start(), Exchange(self.sim.port)
@@ -149,7 +162,7 @@ class Others(Case):
         for link, more in (("bought", {}), ("waits", {"triggerPrice": str(price + 5000), "orderFilter": "tpslOrder"})):
             exchange.call("POST", "/v5/order/create", dict(more, category="spot", symbol="BTCUSDT", side="Buy", orderType="Market",
                                                            qty="100", marketUnit="quoteCoin", orderLinkId=link))
-        for link, state in (("bought", "cancelled"), ("waits", "untriggered")):
+        for link, state in (("bought", "filled"), ("waits", "untriggered")):
             shown = self.wait_state(bridge, link, state)
             self.assertEqual((shown["qty"], Decimal(shown["quote_qty"])), (None, 100), shown)
         answer = request(bridge.port, "PATCH", "/guard", {"max_open_notional": "1000"})

@@ -62,6 +62,19 @@ class BadDays(Case):
     def test_a_clock_10_s_behind(self):
         self.check_day(-10)
 
+    def test_an_answer_that_names_no_link_names_no_order(self):
+        """Its order id may be another order's: the one that was made is looked up by its own link."""
+        bridge = self.start()
+        for n, result in enumerate(({"orderId": "of-another"}, {"orderId": "of-another", "orderLinkId": ""}, {})):
+            self.sim_do("/sim/fault", {"path": "/v5/order/create", "mode": "act_then_answer", "count": 1,
+                                       "body": {"retCode": 0, "retMsg": "OK", "result": result, "retExtInfo": {}, "time": 0}})
+            answer = request(bridge.port, "POST", "/orders", {"symbol": "BTCUSDT", "side": "buy", "qty": "0.01", "price": "20000",
+                                                              "client_id": "odd-%d" % n})
+            self.assertIn(answer.status, (201, 202), answer)  # the private stream may tell first
+            shown = self.wait_state(bridge, "odd-%d" % n, "open")
+            there = {o["orderLinkId"]: o["orderId"] for o in self.sim_get("/sim/orders")["list"]}
+            self.assertEqual(shown["id"], there["odd-%d" % n])
+
     def test_an_order_that_is_partly_filled_and_then_amended_and_cancelled(self):
         """A limit order above the market takes what is there; the rest is amended while it fills, and cancelled."""
         bridge = self.start()

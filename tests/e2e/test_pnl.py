@@ -265,6 +265,37 @@ class Timeline(Case):
         self.assertEqual(answer.status, 200, answer)
         return answer.json
 
+    def paged(self, bridge, order_id, limit):
+        """All rows, page after page: none has more than was asked for."""
+        rows, path = [], "/orders/%s/timeline?limit=%d" % (order_id, limit)
+        while path:
+            answer = request(bridge.port, "GET", path)
+            self.assertEqual(answer.status, 200, answer)
+            self.assertLessEqual(len(answer.json["items"]), limit, answer)
+            rows, path = rows + answer.json["items"], answer.json["next"]
+        return rows
+
+    def test_pages_hold_what_was_asked_for_while_something_is_in_flight(self):
+        """An order that was not sent at first, then was, and whose amend and cancel are both lost: rows that are no events
+        come once, in their places, whatever the page."""
+        bridge = self.start()
+        body = {"symbol": "BTCUSDT", "side": "buy", "qty": "0.01", "price": "20000", "type": "limit", "client_id": "twice"}
+        self.sim_do("/sim/fault", {"path": "/v5/order/create", "mode": "answer", "count": 1,
+                                   "body": {"retCode": 10002, "retMsg": "not now", "result": {}, "retExtInfo": {}, "time": 0}})
+        self.assertEqual(request(bridge.port, "POST", "/orders", body).status, 503)
+        until(lambda: request(bridge.port, "POST", "/orders", body).status in (200, 201))
+        self.wait_state(bridge, "twice", "open")
+        for path in ("/v5/order/amend", "/v5/order/cancel", "/v5/order/realtime", "/v5/order/history"):
+            self.sim_do("/sim/fault", {"path": path, "mode": "drop_before", "count": 1000000})
+        self.assertEqual(request(bridge.port, "PATCH", "/orders/twice", {"price": "20001"}).status, 202)
+        self.assertEqual(request(bridge.port, "DELETE", "/orders/twice").status, 202)
+        items = self.steps(bridge, "twice")["items"]
+        names = [i["step"] for i in items]
+        self.assertEqual((names[0], names[-2:]), ("intent", ["amend", "cancel_wanted"]))
+        self.assertEqual(names[names.index("not_sent") + 1], "sent")
+        for limit in range(1, len(items) + 1):
+            self.assertEqual(self.paged(bridge, "twice", limit), items)
+
     def test_each_step_of_an_order_with_its_clocks(self):
         bridge = self.start()
         request(bridge.port, "POST", "/orders", {"symbol": "BTCUSDT", "side": "buy", "qty": "0.01", "price": "20000",
@@ -293,11 +324,7 @@ class Timeline(Case):
         self.assertIn("taker", fill["detail"])
         # By the exchange's id, a page at a time, as CSV: the same.
         order_id = self.order(bridge, "resting").json["id"]
-        paged, path = [], "/orders/%s/timeline?limit=1" % order_id
-        while path:
-            page = request(bridge.port, "GET", path).json
-            paged, path = paged + page["items"], page["next"]
-        self.assertEqual(paged, items)
+        self.assertEqual(self.paged(bridge, order_id, 1), items)
         table = list(csv.DictReader(io.StringIO(request(bridge.port, "GET", "/orders/resting/timeline.csv").body)))
         self.assertEqual([row["step"] for row in table], names)
         bridge.stop()

@@ -142,6 +142,22 @@ class Positions(Case):
                 left.remove(name)
                 until(lambda: shows(*left), 5)
 
+    def test_exits_of_a_coin_margined_position(self):
+        """Market orders that wait for a price have no price of their own, by which a value in coins could be divided."""
+        symbol = "inverse:BTCUSD"
+        self.do("PUT", "/positions/%s?wait=filled" % symbol, {"qty": "100"})
+        self.becomes("100", symbol)
+        mark = Decimal(self.get("/positions/" + symbol)["mark_price"]).quantize(Decimal("1"))
+        answer = self.do("PATCH", "/positions/" + symbol, {"take_profit": str(mark + 5000), "stop_loss": str(mark - 5000)})
+        self.assertEqual((answer.status, Decimal(answer.json["take_profit"])), (200, mark + 5000), answer)
+        answer = self.do("POST", "/orders", {"symbol": symbol, "side": "sell", "qty": "50", "reduce_only": True,
+                                             "trigger_price": str(mark - 4000), "client_id": "exit"})
+        self.assertEqual(answer.status, 201, answer)
+        until(lambda: self.get("/orders/exit")["state"] == "untriggered")
+        self.sim_do("/sim/price", {"symbol": "BTCUSDT", "price": str(mark - 4500)})
+        until(lambda: self.get("/orders/exit")["state"] == "filled")
+        self.becomes("50", symbol)
+
     def test_an_order_of_size_0_closes_all(self):
         self.do("PUT", "/positions/BTCUSDT?wait=filled", {"qty": "0.3"})
         self.becomes("0.3")
