@@ -347,6 +347,7 @@ static void destroy(struct loop *loop)
     }
     engine_destroy(loop->engine);
     free(loop->actions.list);
+    free(loop->cancels.list);
     free(loop->waiters);
     free(loop->traces);
     loop_guard_deinit(loop);

@@ -119,6 +119,17 @@ MUST_CHECK enum err loop_set(struct loop *loop, const struct loop_setting *setti
                              loop_reply_fn *on_reply, void *userdata);
 MUST_CHECK enum err loop_cancel(struct loop *loop, const char *id, enum engine_wait wait,
                                 int64_t wait_until_ms, loop_reply_fn *on_reply, void *userdata);
+/* Cancels that come together: each is answered for itself, as loop_cancel's, and they leave in as
+ * few requests as can be. All are taken or none. */
+#define LOOP_CANCELS_MAX 20
+struct loop_cancels_item {
+    const char *id;
+    loop_reply_fn *on_reply;
+    void *userdata;
+};
+MUST_CHECK enum err loop_cancel_together(struct loop *loop, const struct loop_cancels_item *items,
+                                         size_t count, enum engine_wait wait,
+                                         int64_t wait_until_ms);
 /* The order as it is, or when the wait is fulfilled; OUTCOME_NOT_FOUND: not in memory. */
 MUST_CHECK enum err loop_watch(struct loop *loop, const char *id, enum engine_wait wait,
                                int64_t wait_until_ms, loop_reply_fn *on_reply, void *userdata);

@@ -266,8 +266,7 @@ static void act(struct loop *loop, const struct engine_action *action)
         loop_send_write(loop, action, false);
         break;
     case ACTION_SEND_CANCEL:
-        loop_send_write(loop, action, true);
-        break;
+        break; /* carry_out has them leave together */
     case ACTION_SEND_AMEND:
         loop_send_write(loop, action, false);
         break;
@@ -333,6 +332,9 @@ static void carry_out(struct loop *loop)
     for (size_t i = 0; i < taken.count; i++) {
         if (taken.list[i].kind == ACTION_SEND_CREATE && taken.list[i].u.send.batch)
             loop_send_batch(loop, taken.list, taken.count, i);
+        else if (taken.list[i].kind == ACTION_SEND_CANCEL &&
+                 !loop_cancel_kept(loop, &taken.list[i]))
+            loop_send_cancels(loop, taken.list, taken.count, i);
         else if (!is_borrowing(&taken.list[i]))
             act(loop, &taken.list[i]);
     }

@@ -72,6 +72,35 @@ enum err loop_cancel(struct loop *loop, const char *id, enum engine_wait wait,
     return push(loop->urgent, item, CANCELS_MORE);
 }
 
+enum err loop_cancel_together(struct loop *loop, const struct loop_cancels_item *items,
+                              size_t count, enum engine_wait wait, int64_t wait_until_ms)
+{
+    struct item *item;
+
+    if (count == 0 || count > LOOP_CANCELS_MAX)
+        return ERR_INVALID;
+    item = command(loop, ITEM_CANCELS, wait, wait_until_ms, NULL, NULL);
+    if (!item)
+        return ERR_BUSY;
+    item->u.cancels.list = calloc(count, sizeof(*item->u.cancels.list));
+    if (!item->u.cancels.list) {
+        free(item);
+        return ERR_BUSY;
+    }
+    item->u.cancels.count = count;
+    for (size_t i = 0; i < count; i++) {
+        struct cancels_item *one = &item->u.cancels.list[i];
+
+        if (text_copy(one->id, sizeof(one->id), items[i].id)) {
+            loop_item_destroy(item);
+            return ERR_INVALID;
+        }
+        one->on_reply = items[i].on_reply;
+        one->userdata = items[i].userdata;
+    }
+    return push(loop->urgent, item, CANCELS_MORE);
+}
+
 enum err loop_watch(struct loop *loop, const char *id, enum engine_wait wait, int64_t wait_until_ms,
                     loop_reply_fn *on_reply, void *userdata)
 {

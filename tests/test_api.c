@@ -329,7 +329,7 @@ static const struct {
     { "/orders?tag=none", 0 },
 };
 
-START_TEST(what_matches_is_cancelled_one_by_one)
+START_TEST(what_matches_is_cancelled_and_each_is_answered)
 {
     cJSON *json;
 
@@ -345,12 +345,13 @@ START_TEST(what_matches_is_cancelled_one_by_one)
 }
 END_TEST
 
-START_TEST(a_few_cancels_are_under_way_at_once)
+START_TEST(two_groups_of_cancels_are_under_way_at_once)
 {
     add_orders(200);
     kit.reply.outcome = OUTCOME_OK;
     kit.deferred = true;
     (void)kit_run("DELETE", "/orders?all=1", NULL);
+    ck_assert_uint_eq(kit.groups, 2);
     while (kit.waiting) {
         ck_assert_int_eq(kit.dones, 0);
         kit.waiting--;
@@ -358,17 +359,39 @@ START_TEST(a_few_cancels_are_under_way_at_once)
     }
     ck_assert_int_eq(kit.dones, 1);
     ck_assert_uint_eq(kit.cancels, 100);
-    ck_assert_uint_le(kit.waiting_most, 32);
+    ck_assert_uint_eq(kit.groups, 5);
+    ck_assert_uint_eq(kit.waiting_most, 40);
+}
+END_TEST
+
+/* Each category has limits of its own, and does not wait for the others. */
+START_TEST(a_group_of_cancels_is_of_one_category)
+{
+    add_orders(200);
+    for (size_t i = 0; i < 200; i++)
+        kit.orders[i].request.category = i < 20 ? CATEGORY_SPOT : CATEGORY_LINEAR;
+    kit.reply.outcome = OUTCOME_OK;
+    kit.deferred = true;
+    (void)kit_run("DELETE", "/orders?all=1", NULL);
+    ck_assert_uint_eq(kit.groups, 3);
+    ck_assert_uint_eq(kit.waiting, 10 + 40);
+    while (kit.waiting) {
+        kit.waiting--;
+        kit.waiting_fn[kit.waiting](&kit.reply, kit.waiting_data[kit.waiting]);
+    }
+    ck_assert_int_eq(kit.dones, 1);
+    ck_assert_uint_eq(kit.cancels, 100);
+    ck_assert_uint_eq(kit.groups, 1 + 5);
 }
 END_TEST
 
 START_TEST(cancels_that_are_not_taken_are_named)
 {
-    add_orders(12);
+    add_orders(80);
     kit.reply.outcome = OUTCOME_OK;
-    kit.cancels_busy_from = 3;
+    kit.groups_busy_from = 2;
     ck_assert_int_eq(kit_run("DELETE", "/orders?all=yes", NULL), 207);
-    ck_assert_uint_eq(kit.cancels, 2);
+    ck_assert_uint_eq(kit.cancels, 20);
     ck_assert(kit_says("\"status\":503") && kit_says("\"client_id\":\"o-1\""));
     ck_assert(kit_says("\"status\":200"));
 }
@@ -486,8 +509,10 @@ int main(void)
     tcase_add_loop_test(tcase, a_bad_list_query_is_refused, 0, (int)ARRAY_LEN(bad_lists));
     tcase_add_test(tcase, a_journal_that_can_not_be_read_is_said);
     tcase_add_test(tcase, cancel_all_needs_to_be_meant);
-    tcase_add_loop_test(tcase, what_matches_is_cancelled_one_by_one, 0, (int)ARRAY_LEN(many));
-    tcase_add_test(tcase, a_few_cancels_are_under_way_at_once);
+    tcase_add_loop_test(tcase, what_matches_is_cancelled_and_each_is_answered, 0,
+                        (int)ARRAY_LEN(many));
+    tcase_add_test(tcase, two_groups_of_cancels_are_under_way_at_once);
+    tcase_add_test(tcase, a_group_of_cancels_is_of_one_category);
     tcase_add_test(tcase, cancels_that_are_not_taken_are_named);
     tcase_add_test(tcase, a_journal_that_hangs_does_not_stop_cancels);
     tcase_add_test(tcase, a_thousand_is_the_most_and_it_is_said);

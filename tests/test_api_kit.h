@@ -43,7 +43,9 @@ struct kit {
     size_t creates;
     size_t cancels;
     size_t watches;
-    size_t cancels_busy_from; /* the n-th cancel and later ones are not taken; 0: all are */
+    size_t groups;
+    size_t
+        groups_busy_from; /* the n-th group of cancels and later ones are not taken; 0: all are */
     struct engine_status engine;
     void (*on_cancel)(loop_reply_fn *on_reply, void *userdata); /* takes cancels over */
     /* The guard in front of the creates: says what it lacks (or refuses) and whether the create is

@@ -87,8 +87,6 @@ enum err loop_cancel(struct loop *loop, const char *id, enum engine_wait wait,
     }
     if (kit.loop_err)
         return kit.loop_err;
-    if (kit.cancels_busy_from && kit.cancels + 1 >= kit.cancels_busy_from)
-        return ERR_BUSY;
     kit.cancels++;
     note_id(id, wait, wait_until_ms);
     if (!kit.deferred) {
@@ -100,6 +98,22 @@ enum err loop_cancel(struct loop *loop, const char *id, enum engine_wait wait,
     kit.waiting_data[kit.waiting++] = userdata;
     if (kit.waiting > kit.waiting_most)
         kit.waiting_most = kit.waiting;
+    return ERR_NONE;
+}
+
+/* Each is answered as a cancel alone is. */
+enum err loop_cancel_together(struct loop *loop, const struct loop_cancels_item *items,
+                              size_t count, enum engine_wait wait, int64_t wait_until_ms)
+{
+    ck_assert_uint_le(count, LOOP_CANCELS_MAX);
+    if (kit.loop_err)
+        return kit.loop_err;
+    if (kit.groups_busy_from && kit.groups + 1 >= kit.groups_busy_from)
+        return ERR_BUSY;
+    kit.groups++;
+    for (size_t i = 0; i < count; i++)
+        ck_assert(!loop_cancel(loop, items[i].id, wait, wait_until_ms, items[i].on_reply,
+                               items[i].userdata));
     return ERR_NONE;
 }
 
