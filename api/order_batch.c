@@ -224,7 +224,7 @@ static void send_all(struct batch *batch)
             create_job_end_killed(job);
         else
             items[count++] = (struct loop_batch_item){ &job->request, &job->value.facts,
-                                                       create_job_on_reply, job };
+                                                       create_job_on_reply, job, &job->call->gone };
     }
     if (count && loop_create_batch(batch->api->loop, items, count, batch->wait.wait,
                                    batch->wait.given ? batch->wait.until_ms : 0)) {

@@ -256,13 +256,15 @@ static void on_amended(const struct loop_reply *reply, void *userdata)
 
 static void submit(struct amend_job *job)
 {
+    const struct loop_hearer hearer = { on_amended, job, &job->call->gone };
+
     if (loop_kills(job->api->loop) != job->kills) {
         answer_killed(job);
         return;
     }
     job->change.value_price = job->changed.value_price;
-    if (loop_amend(job->api->loop, job->call->param, &job->change, &job->value.facts,
-                   job->wait.wait, job->wait.given ? job->wait.until_ms : 0, on_amended, job))
+    if (loop_amend_heard(job->api->loop, job->call->param, &job->change, &job->value.facts,
+                         job->wait.wait, job->wait.given ? job->wait.until_ms : 0, &hearer))
         fail_busy(job);
 }
 

@@ -138,6 +138,7 @@ static void take_urgent(struct loop *loop)
     struct item *item;
     int taken = 0;
 
+    loop_waiters_look(loop);
     while (taken < URGENT_ROUND && (item = queue_pop(loop->urgent))) {
         loop_take_item(loop, item);
         taken++;

@@ -270,6 +270,7 @@ static void feed_batch(struct loop *loop, const struct item *item)
                                .kills = item->kills,
                                .on_reply = one->on_reply,
                                .userdata = one->userdata,
+                               .gone = one->gone,
                                .pushed_us = item->pushed_us };
 
         create.u.create = one->create;

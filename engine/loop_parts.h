@@ -68,6 +68,7 @@ struct batch_item {
     struct create_item create;
     loop_reply_fn *on_reply;
     void *userdata;
+    const atomic_bool *gone;
 };
 
 struct cancels_item {
@@ -82,8 +83,9 @@ struct item {
     int64_t wait_until_ms;
     loop_reply_fn *on_reply; /* NULL: nobody waits */
     void *userdata;
-    int64_t pushed_us; /* commands: into the inbox */
-    unsigned kills;    /* commands: kills that were asked for before it */
+    const atomic_bool *gone; /* who waits has left; NULL: never */
+    int64_t pushed_us;       /* commands: into the inbox */
+    unsigned kills;          /* commands: kills that were asked for before it */
     union {
         struct create_item create;
         struct {
@@ -127,6 +129,7 @@ struct waiter {
     uint64_t id; /* 0: free */
     loop_reply_fn *on_reply;
     void *userdata;
+    const atomic_bool *gone;
     int64_t queue_us; /* at least 1: 0 stands for none */
 };
 
@@ -170,6 +173,7 @@ struct loop {
     size_t waiters_places;
     size_t waiters_count;
     uint64_t next_waiter;
+    atomic_bool gone_asked; /* some who wait have left */
 
     struct trace *traces;     /* TRACES_MAX */
     uint64_t commanding;      /* the waiter of the command that is fed now; 0: none */
@@ -230,6 +234,8 @@ void loop_rows_submit(struct loop *loop);
 /* Returns the new waiter's number, 0 when out of memory. */
 uint64_t loop_waiter_add(struct loop *loop, const struct item *item);
 void loop_waiter_forget(struct loop *loop, uint64_t id);
+/* Ends the waits of those who have left, where somebody has said that there are some. */
+void loop_waiters_look(struct loop *loop);
 
 /* --- loop_items.c --- */
 
@@ -255,6 +261,8 @@ void loop_guard_publish(struct loop *loop);
 void loop_guard_take(struct loop *loop);
 /* Any thread: a kill that found no place in the inbox is carried out all the same. */
 void loop_guard_owe(struct loop *loop, const struct kill_words *words);
+/* Any thread: wakes the loop for what comes without an item. */
+void loop_ring(const struct loop *loop);
 
 /* --- loop_trace.c: where the time of a command goes --- */
 

@@ -319,6 +319,7 @@ static void on_done_late(struct bell_item *item)
     bell_unref(request->bell);
     request->bell = NULL;
     if (!request->conn) {
+        request->http->orphans--;
         request_free(request);
         return;
     }
@@ -350,6 +351,7 @@ void request_orphan(struct conn *conn)
     if (conn->state != CONN_WORKING || !conn->suspended)
         return;
     count_waiting(conn, false);
+    conn->listener->http->orphans++;
     conn->request->conn = NULL;
     conn->request = NULL;
     conn_resume(conn);

@@ -79,6 +79,7 @@ struct kit {
     void *waiting_data[64];
     size_t waiting;
     size_t waiting_most;
+    const atomic_bool *gone; /* of who hears the last command */
 
     /* journal */
     enum err submit_err;

@@ -63,6 +63,8 @@ enum err loop_create_batch(struct loop *loop, const struct loop_batch_item *item
     kit.batches++;
     kit.batch_count = count;
     for (size_t i = count; i > 0; i--)
+        kit.gone = items[i - 1].gone;
+    for (size_t i = count; i > 0; i--)
         ck_assert(!loop_create(loop, items[i - 1].request, items[i - 1].facts, wait, wait_until_ms,
                                items[i - 1].on_reply, items[i - 1].userdata));
     return ERR_NONE;
@@ -157,6 +159,40 @@ enum err loop_watch(struct loop *loop, const char *id, enum engine_wait wait, in
     note_id(id, wait, wait_until_ms);
     on_reply(kit.watched ? kit.watched : &kit.reply, userdata);
     return ERR_NONE;
+}
+
+/* --- for those who may leave: as without that --- */
+
+enum err loop_create_heard(struct loop *loop, const struct order_request *request,
+                           const struct guard_facts *facts, enum engine_wait wait,
+                           int64_t wait_until_ms, const struct loop_hearer *hearer)
+{
+    kit.gone = hearer->gone;
+    return loop_create(loop, request, facts, wait, wait_until_ms, hearer->on_reply,
+                       hearer->userdata);
+}
+
+enum err loop_amend_heard(struct loop *loop, const char *id, const struct order_change *change,
+                          const struct guard_facts *facts, enum engine_wait wait,
+                          int64_t wait_until_ms, const struct loop_hearer *hearer)
+{
+    kit.gone = hearer->gone;
+    return loop_amend(loop, id, change, facts, wait, wait_until_ms, hearer->on_reply,
+                      hearer->userdata);
+}
+
+enum err loop_cancel_heard(struct loop *loop, const char *id, enum engine_wait wait,
+                           int64_t wait_until_ms, const struct loop_hearer *hearer)
+{
+    kit.gone = hearer->gone;
+    return loop_cancel(loop, id, wait, wait_until_ms, hearer->on_reply, hearer->userdata);
+}
+
+enum err loop_watch_heard(struct loop *loop, const char *id, enum engine_wait wait,
+                          int64_t wait_until_ms, const struct loop_hearer *hearer)
+{
+    kit.gone = hearer->gone;
+    return loop_watch(loop, id, wait, wait_until_ms, hearer->on_reply, hearer->userdata);
 }
 
 /* --- the guard's --- */
