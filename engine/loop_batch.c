@@ -28,6 +28,11 @@ struct result {
 
 /* --- the answer --- */
 
+static bool is_cancels(const struct flight *flight)
+{
+    return flight->cancels != NULL;
+}
+
 static void feed_result(const struct flight *flight, size_t at, const struct rest_answer *answer,
                         const struct result *result)
 {
@@ -43,11 +48,11 @@ static void feed_result(const struct flight *flight, size_t at, const struct res
     event.u.answer.retry_after_ms = answer->retry_after_ms;
     if (result->code == RET_TOO_MANY && !event.u.answer.retry_after_ms)
         event.u.answer.retry_after_ms = TOO_MANY_MS;
-    loop->ends = loop_trace_answer(loop, flight->items[at].link, flight->cancels, answer);
+    loop->ends = loop_trace_answer(loop, flight->items[at].link, is_cancels(flight), answer);
     loop_feed(loop, &event);
     loop->ends = NULL;
-    CRASH_POINT_IF(!flight->cancels, BATCH_ITEM);
-    CRASH_POINT_IF(flight->cancels, CANCELS_ITEM);
+    CRASH_POINT_IF(!is_cancels(flight), BATCH_ITEM);
+    CRASH_POINT_IF(is_cancels(flight), CANCELS_ITEM);
 }
 
 static void feed_all(const struct flight *flight, const struct rest_answer *answer,
@@ -61,7 +66,7 @@ static void feed_all(const struct flight *flight, const struct rest_answer *answ
 static enum answer_kind kind_of(const struct flight *flight, enum answer_class class, int code)
 {
     if (loop_is_no_such_order(code))
-        return flight->cancels ? REPLY_NO_SUCH_ORDER : REPLY_AMBIGUOUS;
+        return is_cancels(flight) ? REPLY_NO_SUCH_ORDER : REPLY_AMBIGUOUS;
     return loop_kind_of(class);
 }
 
@@ -89,7 +94,7 @@ static bool names_another(const struct flight *flight, const struct batch_ack ac
 static bool contradicts(const struct flight *flight, enum answer_kind kind,
                         const struct batch_ack *ack)
 {
-    if (flight->cancels && (kind == REPLY_OK || kind == REPLY_NO_SUCH_ORDER))
+    if (is_cancels(flight) && (kind == REPLY_OK || kind == REPLY_NO_SUCH_ORDER))
         return false;
     return (kind == REPLY_OK) != (ack->order_id[0] != '\0');
 }
@@ -115,10 +120,10 @@ static struct result item_result(const struct flight *flight, size_t at,
 /* The transport looks at the whole answer only. */
 static void hold(const struct flight *flight, int64_t now_ms)
 {
-    struct budget_claim claim = { .route = flight->cancels ? ROUTE_ORDER_CANCEL_BATCH
-                                                           : ROUTE_ORDER_CREATE_BATCH,
+    struct budget_claim claim = { .route = is_cancels(flight) ? ROUTE_ORDER_CANCEL_BATCH
+                                                              : ROUTE_ORDER_CREATE_BATCH,
                                   .category = flight->category,
-                                  .lane = flight->cancels ? BUDGET_CANCEL : BUDGET_CREATE };
+                                  .lane = is_cancels(flight) ? BUDGET_CANCEL : BUDGET_CREATE };
     const struct budget_said said = { .limit = -1, .left = -1, .hold_ms = TOO_MANY_MS };
 
     budget_answered(flight->loop->config.rest.budget, &claim, &said, now_ms);
@@ -209,19 +214,19 @@ void loop_flight_done(const struct rest_answer *answer, void *userdata)
     char why[MESSAGE_MAX];
     struct result all = { REPLY_LOST, 0, why, "" };
 
-    CRASH_POINT_IF(answer->answered && !flight->cancels, BATCH_ANSWERED);
-    CRASH_POINT_IF(answer->answered && flight->cancels, CANCELS_ANSWERED);
+    CRASH_POINT_IF(answer->answered && !is_cancels(flight), BATCH_ANSWERED);
+    CRASH_POINT_IF(answer->answered && is_cancels(flight), CANCELS_ANSWERED);
     if (answer->answered) {
         take_answer(flight, answer);
     } else if (!loop_cancels_throttled(flight, answer)) {
         text_cut(why, sizeof(why), answer->error.text);
         all.kind = loop_kind_without(answer);
-        if (all.kind == REPLY_NOT_SENT && !flight->cancels && !may_send(flight))
+        if (all.kind == REPLY_NOT_SENT && !is_cancels(flight) && !may_send(flight))
             all.msg = "killed before it was sent";
         feed_all(flight, answer, &all);
     }
-    CRASH_POINT_IF(answer->answered && !flight->cancels, BATCH_SETTLED);
-    CRASH_POINT_IF(answer->answered && flight->cancels, CANCELS_SETTLED);
+    CRASH_POINT_IF(answer->answered && !is_cancels(flight), BATCH_SETTLED);
+    CRASH_POINT_IF(answer->answered && is_cancels(flight), CANCELS_SETTLED);
     loop_flight_free(flight);
 }
 
