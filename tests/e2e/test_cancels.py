@@ -175,6 +175,22 @@ class Outcomes(Cancels):
         self.assertEqual(sorted((r["category"], r["code"]) for r in self.seen(BATCH)), [("linear", 0)] * 2 + [("spot", 0)] * 2)
         self.none_left(bridge)
 
+    def test_those_whose_fate_is_open_at_a_kill(self):
+        """A cancel-all need not find them: each is cancelled by its own name, and they leave together."""
+        bridge = self.start()
+        self.sim_do("/sim/stream", {"mode": "mute", "kind": "private"})
+        self.sim_do("/sim/limits", {"lookup_lag_ms": 600000})
+        self.sim_do("/sim/fault", {"path": CREATE, "mode": "drop_after", "count": 4})
+        links = ["open-%d" % n for n in range(4)]
+        for link in links:
+            self.place(bridge, status=202, client_id=link)
+        killed = request(bridge.port, "POST", "/guard/kill?timeout=1s", {"reason": "test"})
+        self.assertEqual(killed.status, 200, killed)
+        until(lambda: not self.open_there())
+        asked = [r for r in self.seen(BATCH) if r["orderLinkId"] in links]
+        self.assertEqual({r["orderLinkId"] for r in asked}, set(links))
+        self.assertEqual({r["item"] for r in asked}, {1, 2, 3, 4})
+
     def test_what_is_shown_of_it_is_what_a_single_cancel_shows(self):
         bridge = self.start()
         feed = Feed(bridge.port, "orders")
