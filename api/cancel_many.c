@@ -1,8 +1,9 @@
 /* api/cancel_many.c - DELETE /orders: lists the open orders that match from the journal, then
  * cancels them through the engine, group by group, and answers when all are answered.
  *
- * listing (a history worker) -> cancelling (of each category, which has limits of its own, up to
- * IN_FLIGHT_MAX under way; when there is room for a group again, the next one goes) -> done. The
+ * listing (a history worker) -> cancelling (of each category, which has limits of its own, about as
+ * many are under way as can leave in a second: more would only stand before the cancels of others,
+ * or past their deadline; when there is room for a group again, the next one goes) -> done. The
  * listing waits for the journal to have what was handed over before; when that fails, what is
  * committed is cancelled all the same, and the answer says that it may not be all.
  */
@@ -16,11 +17,12 @@
 #include "api/lists.h"
 #include "api/lookup.h"
 #include "api/order_reply.h"
+#include "base/clock.h"
 #include "base/json.h"
 
 #define CANCELS_MAX   1000
 #define GROUP_MAX     LOOP_CANCELS_MAX
-#define IN_FLIGHT_MAX ((size_t)2 * GROUP_MAX) /* of a category: within their deadline at 10 a second */
+#define IN_FLIGHT_MAX ((size_t)5 * GROUP_MAX) /* of a category */
 #define PAGE          500
 
 struct many;
@@ -135,15 +137,43 @@ static void let_go(struct many *many)
         finish(many);
 }
 
-/* The next of a category, if there is room for a whole group. Returns how many. */
+static size_t lesser(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static size_t limit_of(const struct many *many, enum bybit_route route, enum category category)
+{
+    struct budget_window window;
+
+    if (!budget_read(many->api->budget, route, category, clock_mono_ms(), &window))
+        return 0;
+    return (size_t)window.limit;
+}
+
+/* What both windows, of single cancels and of batches, let go in a second. */
+static size_t most_under_way(const struct many *many, enum category category)
+{
+    size_t batches = limit_of(many, ROUTE_ORDER_CANCEL_BATCH, category);
+    size_t most = limit_of(many, ROUTE_ORDER_CANCEL, category);
+
+    most += budget_batch_units(category, GROUP_MAX) == 1 ? batches * GROUP_MAX : batches;
+    return most < GROUP_MAX ? GROUP_MAX : lesser(most, IN_FLIGHT_MAX);
+}
+
+/* The next of a category, if there is room for some that are worth a request. Returns how many. */
 static size_t take_group(struct many *many, enum category category, struct item *group[GROUP_MAX])
 {
     size_t *next = &many->next[category];
+    size_t most = most_under_way(many, category);
     size_t count = 0;
+    size_t room = 0;
 
     (void)pthread_mutex_lock(&many->lock);
-    if (many->under_way[category] + GROUP_MAX <= IN_FLIGHT_MAX) {
-        for (; *next < many->count && count < GROUP_MAX; (*next)++) {
+    if (many->under_way[category] < most) /* the exchange may have lowered it */
+        room = lesser(most - many->under_way[category], GROUP_MAX);
+    if (room >= lesser(most / 2, GROUP_MAX)) {
+        for (; *next < many->count && count < room; (*next)++) {
             if (many->items[*next].category == category)
                 group[count++] = &many->items[*next];
         }

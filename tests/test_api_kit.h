@@ -75,8 +75,8 @@ struct kit {
     char reason[160];
     char by[100];
     bool deferred; /* cancels wait for kit_answer_one */
-    loop_reply_fn *waiting_fn[64];
-    void *waiting_data[64];
+    loop_reply_fn *waiting_fn[128];
+    void *waiting_data[128];
     size_t waiting;
     size_t waiting_most;
     const atomic_bool *gone; /* of who hears the last command */

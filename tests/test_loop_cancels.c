@@ -510,14 +510,16 @@ END_TEST
 START_TEST(too_many_items_hold_the_next_batch)
 {
     struct budget_window window;
+    int64_t begin_ms;
 
     open_all(3, CATEGORY_LINEAR);
+    begin_ms = clock_mono_ms();
     atomic_store(&manner, LAST_TOO_MANY);
     cancel_together(3);
     expect_outcome(2, OUTCOME_THROTTLED);
     ck_assert(budget_read(rig.budget, ROUTE_ORDER_CANCEL_BATCH, CATEGORY_LINEAR, clock_mono_ms(),
                           &window));
-    ck_assert_int_le(window.held_for_ms, 1000);
+    ck_assert(window.held_for_ms > 0 || clock_mono_ms() - begin_ms >= 1000);
     ck_assert_uint_eq(posts_of(ALONE), 0);
 }
 END_TEST
