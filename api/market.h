@@ -58,6 +58,9 @@ void market_read_rest(const struct market_read *read, enum bybit_route route, co
 /* Opens the answer's envelope; false: the failure has been answered. */
 bool market_open_answer(struct api_call *call, const struct rest_answer *answer,
                         struct envelope *out);
+#define MARKET_WHY_MAX 120
+/* The same for an answer that is a part of something else: false: `why` says what is wrong. */
+bool market_told(const struct rest_answer *answer, struct envelope *out, char why[MARKET_WHY_MAX]);
 /* Its result's list (of type JSON_NULL when it is empty that way); false: answered. */
 bool market_answer_list(struct api_call *call, const struct envelope *envelope, struct json *out);
 /* Whether what the exchange answered is about the symbol that was asked for, as far as it says so

@@ -125,6 +125,26 @@ bool market_open_answer(struct api_call *call, const struct rest_answer *answer,
     return true;
 }
 
+bool market_told(const struct rest_answer *answer, struct envelope *out, char why[MARKET_WHY_MAX])
+{
+    struct text text = text_in(why, MARKET_WHY_MAX);
+    struct error error;
+
+    if (!answer->answered)
+        text_add(&text, answer->throttled       ? "no turn in the rate budget"
+                        : answer->error.text[0] ? answer->error.text
+                                                : "no answer in time");
+    else if (answer->http_status != 200)
+        text_addf(&text, "the exchange answered HTTP %ld", answer->http_status);
+    else if (message_envelope(out, answer->body, answer->body_bytes, &error))
+        text_add(&text, "the exchange's answer can't be read");
+    else if (out->ret_code)
+        text_addf(&text, "the exchange answered %d: %s", out->ret_code, out->ret_msg);
+    else
+        return true;
+    return false;
+}
+
 bool market_answer_list(struct api_call *call, const struct envelope *envelope, struct json *out)
 {
     if (json_member(&envelope->result, "list", out) &&

@@ -218,13 +218,15 @@ static void send_all(struct batch *batch)
     for (size_t i = 0; i < batch->count; i++) {
         struct create_job *job = &batch->items[i].job;
 
-        if (!batch->items[i].ready)
+        if (!batch->items[i].ready) {
             let_go(batch);
-        else if (create_job_is_killed(job))
+        } else if (create_job_is_killed(job)) {
             create_job_end_killed(job);
-        else
+        } else {
+            valuation_renew(&job->value); /* the others may have taken their time */
             items[count++] = (struct loop_batch_item){ &job->request, &job->value.facts,
                                                        create_job_on_reply, job, &job->call->gone };
+        }
     }
     if (count && loop_create_batch(batch->api->loop, items, count, batch->wait.wait,
                                    batch->wait.given ? batch->wait.until_ms : 0)) {

@@ -264,7 +264,8 @@ static void submit(struct amend_job *job)
     }
     job->change.value_price = job->changed.value_price;
     if (loop_amend_heard(job->api->loop, job->call->param, &job->change, &job->value.facts,
-                         job->wait.wait, job->wait.given ? job->wait.until_ms : 0, &hearer))
+                         job->call->client, job->wait.wait,
+                         job->wait.given ? job->wait.until_ms : 0, &hearer))
         fail_busy(job);
 }
 

@@ -112,23 +112,11 @@ static void look(struct order_market *market)
 static bool open_answer(struct order_market *market, const struct rest_answer *answer,
                         struct envelope *out)
 {
-    char why[120];
-    struct text text = text_in(why, sizeof(why));
-    struct error error;
+    char why[MARKET_WHY_MAX];
 
     if (answer->throttled && !market->why[0])
         market->retry_after_ms = answer->retry_after_ms > 0 ? answer->retry_after_ms : AGAIN_MS;
-    if (!answer->answered)
-        text_add(&text, answer->throttled       ? "no turn in the rate budget"
-                        : answer->error.text[0] ? answer->error.text
-                                                : "no answer in time");
-    else if (answer->http_status != 200)
-        text_addf(&text, "the exchange answered HTTP %ld", answer->http_status);
-    else if (message_envelope(out, answer->body, answer->body_bytes, &error))
-        text_add(&text, "the exchange's answer can't be read");
-    else if (out->ret_code)
-        text_addf(&text, "the exchange answered %d: %s", out->ret_code, out->ret_msg);
-    else
+    if (market_told(answer, out, why))
         return true;
     set_why(market, why);
     return false;

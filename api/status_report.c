@@ -211,6 +211,7 @@ static void add_engine(struct buffer *out, const struct api *api)
     member_text(out, "why", status.why);
     member_bool(out, "recovering", status.recovering);
     member_time(out, "watermark_at", status.watermark_ms);
+    member_time(out, "options_owed_from", status.options_owed_ms);
     member_int(out, "last_seq", (int64_t)status.last_seq);
     member_int(out, "position", (int64_t)status.last_position);
     member_int(out, "orders_in_memory", (int64_t)status.orders_in_memory);

@@ -327,6 +327,21 @@ void valuation_begin(struct valuation *value, const struct api *api, struct orde
     look(value, needs);
 }
 
+static bool is_old(const struct valuation *value, enum value_part part)
+{
+    return value->parts[part].known &&
+           clock_mono_ms() - value->parts[part].as_of_ms > BOOK_AGE_MAX_MS;
+}
+
+void valuation_renew(struct valuation *value)
+{
+    for (int part = VALUE_BOOK; part <= VALUE_QUOTE; part++) {
+        if (is_old(value, (enum value_part)part))
+            look_in_memory(value, (enum value_part)part);
+    }
+    add_up(value);
+}
+
 bool valuation_lacks(const struct valuation *value)
 {
     for (int part = 0; part < VALUE_PARTS; part++) {
@@ -355,23 +370,11 @@ static void fail_part(struct valuation *value, const char *why)
 static bool open_answer(struct valuation *value, const struct rest_answer *answer,
                         struct envelope *out)
 {
-    struct error error;
-    char why[120];
-    struct text text = text_in(why, sizeof(why));
+    char why[MARKET_WHY_MAX];
 
     if (answer->throttled && !value->facts.why[0])
         value->facts.retry_after_ms = answer->retry_after_ms > 0 ? answer->retry_after_ms : 1000;
-    if (!answer->answered)
-        text_add(&text, answer->throttled       ? "no turn in the rate budget"
-                        : answer->error.text[0] ? answer->error.text
-                                                : "no answer in time");
-    else if (answer->http_status != 200)
-        text_addf(&text, "the exchange answered HTTP %ld", answer->http_status);
-    else if (message_envelope(out, answer->body, answer->body_bytes, &error))
-        text_add(&text, "the exchange's answer can't be read");
-    else if (out->ret_code)
-        text_addf(&text, "the exchange answered %d: %s", out->ret_code, out->ret_msg);
-    else
+    if (market_told(answer, out, why))
         return true;
     fail_part(value, why);
     return false;
@@ -459,8 +462,7 @@ static bool read_part(struct valuation *value, enum value_part part)
 /* What another read has made too old is looked for again. */
 static void renew_book(struct valuation *value, enum value_part part)
 {
-    if (!value->parts[part].known || value->parts[part].tried ||
-        clock_mono_ms() - value->parts[part].as_of_ms <= BOOK_AGE_MAX_MS)
+    if (!is_old(value, part) || value->parts[part].tried)
         return;
     value->parts[part].known = false;
     look_in_memory(value, part);

@@ -68,6 +68,9 @@ struct valuation {
  * value_price set. `quote`: the symbol's quote coin. */
 void valuation_begin(struct valuation *value, const struct api *api, struct order_request *request,
                      const char *quote, unsigned needs);
+/* Looks again for a book that has grown too old meanwhile; where memory has none, it stays. Then
+ * the value_price is of now. */
+void valuation_renew(struct valuation *value);
 /* Whether anything of it was not in memory. */
 bool valuation_lacks(const struct valuation *value);
 /* Reads what is missing over REST, until `until_ms` (monotonic) at the latest, and sets

@@ -1,9 +1,14 @@
 #include "base/log.h"
 
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -17,6 +22,10 @@
 
 static atomic_int shown_from = LOG_INFO;
 static atomic_bool as_json;
+
+/* One writer at a time: so what a pipe has room for stays so until the write. */
+static pthread_mutex_t out_lock = PTHREAD_MUTEX_INITIALIZER;
+static uint64_t lost; /* lines since the last one that was written; under the lock */
 
 void log_set_level(enum log_level level)
 {
@@ -215,11 +224,47 @@ static void write_text(struct line *line, const char *now, const char *level, co
     add_text(line, message);
 }
 
-void log_line(enum log_level level, const char *format, ...)
+static void make_line(struct line *line, enum log_level level, const char *message)
 {
     static const char *const names[] = { "debug", "info", "warn", "error" };
-    char message[MESSAGE_MAX];
     char now[CLOCK_TEXT_MAX];
+
+    (void)clock_format(clock_wall_ms(), now);
+    line->bytes = 0;
+    if (atomic_load_explicit(&as_json, memory_order_relaxed))
+        write_json(line, now, names[level], message);
+    else
+        write_text(line, now, names[level], message);
+    line->data[line->bytes++] = '\n';
+}
+
+/* --- out --- */
+
+/* One write, so that lines do not mix; or none, where it would have to wait: whoever is to read may
+ * have stopped to, and a kill must not wait for that. A pipe that is ready has room for a line. */
+static bool put(const struct line *line)
+{
+    ssize_t sent = send(STDERR_FILENO, line->data, line->bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
+    struct pollfd ready = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+    if (sent < 0 && errno == ENOTSOCK && poll(&ready, 1, 0) == 1 && (ready.revents & POLLOUT))
+        sent = write(STDERR_FILENO, line->data, line->bytes);
+    return sent >= 0;
+}
+
+static bool put_lost(void)
+{
+    char message[64];
+    struct line line;
+
+    (void)snprintf(message, sizeof(message), "log: lost=%" PRIu64 " lines: nobody read them", lost);
+    make_line(&line, LOG_WARN, message);
+    return put(&line);
+}
+
+void log_line(enum log_level level, const char *format, ...)
+{
+    char message[MESSAGE_MAX];
     struct line line;
     va_list args;
 
@@ -230,14 +275,13 @@ void log_line(enum log_level level, const char *format, ...)
     (void)vsnprintf(message, sizeof(message), format, args);
     va_end(args);
     make_printable(message, strlen(message));
-    (void)clock_format(clock_wall_ms(), now);
-    line.bytes = 0;
-    if (atomic_load_explicit(&as_json, memory_order_relaxed))
-        write_json(&line, now, names[level], message);
-    else
-        write_text(&line, now, names[level], message);
-    line.data[line.bytes++] = '\n';
-    (void)!write(STDERR_FILENO, line.data, line.bytes); /* one write: lines do not mix */
+    make_line(&line, level, message);
+    (void)pthread_mutex_lock(&out_lock);
+    if (lost > 0 && put_lost())
+        lost = 0;
+    if (lost > 0 || !put(&line))
+        lost++;
+    (void)pthread_mutex_unlock(&out_lock);
 }
 
 const char *log_safe(const char *text, char out[LOG_SAFE_MAX])

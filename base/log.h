@@ -3,10 +3,12 @@
  * {"ts":"2026-01-02T03:04:05.678Z","level":"warn","module":"stream","msg":"rejoin try=2
  * wait_ms=500","try":"2","wait_ms":"500"}.
  *
- * A line is written at once, is at most LOG_LINE_MAX bytes long and always valid UTF-8 without
- * control characters. Text from outside must be given through %s of log_safe all the same: a blank
- * in it could look like the next pair. Keys, signatures, tokens and whole bodies are in no line.
- * Any thread. Level and form are set once, before threads start.
+ * A line is written at once, or, where nobody reads what came before it, not at all: no thread
+ * waits for a reader, and the next line that is written says how many are lost. A line is at most
+ * LOG_LINE_MAX bytes long and always valid UTF-8 without control characters. Text from outside must
+ * be given through %s of log_safe all the same: a blank in it could look like the next pair. Keys,
+ * signatures, tokens and whole bodies are in no line. Any thread. Level and form are set once,
+ * before threads start.
  */
 #pragma once
 

@@ -491,11 +491,16 @@ static const struct member_name fill_names[F_COUNT] = {
     [F_SEQ] = MEMBER_NAME("seq"),
 };
 
-/* Only these change a position by a size at a price; funding has no order, and what else there is
- * may lack anything. */
+/* Only these change a position by a size at a price; what else there is may lack anything. */
 static bool is_trade(enum fill_kind kind)
 {
     return kind != FILL_FUNDING && kind != FILL_OTHER;
+}
+
+/* Funding, settlements and deliveries are of a position: no order makes them. */
+static bool has_order(enum fill_kind kind)
+{
+    return is_trade(kind) && kind != FILL_SETTLE;
 }
 
 enum err message_fill(struct fill *out, const struct json *item, enum category category,
@@ -526,7 +531,7 @@ enum err message_fill(struct fill *out, const struct json *item, enum category c
         refuse(&reader, F_QTY, "is missing");
     if (is_trade(fill.kind) && decimal_is_none(&fill.price))
         refuse(&reader, F_PRICE, "is missing");
-    if (is_trade(fill.kind) && !fill.order_id[0])
+    if (has_order(fill.kind) && !fill.order_id[0])
         refuse(&reader, F_ORDER, "is missing");
     read_decimal(&reader, F_VALUE, &fill.value);
     read_decimal(&reader, F_FEE, &fill.fee);

@@ -342,6 +342,7 @@ void request_list_query(struct text *out, const struct request_list *list)
     add_pair(out, "category", category_word(list->category));
     add_pair(out, "symbol", list->symbol);
     add_pair(out, "settleCoin", list->settle_coin);
+    add_pair(out, "baseCoin", list->base_coin);
     add_pair(out, "orderFilter", list->order_filter);
     add_pair(out, "orderId", list->order_id);
     add_pair(out, "orderLinkId", list->link);

@@ -64,6 +64,7 @@ void request_cancel_all(struct buffer *out, const struct request_cancel_all *wha
 struct request_list {
     enum category category;
     const char *settle_coin;
+    const char *base_coin; /* executions of options are of BTC without it (section 11) */
     const char *symbol;
     const char *order_filter;
     const char *link;

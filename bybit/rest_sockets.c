@@ -1,5 +1,7 @@
 /* bybit/rest_sockets.c - curl's sockets and its timer behind one epoll descriptor, and connections
  * that are not to be used again. */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -10,12 +12,20 @@
 
 #define EVENTS_MAX 64
 
+/* A path that is gone (another network, a NAT that has forgotten us) answers nothing at all, not
+ * even that our bytes have come: that is no slow exchange, and not waited for as long. A kill would
+ * find all its kept connections like that. */
+#define UNACKNOWLEDGED_MS 4000U
+
 curl_socket_t rest_socket_open(void *userdata, curlsocktype purpose, struct curl_sockaddr *address)
 {
     struct rest *rest = userdata;
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    const unsigned most_ms = UNACKNOWLEDGED_MS;
 
     (void)purpose;
+    if (fd >= 0)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &most_ms, sizeof(most_ms));
     if (fd >= 0 && rest->peers_count < SOCKETS_MAX)
         rest->peers[rest->peers_count++] = (struct peer){ .fd = fd, .in_use = true };
     return fd < 0 ? CURL_SOCKET_BAD : fd;

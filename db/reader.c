@@ -1,41 +1,12 @@
-#include "db/reader.h"
-
 #include <stdlib.h>
 #include <string.h>
 
-#include <sqlite3.h>
-
 #include "base/log.h"
-#include "base/text.h"
+#include "db/reader_internal.h"
 #include "db/rows.h"
 #include "db/statement.h"
 
-#define LIMIT_MAX      1000
-#define PATIENCE_MS    1000
-#define PARAMETERS_MAX 12
-
-enum reader_statement {
-    R_BY_ORDER_ID,
-    R_BY_LINK,
-    R_BY_CLIENT_ID,
-    R_BY_CATEGORY_ORDER_ID,
-    R_FILL_KEYS,
-    R_FILL_KNOWN,
-    R_EVENTS,
-    R_EVENTS_BACK,
-    R_FIRST_SEQ,
-    R_WATCHED,
-    R_ORDER_TIME,
-    R_FILL_TIME,
-    R_NATIVE,
-    R_COUNT
-};
-
-struct history_reader {
-    const char *path;
-    sqlite3 *db; /* NULL: closed */
-    sqlite3_stmt *statements[R_COUNT];
-};
+#define PATIENCE_MS 1000
 
 /* `order` texts are continued by rows_select_orders. */
 static const struct {
@@ -135,7 +106,7 @@ enum err reader_open(struct history_reader *reader, struct error *error)
     return err;
 }
 
-static enum err ready(struct history_reader *reader)
+enum err reader_ready(struct history_reader *reader)
 {
     struct error error = { 0 };
     enum err err = reader_open(reader, &error);
@@ -145,8 +116,7 @@ static enum err ready(struct history_reader *reader)
     return err;
 }
 
-/* Ends a call: logs what failed, and gives the connection up when it may be the reason. */
-static enum err finish(struct history_reader *reader, sqlite3_stmt *statement, enum err err,
+enum err reader_finish(struct history_reader *reader, sqlite3_stmt *statement, enum err err,
                        const struct error *error)
 {
     if (statement)
@@ -160,7 +130,7 @@ static enum err finish(struct history_reader *reader, sqlite3_stmt *statement, e
 
 enum err reader_use(struct history_reader *reader, sqlite3 **db)
 {
-    enum err err = ready(reader);
+    enum err err = reader_ready(reader);
 
     if (!err)
         *db = reader->db;
@@ -169,7 +139,7 @@ enum err reader_use(struct history_reader *reader, sqlite3 **db)
 
 enum err reader_done(struct history_reader *reader, enum err err, const struct error *error)
 {
-    return finish(reader, NULL, err, error);
+    return reader_finish(reader, NULL, err, error);
 }
 
 /* --- single rows --- */
@@ -187,13 +157,13 @@ static enum err one_order(struct history_reader *reader, enum reader_statement w
         err = ERR_NOT_FOUND;
     if (!err)
         err = rows_read_order(statement, out, row_id, &error);
-    return finish(reader, statement, err, &error);
+    return reader_finish(reader, statement, err, &error);
 }
 
 enum err reader_order(struct history_reader *reader, const char *id, struct order *out)
 {
     static const enum reader_statement ways[] = { R_BY_ORDER_ID, R_BY_LINK, R_BY_CLIENT_ID };
-    enum err err = ready(reader);
+    enum err err = reader_ready(reader);
 
     if (err)
         return err;
@@ -223,9 +193,8 @@ static enum err row_of(struct history_reader *reader, const struct order *order,
     return one_order(reader, R_BY_CATEGORY_ORDER_ID, out, row_id);
 }
 
-/* The object of an order's row, borrowed until R_NATIVE is reset. */
-static enum err read_native(struct history_reader *reader, int64_t row_id,
-                            struct stored_native *out, struct error *error)
+enum err reader_native(struct history_reader *reader, int64_t row_id, struct stored_native *out,
+                       struct error *error)
 {
     sqlite3_stmt *statement = reader->statements[R_NATIVE];
     bool row = false;
@@ -248,18 +217,18 @@ enum err reader_order_native(struct history_reader *reader, const struct order *
     struct stored_native stored;
     struct error error = { 0 };
     int64_t row_id = 0;
-    enum err err = ready(reader);
+    enum err err = reader_ready(reader);
 
     if (!err)
-        err = finish(reader, NULL, db_exec(reader->db, "BEGIN", &error), &error);
+        err = reader_finish(reader, NULL, db_exec(reader->db, "BEGIN", &error), &error);
     if (err)
         return err;
     err = row_of(reader, order, out, &row_id);
     if (!err) {
-        err = read_native(reader, row_id, &stored, &error);
+        err = reader_native(reader, row_id, &stored, &error);
         if (!err)
             buffer_add(native, stored.json, stored.bytes);
-        err = finish(reader, reader->statements[R_NATIVE], err, &error);
+        err = reader_finish(reader, reader->statements[R_NATIVE], err, &error);
     }
     if (reader->db) /* nothing was written, so it cannot fail in a way that matters */
         (void)sqlite3_exec(reader->db, "COMMIT", NULL, NULL, NULL);
@@ -269,7 +238,7 @@ enum err reader_order_native(struct history_reader *reader, const struct order *
 enum err reader_find_order(struct history_reader *reader, enum category category,
                            const char *order_id, const char *link, struct order *out)
 {
-    enum err err = ready(reader);
+    enum err err = reader_ready(reader);
 
     if (err)
         return err;
@@ -286,12 +255,12 @@ enum err reader_fill_keys(struct history_reader *reader, enum category category,
                           const char *order_id, struct journal_fill_key **fills, size_t *count)
 {
     struct error error = { 0 };
-    enum err err = ready(reader);
+    enum err err = reader_ready(reader);
 
     if (err)
         return err;
     err = rows_fill_keys(reader->statements[R_FILL_KEYS], category, order_id, fills, count, &error);
-    return finish(reader, NULL, err, &error);
+    return reader_finish(reader, NULL, err, &error);
 }
 
 enum err reader_fill_known(struct history_reader *reader, enum category category,
@@ -300,7 +269,7 @@ enum err reader_fill_known(struct history_reader *reader, enum category category
     struct error error = { 0 };
     bool row = false;
     sqlite3_stmt *statement;
-    enum err err = ready(reader);
+    enum err err = reader_ready(reader);
 
     if (err)
         return err;
@@ -311,249 +280,7 @@ enum err reader_fill_known(struct history_reader *reader, enum category category
     err = db_next(statement, &row, "fill", &error);
     if (!err)
         *known = row;
-    return finish(reader, statement, err, &error);
-}
-
-/* --- lists --- */
-
-struct parameter {
-    const char *text; /* NULL: the number */
-    int64_t number;
-};
-
-/* WHERE ... ORDER BY ... LIMIT, growing. */
-struct query {
-    char rest[1024];
-    struct text text;
-    struct parameter parameters[PARAMETERS_MAX];
-    int count;
-};
-
-static void query_init(struct query *query)
-{
-    query->text = text_in(query->rest, sizeof(query->rest));
-    query->count = 0;
-}
-
-/* `condition` without a parameter. */
-static void also(struct query *query, const char *condition)
-{
-    text_addf(&query->text, "%s %s", query->text.bytes ? " AND" : "WHERE", condition);
-}
-
-/* `condition` ends where its parameter goes. */
-static void also_text(struct query *query, const char *condition, const char *value)
-{
-    also(query, condition);
-    query->parameters[query->count] = (struct parameter){ .text = value };
-    text_addf(&query->text, "?%d", ++query->count);
-}
-
-static void also_number(struct query *query, const char *condition, int64_t value)
-{
-    also(query, condition);
-    query->parameters[query->count] = (struct parameter){ .number = value };
-    text_addf(&query->text, "?%d", ++query->count);
-}
-
-/* Newest first by time, and by row id where times are equal; `after` goes on behind a row. */
-static enum err add_order(struct history_reader *reader, struct query *query,
-                          enum reader_statement time_of, const char *time_column,
-                          const struct list_filter *filter, struct error *error)
-{
-    int limit = filter->limit < 1 ? 1 : filter->limit > LIMIT_MAX ? LIMIT_MAX : filter->limit;
-    bool row = false;
-    sqlite3_stmt *statement = reader->statements[time_of];
-    enum err err = ERR_NONE;
-
-    if (filter->after) {
-        bind_integer(statement, 1, filter->after);
-        err = db_next(statement, &row, "cursor", error);
-        if (!err && !row)
-            err = error_set(error, ERR_INVALID, "history: there is no such row to go on after");
-        if (err)
-            return err;
-        query->parameters[query->count] =
-            (struct parameter){ .number = sqlite3_column_int64(statement, 0) };
-        query->parameters[query->count + 1] = (struct parameter){ .number = filter->after };
-        sqlite3_reset(statement);
-        text_addf(&query->text, "%s (%s,id)<(?%d,?%d)", query->text.bytes ? " AND" : "WHERE",
-                  time_column, query->count + 1, query->count + 2);
-        query->count += 2;
-    }
-    text_addf(&query->text, " ORDER BY %s DESC, id DESC LIMIT %d", time_column, limit);
-    return ERR_NONE;
-}
-
-static void add_common(struct query *query, const struct list_filter *filter)
-{
-    if (filter->has_category)
-        also_text(query, "category=", category_word(filter->category));
-    if (filter->symbol)
-        also_text(query, "symbol=", filter->symbol);
-    if (filter->tag) {
-        also(query, "tag<>''");
-        also_text(query, "tag=", filter->tag);
-    }
-}
-
-static void add_state(struct query *query, enum order_filter_state state)
-{
-    switch (state) {
-    case FILTER_OPEN:
-        also(query, "final=0");
-        return;
-    case FILTER_UNKNOWN:
-        also(query, "final=0");
-        also(query, "state='unknown'");
-        return;
-    case FILTER_FINAL:
-        also(query, "final=1");
-        return;
-    case FILTER_ALL:
-        return;
-    }
-}
-
-static void bind_parameters(sqlite3_stmt *statement, const struct query *query)
-{
-    for (int i = 0; i < query->count; i++) {
-        if (query->parameters[i].text)
-            bind_text(statement, i + 1, query->parameters[i].text);
-        else
-            bind_integer(statement, i + 1, query->parameters[i].number);
-    }
-}
-
-static enum err
-run_orders(struct history_reader *reader, const struct query *query, struct stored_native *native,
-           bool (*on_row)(const struct order *order, int64_t row_id, void *userdata),
-           void *userdata, struct error *error)
-{
-    char sql[ROWS_SQL_MAX];
-    sqlite3_stmt *statement = NULL;
-    struct order order;
-    int64_t id = 0;
-    bool row = true;
-    enum err err =
-        db_prepare(&statement, reader->db, rows_select_orders(sql, query->text.data), error);
-
-    if (err)
-        return err;
-    bind_parameters(statement, query);
-    while (!err && row) {
-        err = db_next(statement, &row, "orders", error);
-        if (!err && row)
-            err = rows_read_order(statement, &order, &id, error);
-        if (!err && row && native) {
-            sqlite3_reset(reader->statements[R_NATIVE]);
-            err = read_native(reader, id, native, error);
-        }
-        if (!err && row && !on_row(&order, id, userdata))
-            break;
-    }
-    sqlite3_reset(reader->statements[R_NATIVE]);
-    sqlite3_finalize(statement);
-    return err;
-}
-
-enum err reader_orders(struct history_reader *reader, const struct list_filter *filter,
-                       bool (*on_row)(const struct order *order, int64_t row_id, void *userdata),
-                       void *userdata)
-{
-    struct query query;
-    struct error error = { 0 };
-    enum err err = ready(reader);
-
-    if (err)
-        return err;
-    query_init(&query);
-    add_state(&query, filter->state);
-    add_common(&query, filter);
-    if (filter->order_id)
-        also_text(&query, "order_id<>'' AND order_id=", filter->order_id);
-    if (filter->from_ms)
-        also_number(&query, "created_ms>=", filter->from_ms);
-    if (filter->to_ms)
-        also_number(&query, "created_ms<", filter->to_ms);
-    err = add_order(reader, &query, R_ORDER_TIME, "created_ms", filter, &error);
-    if (!err)
-        err = run_orders(reader, &query, filter->native, on_row, userdata, &error);
-    return finish(reader, NULL, err, &error);
-}
-
-static enum err run_fills(struct history_reader *reader, const struct query *query,
-                          bool (*on_row)(const struct fill *fill, int64_t row_id, void *userdata),
-                          void *userdata, struct error *error)
-{
-    char sql[ROWS_SQL_MAX];
-    sqlite3_stmt *statement = NULL;
-    struct fill fill;
-    int64_t id = 0;
-    bool row = true;
-    enum err err =
-        db_prepare(&statement, reader->db, rows_select_fills(sql, query->text.data), error);
-
-    if (err)
-        return err;
-    bind_parameters(statement, query);
-    while (!err && row) {
-        err = db_next(statement, &row, "fills", error);
-        if (!err && row)
-            err = rows_read_fill(statement, &fill, &id, error);
-        if (!err && row && !on_row(&fill, id, userdata))
-            break;
-    }
-    sqlite3_finalize(statement);
-    return err;
-}
-
-/* Fills of one order: whatever names it. Fills of an order that is not here are found by their
- * order id. */
-static enum err add_order_of_fills(struct history_reader *reader, struct query *query,
-                                   const struct list_filter *filter, struct order *order)
-{
-    enum err err;
-
-    if (!filter->order_id)
-        return ERR_NONE;
-    err = reader_order(reader, filter->order_id, order);
-    if (err && err != ERR_NOT_FOUND)
-        return err;
-    if (err) {
-        also_text(query, "order_id=", filter->order_id);
-        return ERR_NONE;
-    }
-    also(query, "order_id<>''"); /* not sent: no fills, rather than those of no order */
-    also_text(query, "order_id=", order->order_id);
-    also_text(query, "category=", category_word(order->request.category));
-    return ERR_NONE;
-}
-
-enum err reader_fills(struct history_reader *reader, const struct list_filter *filter,
-                      bool (*on_row)(const struct fill *fill, int64_t row_id, void *userdata),
-                      void *userdata)
-{
-    struct query query;
-    struct order order;
-    struct error error = { 0 };
-    enum err err = ready(reader);
-
-    if (err)
-        return err;
-    query_init(&query);
-    err = add_order_of_fills(reader, &query, filter, &order);
-    if (err)
-        return err;
-    add_common(&query, filter);
-    if (filter->from_ms)
-        also_number(&query, "at_ms>=", filter->from_ms);
-    if (filter->to_ms)
-        also_number(&query, "at_ms<", filter->to_ms);
-    err = add_order(reader, &query, R_FILL_TIME, "at_ms", filter, &error);
-    if (!err)
-        err = run_fills(reader, &query, on_row, userdata, &error);
-    return finish(reader, NULL, err, &error);
+    return reader_finish(reader, statement, err, &error);
 }
 
 /* --- events --- */
@@ -566,7 +293,7 @@ static enum err read_events(struct history_reader *reader, enum reader_statement
     sqlite3_stmt *statement;
     struct error error = { 0 };
     bool row = true;
-    enum err err = seq > INT64_MAX ? ERR_INVALID : ready(reader);
+    enum err err = seq > INT64_MAX ? ERR_INVALID : reader_ready(reader);
 
     if (err)
         return err;
@@ -586,7 +313,7 @@ static enum err read_events(struct history_reader *reader, enum reader_statement
         if (!on_row(&event, userdata))
             break;
     }
-    return finish(reader, statement, err, &error);
+    return reader_finish(reader, statement, err, &error);
 }
 
 enum err reader_events(struct history_reader *reader, uint64_t after, int limit,
@@ -608,7 +335,7 @@ enum err reader_first_seq(struct history_reader *reader, uint64_t *seq)
     sqlite3_stmt *statement;
     struct error error = { 0 };
     bool row = false;
-    enum err err = ready(reader);
+    enum err err = reader_ready(reader);
 
     if (err)
         return err;
@@ -616,7 +343,7 @@ enum err reader_first_seq(struct history_reader *reader, uint64_t *seq)
     err = db_next(statement, &row, "events", &error);
     if (!err)
         *seq = row ? (uint64_t)sqlite3_column_int64(statement, 0) : 0;
-    return finish(reader, statement, err, &error);
+    return reader_finish(reader, statement, err, &error);
 }
 
 enum err reader_watched_from(struct history_reader *reader, int64_t *from_ms,
@@ -625,7 +352,7 @@ enum err reader_watched_from(struct history_reader *reader, int64_t *from_ms,
     sqlite3_stmt *statement;
     struct error error = { 0 };
     bool row = false;
-    enum err err = ready(reader);
+    enum err err = reader_ready(reader);
 
     if (err)
         return err;
@@ -635,5 +362,5 @@ enum err reader_watched_from(struct history_reader *reader, int64_t *from_ms,
         *from_ms = row ? sqlite3_column_int64(statement, 0) : 0;
     if (!err)
         *options_from_ms = row ? sqlite3_column_int64(statement, 1) : 0;
-    return finish(reader, statement, err, &error);
+    return reader_finish(reader, statement, err, &error);
 }

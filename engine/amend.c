@@ -55,10 +55,10 @@ static bool refused(struct engine *engine, const struct engine_event *event,
     if (refused_by_state(engine, event, record))
         return true;
     return admit_is_closed(engine, waiter, record, event->u.amend.killed) ||
-           admit_is_refused(
-               engine, waiter, record,
-               guard_judge_amend(engine, record, event->u.amend.change, event->u.amend.facts),
-               event->u.amend.turn_ms);
+           admit_is_refused(engine, waiter, record,
+                            guard_judge_amend(engine, record, event->u.amend.change,
+                                              event->u.amend.client, event->u.amend.facts),
+                            event->u.amend.turn_ms);
 }
 
 /* Nothing would change, and what is known of the order is not stale: so a repeated PATCH is no
@@ -144,7 +144,7 @@ static void made(struct engine *engine, struct record *record)
     struct order_request *request = &record->order.request;
     struct order_request after;
 
-    order_amended(request, &record->order.change, &after);
+    exposure_amended(request, &record->order.change, &after);
     if (decimal_is_none(&after.value_price))
         after.value_price = request->value_price; /* the merge has seen to it */
     *request = after;

@@ -47,6 +47,14 @@ static int64_t create_wait_until(const struct engine *engine, const struct recor
     return event->u.create.wait_until_ms;
 }
 
+/* How many wait for the same turn in the rate budget. */
+static size_t *intents_like(struct engine *engine, const struct record *record)
+{
+    const struct order_request *request = &record->order.request;
+
+    return &engine->intents_of[request->category][record->batch != 0][guard_is_exit(request)];
+}
+
 /* Hands the intent's row over; the send waits for its commit. */
 static void intent_submit(struct engine *engine, struct record *record, enum row_kind kind)
 {
@@ -60,7 +68,7 @@ static void intent_submit(struct engine *engine, struct record *record, enum row
         engine->intents_first = record;
     engine->intents_last = record;
     engine->intents_count++;
-    engine->intents_of[record->order.request.category][guard_is_exit(&record->order.request)]++;
+    ++*intents_like(engine, record);
 }
 
 /* A NOT_SENT link is tried again: nothing of the last attempt may count for this one. */
@@ -358,7 +366,7 @@ void create_committed(struct engine *engine, const struct engine_event *event)
         if (!engine->intents_first)
             engine->intents_last = NULL;
         engine->intents_count--;
-        engine->intents_of[record->order.request.category][guard_is_exit(&record->order.request)]--;
+        --*intents_like(engine, record);
         record->intent_new = false;
         record->intent_position = 0;
         if (record->known)

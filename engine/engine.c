@@ -320,6 +320,7 @@ static void take_restore(struct engine *engine, const struct engine_event *event
         engine->records_count >= engine->records_max)
         return;
     record = record_new(engine, event->u.restore.order);
+    coins_see(engine, record->order.request.category, record->order.request.symbol);
     record->final_ms = engine->now_ms;
     record->asked_ms = record->order.deadline_ms - engine->times->order_deadline_ms;
     for (size_t i = 0; i < event->u.restore.fills_count; i++) {
@@ -431,7 +432,13 @@ static void take_start(struct engine *engine)
     kill_start(engine);
 }
 
-/* What is about the guard. */
+static void take_position(struct engine *engine, const struct engine_event *event)
+{
+    coins_see(engine, event->u.position.category, event->u.position.symbol);
+    exposure_position(engine, event);
+}
+
+/* What is about the guard, for which positions count too. */
 static void take_guard(struct engine *engine, const struct engine_event *event)
 {
     if (event->kind == EVENT_GUARD_RESTORE)
@@ -447,7 +454,7 @@ static void take_guard(struct engine *engine, const struct engine_event *event)
     else if (event->kind == EVENT_SWEPT)
         sweep_answer(engine, event);
     else if (event->kind == EVENT_POSITION)
-        exposure_position(engine, event);
+        take_position(engine, event);
     else
         exposure_known(engine, event->u.positions_known);
 }
@@ -575,6 +582,8 @@ void engine_get_status(const struct engine *engine, struct engine_status *out)
     out->recovering = engine->config.has_keys &&
                       (engine->recovery.startup_owed || engine->recovery.owed_from_ms != NEVER_MS);
     out->watermark_ms = engine->recovery.watermark_ms;
+    out->options_owed_ms =
+        coins_owed_ms(&engine->recovery) == NEVER_MS ? 0 : coins_owed_ms(&engine->recovery);
     out->last_seq = engine->last_seq;
     out->last_position = engine->last_position;
     out->orders_in_memory = engine->records_count;
@@ -603,14 +612,21 @@ const char *engine_cancel_in_flight(const struct engine *engine, const struct or
     return cancel_in_flight((const struct record *)(const void *)order); /* its first member */
 }
 
-size_t engine_intents(const struct engine *engine, enum category category, bool exits)
+size_t engine_intents(const struct engine *engine, enum category category, bool batch, bool exits)
 {
-    return engine->intents_of[category][1] + (exits ? 0 : engine->intents_of[category][0]);
+    const size_t *of = engine->intents_of[category][batch];
+
+    return of[1] + (exits ? 0 : of[0]);
 }
 
 size_t engine_amends(const struct engine *engine, enum category category)
 {
     return engine->amends_of[category];
+}
+
+const char *engine_option_coin(const struct engine *engine, size_t at)
+{
+    return at < engine->recovery.coins_count ? engine->recovery.coins[at].name : NULL;
 }
 
 unsigned engine_guard_needs(const struct engine *engine)

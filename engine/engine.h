@@ -30,6 +30,8 @@
 
 struct engine;
 
+#define OPTION_COINS_SCANNED_MAX 16 /* those of the configuration, and those that turn up */
+
 /* All times in ms, one struct, so that tests run them faster. Defaults in engine_times_default. */
 struct engine_times {
     int order_deadline_ms;     /* 5000: a create not begun by then is NOT_SENT */
@@ -80,6 +82,9 @@ struct engine_config {
                                 for life */
     size_t orders_max;       /* in memory; more: creates are refused as BUSY. Default 20000 */
     const struct guard_rules *guard_ceiling; /* by the configuration; copied; NULL: none */
+    const char (*option_coins)[COIN_MAX];    /* whose options are scanned; copied; the first
+                                                OPTION_COINS_SCANNED_MAX of them */
+    size_t option_coins_count;
 };
 
 /* --- events --- */
@@ -186,6 +191,7 @@ struct engine_event {
             enum engine_wait wait; /* FINAL: until the stream has confirmed it */
             int64_t wait_until_ms;
             const struct guard_facts *facts; /* of change.value_price */
+            const char *client; /* who asks, for the limits of that name; NULL or "": no name */
             int64_t turn_ms;
             bool killed; /* as of a create */
         } amend;
@@ -334,7 +340,7 @@ enum row_kind {
 enum read_kind {
     READ_OPEN_ORDERS,      /* order/realtime: category, settle_coin */
     READ_HISTORY,          /* order/history: category, start, end */
-    READ_EXECUTIONS,       /* execution/list: category, start, end */
+    READ_EXECUTIONS,       /* execution/list: category, start, end; of options: base_coin */
     READ_ORDER,            /* order/realtime by link or order id */
     READ_ORDER_HISTORY,    /* order/history by link or order id */
     READ_ORDER_EXECUTIONS, /* execution/list by link or order id */
@@ -388,8 +394,8 @@ struct engine_action {
             struct order order; /* INTENT, RETRY, ORDER */
             struct fill fill;
             int64_t watermark_ms;
-            /* WATERMARK: with the very first one, since when there is nothing that the journal
-             * lacks, and since when no option, whose executions no scan reads; else 0 */
+            /* WATERMARK: with the very first one, since when there is no execution that the
+             * journal lacks, and since when none of an option; else 0 */
             int64_t watched_from_ms;
             int64_t options_from_ms;
             struct native *native; /* ORDER: what the exchange said of it; NULL: nothing new. Held
@@ -421,6 +427,7 @@ struct engine_action {
             enum category category;
             const char *order_filter; /* NULL: none; static text */
             char settle_coin[COIN_MAX];
+            char base_coin[COIN_MAX];
             char symbol[SYMBOL_MAX];
             char link[ORDER_LINK_MAX];
             char order_id[ORDER_ID_MAX];
@@ -476,6 +483,8 @@ struct engine_status {
     char why[120]; /* when not: what is missing, for a person */
     bool recovering;
     int64_t watermark_ms;
+    int64_t options_owed_ms; /* server clock: executions of options since then may be missing until
+                                a later scan has read them; 0: none */
     uint64_t last_seq;
     uint64_t last_position;
     size_t orders_in_memory;
@@ -493,9 +502,9 @@ void engine_get_status(const struct engine *engine, struct engine_status *out);
 /* The order in memory by order id, link or client id; NULL: not there. Valid until the next step.
  */
 const struct order *engine_find(const struct engine *engine, const char *id);
-/* Creates (`exits`: those alone) whose commit is awaited: they will want a turn in the rate budget.
- */
-size_t engine_intents(const struct engine *engine, enum category category, bool exits);
+/* Creates (`exits`: those alone) whose commit is awaited: they will want a turn in the rate budget,
+ * where those of batches have a window of their own. */
+size_t engine_intents(const struct engine *engine, enum category category, bool batch, bool exits);
 /* Likewise amends. */
 size_t engine_amends(const struct engine *engine, enum category category);
 /* Bits of guard_needs, for the rules in force. */
@@ -503,6 +512,9 @@ unsigned engine_guard_needs(const struct engine *engine);
 bool engine_is_killed(const struct engine *engine);
 /* An order is unknown, or recovery or a sweep runs: reads of our own must not starve. */
 bool engine_needs_reads(const struct engine *engine);
+/* The coins whose options are scanned, the configured ones first: the name of one, or NULL when
+ * there are not so many. */
+const char *engine_option_coin(const struct engine *engine, size_t at);
 /* NULL, "sent" or "unknown": by what the order itself says. */
 const char *order_amend_in_flight(const struct order *order);
 /* NULL, "sent" or "unknown". */

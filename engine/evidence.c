@@ -195,6 +195,7 @@ void evidence_order(struct engine *engine, const struct order_report *report, bo
         engine->anomalies++;
         return;
     }
+    coins_see(engine, report->category, report->symbol);
     record = evidence_record(engine, &like, &blocked);
     if (record) {
         report_apply(engine, record, report, scanned);
@@ -340,6 +341,7 @@ void evidence_fill(struct engine *engine, const struct fill *fill, bool scanned)
         engine->anomalies++;
         return;
     }
+    coins_see(engine, fill->category, fill->symbol);
     if (fill_has_order(fill))
         record = evidence_record(engine, &like, &blocked);
     if (record)

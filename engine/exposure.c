@@ -135,6 +135,33 @@ static struct decimal owed_qty(const struct record *record)
     return exposure_left(record, whole);
 }
 
+/* A sell can bring more than its limit, and a conditional order what its trigger is at. */
+static void reprice(struct order_request *request)
+{
+    const struct decimal *price = &request->price;
+
+    if (decimal_sign(&request->value_price) <= 0 || request->category == CATEGORY_INVERSE ||
+        request->qty_in_quote || !is_quoted_in_usd(request))
+        return; /* counts as it is, or by the price itself, or in another coin */
+    if (request->type == ORDER_TYPE_LIMIT && request->side == SIDE_BUY) {
+        if (decimal_sign(price) > 0)
+            request->value_price = *price;
+        return;
+    }
+    if (request->type != ORDER_TYPE_LIMIT)
+        price = &request->trigger_price; /* the other may be the bound of its slippage */
+    price = larger(price, &request->trigger_price);
+    request->value_price = *larger(price, &request->value_price);
+}
+
+/* What was valued before another change of the price counts at the price that there is. */
+void exposure_amended(const struct order_request *request, const struct order_change *change,
+                      struct order_request *out)
+{
+    order_amended(request, change, out);
+    reprice(out);
+}
+
 /* USD per unit, at worst: as it is, and as an amend in flight may make it. */
 static struct decimal worst_unit_price(const struct order *order)
 {
@@ -144,7 +171,7 @@ static struct decimal worst_unit_price(const struct order *order)
 
     if (order->amend == AMEND_NONE)
         return price;
-    order_amended(&order->request, &order->change, &amended);
+    exposure_amended(&order->request, &order->change, &amended);
     then = unit_price(&amended);
     return *larger(&price, &then);
 }
@@ -171,7 +198,7 @@ static decimal_int amended_amount(const struct record *record)
     struct decimal price;
     struct decimal qty;
 
-    order_amended(request, &record->order.change, &amended);
+    exposure_amended(request, &record->order.change, &amended);
     /* A sell at another limit that was not valued may still meet the bid that it met before. */
     price = decimal_sign(&record->order.change.value_price) > 0 ? unit_price(&amended)
                                                                 : worst_unit_price(&record->order);
@@ -196,24 +223,9 @@ static decimal_int order_amount(const struct record *record)
     return amended > amount ? amended : amount;
 }
 
-/* A sell can bring more than its limit, and a conditional order what its trigger is at. */
 void exposure_reprice(struct record *record)
 {
-    struct order_request *request = &record->order.request;
-    const struct decimal *price = &request->price;
-
-    if (decimal_sign(&request->value_price) <= 0 || request->category == CATEGORY_INVERSE ||
-        request->qty_in_quote || !is_quoted_in_usd(request))
-        return; /* counts as it is, or by the price itself, or in another coin */
-    if (request->type == ORDER_TYPE_LIMIT && request->side == SIDE_BUY) {
-        if (decimal_sign(price) > 0)
-            request->value_price = *price;
-        return;
-    }
-    if (request->type != ORDER_TYPE_LIMIT)
-        price = &request->trigger_price; /* the other may be the bound of its slippage */
-    price = larger(price, &request->trigger_price);
-    request->value_price = *larger(price, &request->value_price);
+    reprice(&record->order.request);
 }
 
 static void count(struct engine *engine, struct record *record, decimal_int amount, int client)

@@ -53,10 +53,17 @@ struct decimal guard_value(const struct order_request *request)
     return value;
 }
 
+/* In hedge mode each place has a side that opens. */
+static bool opens_its_place(const struct order_request *request)
+{
+    return (request->position_idx == 1 && request->side == SIDE_BUY) ||
+           (request->position_idx == 2 && request->side == SIDE_SELL);
+}
+
 /* Spot knows no reduce_only: whatever the flag says, a spot order can open. */
 bool guard_is_exit(const struct order_request *request)
 {
-    return request->reduce_only && request->category != CATEGORY_SPOT;
+    return request->reduce_only && request->category != CATEGORY_SPOT && !opens_its_place(request);
 }
 
 /* What one check is about, so that its steps need not take it all. */
@@ -233,6 +240,8 @@ static enum guard_answer check_mode(struct check *check)
     text_add(&out, " is on: only orders with reduce_only are sent");
     if (check->request->category == CATEGORY_SPOT)
         text_add(&out, ", and spot has no such orders");
+    else if (check->request->reduce_only)
+        text_add(&out, ", and in hedge mode this side opens");
     return GUARD_REFUSED;
 }
 

@@ -207,7 +207,7 @@ static enum guard_answer judge_amend(struct engine *engine, int client, const st
     struct guarded *guard = &engine->guard;
     const struct guard_limits *all =
         client ? &guard->rules.clients[client - 1].limits : &guard->rules.all;
-    const char *name = client ? amended->client : "";
+    const char *name = client ? guard->rules.clients[client - 1].name : "";
     struct guard_limits limits = *all;
     struct guard_counts counts = { .open_known = client || guard->exposure.known };
     struct order_request left = *amended;
@@ -231,27 +231,31 @@ static bool shrinks(const struct order_request *request, const struct order_requ
            decimal_cmp(&amended->trigger_price, &request->trigger_price) <= 0;
 }
 
+/* Whose limits count beside those of all: the owner's, and those of another client who asks. */
 enum guard_answer guard_judge_amend(struct engine *engine, const struct record *record,
-                                    const struct order_change *change,
+                                    const struct order_change *change, const char *client,
                                     const struct guard_facts *facts)
 {
     const struct order_request *request = &record->order.request;
+    const int owner = guard_client_number(engine, request->client);
+    const int caller = client ? guard_client_number(engine, client) : 0;
     unsigned without = GUARD_BIT(GUARD_MAX_ORDERS_PER_MINUTE);
     struct order_request amended;
     enum guard_answer answer;
-    int client;
 
     if (!engine->guard.limited)
         return GUARD_ALLOWED;
     if (!facts)
         facts = &no_facts;
-    order_amended(request, change, &amended);
+    exposure_amended(request, change, &amended);
     if (shrinks(request, &amended))
         without |= GUARD_BIT(GUARD_MAX_ORDER_NOTIONAL) | GUARD_BIT(GUARD_MAX_OPEN_NOTIONAL);
-    client = guard_client_number(engine, request->client);
     answer = judge_amend(engine, 0, record, &amended, without, facts);
-    return answer || !client ? answer
-                             : judge_amend(engine, client, record, &amended, without, facts);
+    if (!answer && owner)
+        answer = judge_amend(engine, owner, record, &amended, without, facts);
+    if (!answer && caller && caller != owner)
+        answer = judge_amend(engine, caller, record, &amended, without, facts);
+    return answer;
 }
 
 void guard_note_create(struct engine *engine, struct record *record)

@@ -14,6 +14,8 @@
  *  - find.c: evidence about what is not in memory, asked of the journal, then of the exchange
  *  - lookup.c: look-ups of one order, the horizon rule, GONE
  *  - recovery.c: scans at the start, after a gap, again, and as an audit
+ *  - scan_plan.c: the lists that such a scan reads (pure)
+ *  - coins.c: the coins whose options are scanned
  *  - waiters.c: who waits for what, one reply each
  *  - order.c: merge of one message into one order (pure)
  *  - guarded.c: the guard's rules in force, who waits for a change of them, reports
@@ -433,7 +435,7 @@ struct engine {
     struct record *intents_first; /* by position */
     struct record *intents_last;
     size_t intents_count;
-    size_t intents_of[CATEGORY_COUNT][2]; /* [1]: exits */
+    size_t intents_of[CATEGORY_COUNT][2][2]; /* [1]: of batches; [1]: exits */
 
     struct record *amends_first; /* by position */
     struct record *amends_last;
@@ -678,6 +680,18 @@ void recovery_pump(struct engine *engine);
 bool recovery_may_tell(const struct engine *engine);
 int64_t recovery_due_ms(const struct engine *engine);
 
+/* --- coins.c --- */
+
+void coins_init(struct engine *engine);
+/* An order, a fill or a position of this symbol is known. */
+void coins_see(struct engine *engine, enum category category, const char *symbol);
+/* A plan begins, `with_options` or without. */
+void coins_plan(struct recovery *recovery, bool with_options);
+/* It has ended, and none of its reads of options was given up. */
+void coins_settle(struct recovery *recovery);
+/* Since when executions of options are owed; NEVER_MS: none are. */
+int64_t coins_owed_ms(const struct recovery *recovery);
+
 /* --- waiters.c --- */
 
 struct waiter *waiter_add(struct engine *engine, struct record *record, enum waiter_kind kind,
@@ -714,6 +728,10 @@ void exposure_count(struct engine *engine, struct record *record);
 void exposure_forget(struct engine *engine, struct record *record);
 /* Its limit or trigger price is another now. */
 void exposure_reprice(struct record *record);
+/* The request as the change would make it, worth at least what its prices say: the change may have
+ * been valued by prices that are others now. */
+void exposure_amended(const struct order_request *request, const struct order_change *change,
+                      struct order_request *out);
 /* What of it may still be executed when its size is `whole`. */
 struct decimal exposure_left(const struct record *record, struct decimal whole);
 /* What is open beside this order, should an amend make it `left` (of which nothing is filled), and
@@ -739,8 +757,10 @@ void guard_read(struct engine *engine, uint64_t waiter);
 /* May it be sent? guard.verdict says why not. */
 enum guard_answer guard_judge(struct engine *engine, const struct order_request *request,
                               const struct guard_facts *facts);
+/* By the limits of the order's client, and of who asks (`client`; NULL or "": nobody with a name).
+ */
 enum guard_answer guard_judge_amend(struct engine *engine, const struct record *record,
-                                    const struct order_change *change,
+                                    const struct order_change *change, const char *client,
                                     const struct guard_facts *facts);
 /* An intent counts among the creates of the minute, until it turns out to be none. */
 void guard_note_create(struct engine *engine, struct record *record);

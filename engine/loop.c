@@ -171,6 +171,19 @@ static void tell_budget(struct loop *loop)
     budget_need_own(loop->config.rest.budget, needs_own);
 }
 
+/* What the configuration lacks, scans of earlier runs have missed. */
+static void tell_coins(struct loop *loop)
+{
+    const char *coin;
+
+    while ((coin = engine_option_coin(loop->engine, loop->coins_told))) {
+        log_warn("loop: options on %s are traded and --option-coins has it not: scanned in this "
+                 "run",
+                 coin);
+        loop->coins_told++;
+    }
+}
+
 /* A stop waits for what is under way, and for the commits: an intent that was not sent is noted as
  * such only behind its own. */
 static bool is_finished(const struct loop *loop)
@@ -199,6 +212,7 @@ static void *run(void *userdata)
         rest_run(loop->rest);
         take_time(loop);
         tell_budget(loop);
+        tell_coins(loop);
         publish_status(loop);
     }
     rest_destroy(loop->rest); /* what is under way ends as lost: looked up at the next start */
@@ -313,6 +327,8 @@ static enum err make_parts(struct loop *loop, struct error *error)
     err = engine_create(&loop->engine, &loop->config.engine);
     if (err)
         return error_set(error, err, "engine: out of memory");
+    while (engine_option_coin(loop->engine, loop->coins_told))
+        loop->coins_told++;
     err = rest_create(&loop->rest, &loop->config.rest, error);
     if (err)
         return err;

@@ -98,12 +98,15 @@ struct loop_batch_item {
 };
 MUST_CHECK enum err loop_create_batch(struct loop *loop, const struct loop_batch_item *items,
                                       size_t count, enum engine_wait wait, int64_t wait_until_ms);
+/* `client`: who asks (X-Client), for the limits of that name; NULL: nobody with a name. */
 MUST_CHECK enum err loop_amend(struct loop *loop, const char *id, const struct order_change *change,
-                               const struct guard_facts *facts, enum engine_wait wait,
-                               int64_t wait_until_ms, loop_reply_fn *on_reply, void *userdata);
+                               const struct guard_facts *facts, const char *client,
+                               enum engine_wait wait, int64_t wait_until_ms,
+                               loop_reply_fn *on_reply, void *userdata);
 /* What is set at the exchange and is no order: leverage, a position's take profit, stop loss and
  * trailing stop. Sent once; OUTCOME_OK (also when the exchange says "unchanged"), UNKNOWN (read it
- * back), REJECTED, AUTH, NOT_SENT, THROTTLED, KILLED, GUARD (leverage above max_leverage). */
+ * back), REJECTED, AUTH, NOT_SENT, THROTTLED, KILLED, GUARD (leverage above max_leverage, or not
+ * one of its symbols or categories). */
 enum loop_setting_kind { LOOP_SET_LEVERAGE, LOOP_SET_TRADING_STOP };
 struct loop_setting {
     enum loop_setting_kind kind;
@@ -149,8 +152,9 @@ MUST_CHECK enum err loop_create_heard(struct loop *loop, const struct order_requ
                                       int64_t wait_until_ms, const struct loop_hearer *hearer);
 MUST_CHECK enum err loop_amend_heard(struct loop *loop, const char *id,
                                      const struct order_change *change,
-                                     const struct guard_facts *facts, enum engine_wait wait,
-                                     int64_t wait_until_ms, const struct loop_hearer *hearer);
+                                     const struct guard_facts *facts, const char *client,
+                                     enum engine_wait wait, int64_t wait_until_ms,
+                                     const struct loop_hearer *hearer);
 MUST_CHECK enum err loop_cancel_heard(struct loop *loop, const char *id, enum engine_wait wait,
                                       int64_t wait_until_ms, const struct loop_hearer *hearer);
 MUST_CHECK enum err loop_watch_heard(struct loop *loop, const char *id, enum engine_wait wait,

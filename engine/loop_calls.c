@@ -324,8 +324,9 @@ enum err loop_create_batch(struct loop *loop, const struct loop_batch_item *item
 }
 
 enum err loop_amend_heard(struct loop *loop, const char *id, const struct order_change *change,
-                          const struct guard_facts *facts, enum engine_wait wait,
-                          int64_t wait_until_ms, const struct loop_hearer *hearer)
+                          const struct guard_facts *facts, const char *client,
+                          enum engine_wait wait, int64_t wait_until_ms,
+                          const struct loop_hearer *hearer)
 {
     struct item *item =
         command(loop, ITEM_AMEND, wait, wait_until_ms, hearer->on_reply, hearer->userdata);
@@ -333,7 +334,8 @@ enum err loop_amend_heard(struct loop *loop, const char *id, const struct order_
     if (!item)
         return ERR_BUSY;
     item->gone = hearer->gone;
-    if (text_copy(item->u.amend.id, sizeof(item->u.amend.id), id)) {
+    if (text_copy(item->u.amend.id, sizeof(item->u.amend.id), id) ||
+        text_copy(item->u.amend.client, sizeof(item->u.amend.client), client ? client : "")) {
         free(item);
         return ERR_INVALID;
     }
@@ -345,12 +347,12 @@ enum err loop_amend_heard(struct loop *loop, const char *id, const struct order_
 }
 
 enum err loop_amend(struct loop *loop, const char *id, const struct order_change *change,
-                    const struct guard_facts *facts, enum engine_wait wait, int64_t wait_until_ms,
-                    loop_reply_fn *on_reply, void *userdata)
+                    const struct guard_facts *facts, const char *client, enum engine_wait wait,
+                    int64_t wait_until_ms, loop_reply_fn *on_reply, void *userdata)
 {
     const struct loop_hearer hearer = { on_reply, userdata, NULL };
 
-    return loop_amend_heard(loop, id, change, facts, wait, wait_until_ms, &hearer);
+    return loop_amend_heard(loop, id, change, facts, client, wait, wait_until_ms, &hearer);
 }
 
 enum err loop_set(struct loop *loop, const struct loop_setting *setting, loop_reply_fn *on_reply,

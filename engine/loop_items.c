@@ -117,7 +117,8 @@ static int64_t turn_ms(const struct loop *loop, const struct create_item *create
                                       create->batch ? ROUTE_ORDER_CREATE_BATCH : ROUTE_ORDER_CREATE,
                                   .category = request->category,
                                   .lane = loop_create_lane(request) };
-    size_t ahead = engine_intents(loop->engine, request->category, claim.lane == BUDGET_CANCEL);
+    size_t ahead = engine_intents(loop->engine, request->category, create->batch != 0,
+                                  claim.lane == BUDGET_CANCEL);
 
     if (create->batch && request->category == CATEGORY_OPTION)
         ahead /= request_batch_max(request->category); /* there requests are counted */
@@ -157,6 +158,7 @@ static void fill_amend(const struct loop *loop, const struct item *item, uint64_
     event->u.amend.id = item->u.amend.id;
     event->u.amend.change = &item->u.amend.change;
     event->u.amend.facts = item->u.amend.has_facts ? &item->u.amend.facts : NULL;
+    event->u.amend.client = item->u.amend.client;
     event->u.amend.turn_ms = amend_turn_ms(loop, engine_find(loop->engine, item->u.amend.id));
     event->u.amend.killed = item->kills != atomic_load(&loop->kills);
     event->u.amend.waiter = waiter;
@@ -247,12 +249,17 @@ static void feed_command(struct loop *loop, const struct item *item)
         atomic_fetch_sub(&loop->kills_waiting, 1);
 }
 
-static size_t count_of(const struct item *item, enum category category)
+/* How many may leave with `request`, itself too: alone it is no batch, and wants another turn. */
+static size_t count_like(const struct item *item, const struct order_request *request)
 {
     size_t count = 0;
 
-    for (size_t i = 0; i < item->u.batch.count; i++)
-        count += item->u.batch.list[i].create.request.category == category;
+    for (size_t i = 0; i < item->u.batch.count; i++) {
+        const struct order_request *other = &item->u.batch.list[i].create.request;
+
+        count += other->category == request->category &&
+                 loop_create_lane(other) == loop_create_lane(request);
+    }
     return count;
 }
 
@@ -274,7 +281,7 @@ static void feed_batch(struct loop *loop, const struct item *item)
                                .pushed_us = item->pushed_us };
 
         create.u.create = one->create;
-        if (count_of(item, one->create.request.category) > 1)
+        if (count_like(item, &one->create.request) > 1)
             create.u.create.batch = number;
         feed_command(loop, &create);
     }

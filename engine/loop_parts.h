@@ -98,6 +98,7 @@ struct item {
         } cancels; /* likewise */
         struct {
             char id[CLIENT_ID_MAX];
+            char client[TAG_MAX]; /* who asks */
             struct order_change change;
             struct guard_facts facts;
             bool has_facts;
@@ -215,7 +216,8 @@ struct loop {
     bool positions_lost; /* likewise: the next "known" may be about those that got lost, too */
     unsigned kills_owed; /* without an item; the newest one's words in `owed` */
     struct kill_words owed;
-    bool needs_own; /* as the budget was told */
+    bool needs_own;    /* as the budget was told */
+    size_t coins_told; /* of options: configured, or told in the log */
 };
 
 /* The run's clock: wall clock at the start, plus monotonic time. Any thread. */

@@ -29,6 +29,7 @@ struct send {
     enum category category;
     char link[ORDER_LINK_MAX]; /* what an answer about one order must name, when it names one */
     char order_id[ORDER_ID_MAX];
+    char base_coin[COIN_MAX]; /* of a list of executions of options */
 };
 
 /* --- requests --- */
@@ -542,8 +543,9 @@ static void on_read_done(const struct rest_answer *answer, void *userdata)
     } else if (!loop->stopping) {
         char safe[LOG_SAFE_MAX];
 
-        log_warn("loop: read failed kind=%d category=%s: %s", (int)send->read,
-                 category_word(send->category), log_safe(error.text, safe));
+        log_warn("loop: read failed kind=%d category=%s%s%s: %s", (int)send->read,
+                 category_word(send->category), send->base_coin[0] ? " coin=" : "", send->base_coin,
+                 log_safe(error.text, safe));
     }
     event.u.page.next_cursor = page.cursor;
     CRASH_POINT_IF(event.u.page.ok, PAGE_READ);
@@ -579,6 +581,7 @@ void loop_send_read(struct loop *loop, const struct engine_action *action)
     struct request_list list = {
         .category = action->u.read.category,
         .settle_coin = action->u.read.settle_coin,
+        .base_coin = action->u.read.base_coin,
         .order_filter = action->u.read.order_filter,
         .symbol = action->u.read.symbol,
         .order_id = action->u.read.order_id,
@@ -607,6 +610,7 @@ void loop_send_read(struct loop *loop, const struct engine_action *action)
                                .category = list.category };
         memcpy(send->link, action->u.read.link, sizeof(send->link));
         memcpy(send->order_id, action->u.read.order_id, sizeof(send->order_id));
+        memcpy(send->base_coin, action->u.read.base_coin, sizeof(send->base_coin));
         request.userdata = send;
         err = loop_submit(loop, &request);
     }

@@ -187,12 +187,13 @@ static enum err submit(struct setting *setting, const struct loop_setting *what)
 
 static bool is_refused_by_guard(const struct setting *setting, const struct loop_setting *what)
 {
+    const struct decimal none = DECIMAL_NONE;
     struct guard_verdict verdict;
     struct loop_reply out = { .outcome = OUTCOME_GUARD, .verdict = &verdict };
 
-    if (what->kind != LOOP_SET_LEVERAGE ||
-        engine_judge_leverage(setting->loop->engine, what->client, &what->leverage, &verdict) ==
-            GUARD_ALLOWED)
+    if (engine_judge_setting(setting->loop->engine, what->client, what->category, what->symbol,
+                             what->kind == LOOP_SET_LEVERAGE ? &what->leverage : &none,
+                             &verdict) == GUARD_ALLOWED)
         return false;
     error_set(&out.error, ERR_INVALID, "%s", verdict.text);
     reply(setting, &out);

@@ -4,104 +4,18 @@
 
 #include "engine/internal.h"
 
-#define WINDOW_MAX_MS   (7LL * 24 * 3600 * 1000)
 #define HISTORY_BACK_MS (24LL * 3600 * 1000)
 #define ORDER_MARGIN_MS 10000
-#define PAGES_MAX       100000U
 #define HALVED_MIN_MS   2000
 #define OPTIONS_TRIES   3
-
-static const enum category categories[] = { CATEGORY_SPOT, CATEGORY_LINEAR, CATEGORY_INVERSE };
-static const struct {
-    enum category category;
-    const char *settle_coin;
-} open_lists[] = { { CATEGORY_SPOT, "" },
-                   { CATEGORY_LINEAR, "USDT" },
-                   { CATEGORY_LINEAR, "USDC" },
-                   { CATEGORY_INVERSE, "" } };
-
-/* --- the plan: pure --- */
-
-bool cursor_guard_pass(struct cursor_guard *guard, const char *cursor)
-{
-    uint64_t hash = hash_text(1, cursor);
-
-    if (guard->pages > 0 && (hash == guard->last || hash == guard->kept))
-        return false;
-    if (++guard->pages > PAGES_MAX)
-        return false;
-    guard->last = hash;
-    if (guard->pages >= guard->keep_at) {
-        guard->kept = hash;
-        guard->keep_at = guard->pages * 2;
-    }
-    return true;
-}
-
-static void add_job(struct scan_job *jobs, size_t *count, enum read_kind kind,
-                    enum category category, const char *settle_coin, int64_t start_ms,
-                    int64_t end_ms)
-{
-    if (*count >= SCAN_JOBS_MAX)
-        return;
-    jobs[(*count)++] = (struct scan_job){ .kind = kind,
-                                          .category = category,
-                                          .settle_coin = settle_coin,
-                                          .start_ms = start_ms,
-                                          .end_ms = end_ms };
-}
-
-static void add_windows(struct scan_job *jobs, size_t *count, enum read_kind kind,
-                        enum category category, int64_t from_ms, int64_t until_ms)
-{
-    for (int64_t start_ms = from_ms; start_ms < until_ms; start_ms += WINDOW_MAX_MS) {
-        int64_t end_ms = until_ms - start_ms > WINDOW_MAX_MS ? start_ms + WINDOW_MAX_MS : until_ms;
-
-        add_job(jobs, count, kind, category, "", start_ms, end_ms);
-    }
-}
-
-/* Two years are kept; so many windows of each list fit among the jobs. */
-static int64_t not_too_old(const struct scan_span *span, int64_t from_ms)
-{
-    int64_t oldest_ms = span->until_ms - WINDOW_MAX_MS * 120;
-
-    return from_ms > oldest_ms ? from_ms : oldest_ms;
-}
-
-/* Of options the list of executions shows one coin (BTC), and those of orders show all: so the
- * history goes as far back, and each order's own fills are looked up. They come last, as not every
- * account has them. */
-static void add_options(struct scan_job *jobs, size_t *count, const struct scan_span *span)
-{
-    int64_t from_ms = not_too_old(span, span->options_from_ms);
-
-    add_windows(jobs, count, READ_EXECUTIONS, CATEGORY_OPTION, from_ms, span->until_ms);
-    if (span->with_open)
-        add_job(jobs, count, READ_OPEN_ORDERS, CATEGORY_OPTION, "", 0, 0);
-    if (span->with_options_history)
-        add_windows(jobs, count, READ_HISTORY, CATEGORY_OPTION, from_ms, span->until_ms);
-}
-
-size_t recovery_plan(struct scan_job *jobs, const struct scan_span *span)
-{
-    int64_t from_ms = not_too_old(span, span->from_ms);
-    size_t count = 0;
-
-    for (size_t i = 0; i < ARRAY_LEN(categories); i++)
-        add_windows(jobs, &count, READ_EXECUTIONS, categories[i], from_ms, span->until_ms);
-    for (size_t i = 0; span->with_open && i < ARRAY_LEN(open_lists); i++)
-        add_job(jobs, &count, READ_OPEN_ORDERS, open_lists[i].category, open_lists[i].settle_coin,
-                0, 0);
-    for (size_t i = 0; span->with_history && i < ARRAY_LEN(categories); i++)
-        add_job(jobs, &count, READ_HISTORY, categories[i], "", span->history_from_ms,
-                span->until_ms);
-    if (span->with_options)
-        add_options(jobs, &count, span);
-    return count;
-}
+#define OWED_STEP       2 /* of rescan_after_ms: what is owed is not left until the next audit */
 
 /* --- what is owed --- */
+
+static int64_t min_ms(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
 
 void recovery_started(struct engine *engine)
 {
@@ -110,6 +24,8 @@ void recovery_started(struct engine *engine)
     recovery->startup_owed = true;
     recovery->owed_from_ms = NEVER_MS;
     recovery->options_owed_ms = NEVER_MS;
+    recovery->scanned_from_ms = NEVER_MS;
+    coins_init(engine);
     recovery->watermark_ms = engine->config.watermark_ms;
     recovery->rescan_step = (int)ARRAY_LEN(engine->times->rescan_after_ms);
 }
@@ -171,11 +87,6 @@ static int64_t startup_from_ms(const struct engine *engine)
     return from_ms;
 }
 
-static int64_t min_ms(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 static void begin(struct engine *engine, enum plan_kind plan, int64_t from_ms, bool with_history)
 {
     struct recovery *recovery = &engine->recovery;
@@ -185,7 +96,10 @@ static void begin(struct engine *engine, enum plan_kind plan, int64_t from_ms, b
 
     recovery->plan = plan;
     recovery->no_options = recovery->no_options && plan != PLAN_RECOVERY;
-    recovery->options_seen = recovery->options_failed = false;
+    recovery->options_seen = recovery->coins_seen = recovery->options_failed = false;
+    if (plan == PLAN_RECOVERY)
+        recovery->scanned_from_ms = min_ms(recovery->scanned_from_ms, from_ms);
+    coins_plan(recovery, !recovery->no_options);
     recovery->jobs_done = 0;
     recovery->plan_started_ms = engine->now_ms;
     recovery->plan_from_ms = from_ms;
@@ -200,6 +114,8 @@ static void begin(struct engine *engine, enum plan_kind plan, int64_t from_ms, b
                              .with_open = true,
                              .with_history = with_history,
                              .with_options = !recovery->no_options,
+                             .coins = recovery->coins,
+                             .coins_count = recovery->coins_count,
                              .options_from_ms = min_ms(from_ms, recovery->options_owed_ms),
                              .with_options_history = with_history || owed });
 }
@@ -245,19 +161,19 @@ static void begin_what_is_due(struct engine *engine)
 /* --- the end of a plan --- */
 
 /* The first one comes with the first recovery: all that was executed since its beginning is known,
- * of options since its end. */
+ * or owed. */
 static void set_watermark(struct engine *engine, int64_t watermark_ms)
 {
     struct recovery *recovery = &engine->recovery;
     bool is_first = recovery->watermark_ms <= 0;
 
     recovery->watermark_due_ms = engine->now_ms + engine->times->watermark_every_ms;
-    watermark_ms = min_ms(watermark_ms, recovery->options_owed_ms);
+    watermark_ms = min_ms(watermark_ms, coins_owed_ms(recovery));
     if (watermark_ms <= recovery->watermark_ms)
         return;
     recovery->watermark_ms = watermark_ms;
     row_watermark(engine, watermark_ms, is_first ? recovery->plan_from_ms : 0,
-                  is_first ? recovery->plan_until_ms : 0);
+                  is_first ? recovery->plan_from_ms : 0);
 }
 
 /* What is open here and was not in the complete lists: look it up; what may never have arrived: one
@@ -296,7 +212,7 @@ static void finish(struct engine *engine)
         compare(engine);
     recovery->plan = PLAN_NONE;
     if (!recovery->options_failed)
-        recovery->options_owed_ms = NEVER_MS;
+        coins_settle(recovery);
     if (plan == PLAN_RECOVERY) {
         recovery->startup_owed = false;
         recovery->owed_from_ms = NEVER_MS;
@@ -311,6 +227,9 @@ static void finish(struct engine *engine)
         recovery->rescan_step = 0;
         recovery->rescan_base_ms = engine->now_ms;
     }
+    if (coins_owed_ms(recovery) != NEVER_MS)
+        recovery->audit_due_ms = min_ms(recovery->audit_due_ms,
+                                        engine->now_ms + engine->times->rescan_after_ms[OWED_STEP]);
 }
 
 /* --- reads --- */
@@ -329,11 +248,15 @@ static void job_failed(struct engine *engine, struct scan_job *job)
 static void halve(struct recovery *recovery, struct scan_job *job)
 {
     int64_t middle_ms = job->start_ms + (job->end_ms - job->start_ms) / 2;
+    struct scan_job later = *job;
 
     if (job->end_ms - job->start_ms < HALVED_MIN_MS || recovery->jobs_count == SCAN_JOBS_MAX)
         return;
-    add_job(recovery->jobs, &recovery->jobs_count, job->kind, job->category, job->settle_coin,
-            middle_ms, job->end_ms);
+    later.state = SCAN_TODO;
+    later.start_ms = middle_ms;
+    later.failures = 0;
+    later.retry_ms = 0;
+    recovery_add_job(recovery->jobs, &recovery->jobs_count, &later);
     job->end_ms = middle_ms;
     job->failures = 0;
 }
@@ -344,14 +267,56 @@ static void job_done(struct recovery *recovery, struct scan_job *job)
     recovery->jobs_done++;
 }
 
-/* The account or its key may have no options, which keeps nobody from trading the rest. But a key
- * that can read nothing at all says nothing about them, nor does one read that is refused after
- * another one was answered (a cursor that is not good any more). */
+/* The account or its key may have no options, which keeps nobody from trading the rest: a list of
+ * all coins says so. But a key that can read nothing at all says nothing about them, nor does one
+ * read that is refused after another one was answered (a cursor that is not good any more). */
 static bool has_no_options(const struct recovery *recovery, const struct scan_job *job,
                            const struct engine_event *event)
 {
-    return job->category == CATEGORY_OPTION && event->u.page.absent && !recovery->options_seen &&
-           recovery->jobs_done > 0;
+    return job->category == CATEGORY_OPTION && !job->coin && event->u.page.absent &&
+           !recovery->options_seen && recovery->jobs_done > 0;
+}
+
+/* There may be none of a coin that the configuration names. */
+static bool has_no_such_coin(const struct recovery *recovery, const struct read_slot *slot,
+                             const struct engine_event *event)
+{
+    const struct scan_job *job = slot->job;
+
+    return job->coin && event->u.page.absent && slot->guard.pages == 0 && recovery->coins_seen &&
+           !job->coin->used;
+}
+
+/* Reads of options, or of one coin's, that have not begun are not done any more. */
+static void drop_reads(struct recovery *recovery, const struct scan_coin *coin)
+{
+    for (size_t i = 0; i < recovery->jobs_count; i++) {
+        struct scan_job *job = &recovery->jobs[i];
+
+        if (job->category == CATEGORY_OPTION && job->state == SCAN_TODO &&
+            (!coin || job->coin == coin))
+            job_done(recovery, job);
+    }
+}
+
+/* True: what the read was for is not there, so it is over. */
+static bool note_absent(struct recovery *recovery, const struct read_slot *slot,
+                        const struct engine_event *event)
+{
+    const struct scan_job *job = slot->job;
+
+    if (has_no_options(recovery, job, event)) {
+        recovery->no_options = true;
+        drop_reads(recovery, NULL);
+        return true;
+    }
+    if (has_no_such_coin(recovery, slot, event)) {
+        job->coin->refused = true;
+        drop_reads(recovery, job->coin);
+        return true;
+    }
+    return job->category == CATEGORY_OPTION &&
+           (recovery->no_options || (job->coin && job->coin->refused));
 }
 
 /* Nor do options that cannot be read for now keep anybody: what is missing is owed to a later plan,
@@ -381,8 +346,7 @@ void recovery_page(struct engine *engine, struct read_slot *slot, const struct e
     struct scan_job *job = slot->job;
     const char *cursor = event->u.page.next_cursor ? event->u.page.next_cursor : "";
 
-    if (!event->u.page.ok && has_no_options(&engine->recovery, job, event)) {
-        engine->recovery.no_options = true;
+    if (!event->u.page.ok && note_absent(&engine->recovery, slot, event)) {
         read_release(engine, slot);
         job_done(&engine->recovery, job);
         return;
@@ -396,6 +360,7 @@ void recovery_page(struct engine *engine, struct read_slot *slot, const struct e
         return;
     }
     engine->recovery.options_seen |= job->category == CATEGORY_OPTION;
+    engine->recovery.coins_seen |= job->coin != NULL;
     for (size_t i = 0; i < event->u.page.reports_count; i++)
         evidence_order(engine, &event->u.page.reports[i], true);
     for (size_t i = 0; i < event->u.page.fills_count; i++)
@@ -423,6 +388,8 @@ static void start_job(struct engine *engine, struct read_slot *slot, struct scan
     read->u.read.category = job->category;
     memcpy(read->u.read.settle_coin, job->settle_coin,
            strnlen(job->settle_coin, sizeof(read->u.read.settle_coin) - 1));
+    if (job->coin)
+        memcpy(read->u.read.base_coin, job->coin->name, sizeof(read->u.read.base_coin));
     read->u.read.start_ms = job->start_ms;
     read->u.read.end_ms = job->end_ms;
     read->u.read.limit = job->kind == READ_EXECUTIONS ? 100 : 50;

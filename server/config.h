@@ -17,8 +17,9 @@
 #include "bybit/hosts.h"
 #include "engine/guard.h"
 
-#define CONFIG_LIST_MAX 16
-#define CONFIG_TEXT_MAX 512
+#define CONFIG_LIST_MAX  16
+#define CONFIG_TEXT_MAX  512
+#define CONFIG_COINS_MAX 12 /* the engine has places for those that turn up, too */
 
 enum config_action { CONFIG_RUN, CONFIG_HELP, CONFIG_VERSION, CONFIG_PRINT };
 
@@ -35,6 +36,8 @@ struct config {
     char ws_url[CONFIG_TEXT_MAX];
     char ca_file[CONFIG_TEXT_MAX];
     enum category default_category;
+    char option_coins[CONFIG_COINS_MAX][COIN_MAX];
+    size_t option_coins_count;
     int recv_window_ms;
     int ip_limit;
     int max_streams;

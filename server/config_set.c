@@ -121,6 +121,44 @@ enum err config_set_category(struct config *config, const char *value, struct er
     return ERR_NONE;
 }
 
+static enum err add_coin(struct config *config, const char *name, size_t bytes, struct error *error)
+{
+    char coin[COIN_MAX];
+
+    if (bytes == 0 || text_copy_n(coin, sizeof(coin), name, bytes) ||
+        coin[strspn(coin, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")])
+        return error_set(error, ERR_INVALID,
+                         "use coins of 1 to %d letters and digits with commas between, for "
+                         "example BTC,ETH",
+                         COIN_MAX - 1);
+    for (char *at = coin; *at; at++)
+        *at = (char)toupper((unsigned char)*at);
+    for (size_t i = 0; i < config->option_coins_count; i++) {
+        if (strcmp(config->option_coins[i], coin) == 0)
+            return ERR_NONE;
+    }
+    if (config->option_coins_count == CONFIG_COINS_MAX)
+        return error_set(error, ERR_INVALID, "at most %d of them", CONFIG_COINS_MAX);
+    memcpy(config->option_coins[config->option_coins_count++], coin, sizeof(coin));
+    return ERR_NONE;
+}
+
+/* The later source wins, with its whole list. */
+enum err config_set_option_coins(struct config *config, const char *value, struct error *error)
+{
+    enum err err;
+
+    config->option_coins_count = 0;
+    for (;; value++) {
+        size_t bytes = strcspn(value, ",");
+
+        err = add_coin(config, value, bytes, error);
+        value += bytes;
+        if (err || !*value)
+            return err;
+    }
+}
+
 enum err config_set_recv_window(struct config *config, const char *value, struct error *error)
 {
     return parse_int(value, 500, 60000, &config->recv_window_ms, error);

@@ -57,6 +57,12 @@ void config_show_category(const struct config *config, struct text *out)
     text_add(out, category_word(config->default_category));
 }
 
+void config_show_option_coins(const struct config *config, struct text *out)
+{
+    for (size_t i = 0; i < config->option_coins_count; i++)
+        text_addf(out, "%s%s", i ? "," : "", config->option_coins[i]);
+}
+
 void config_show_recv_window(const struct config *config, struct text *out)
 {
     text_addf(out, "%d", config->recv_window_ms);

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "sim/control_parts.h"
+#include "sim/delivery.h"
 #include "sim/funding.h"
 #include "sim/market.h"
 #include "sim/messages.h"
@@ -152,6 +153,17 @@ static const char *settle_funding(struct control *control, const cJSON *body, cJ
     return NULL;
 }
 
+static const char *deliver(struct control *control, const cJSON *body, cJSON *out)
+{
+    const struct instrument *option =
+        instrument_find(CATEGORY_OPTION, control_text(body, "symbol"));
+
+    if (!option)
+        return "symbol is not one of an option";
+    build_int(out, "executions", delivery_settle(control->exchange, option));
+    return NULL;
+}
+
 static const char *set_key(struct control *control, const cJSON *body, cJSON *out)
 {
     const cJSON *ips = cJSON_GetObjectItemCaseSensitive(body, "ips");
@@ -254,6 +266,7 @@ static const struct {
     { "POST", "/sim/stream", control_set_stream },
     { "POST", "/sim/key", set_key },
     { "POST", "/sim/funding", settle_funding },
+    { "POST", "/sim/deliver", deliver },
     { "POST", "/sim/book", control_break_book },
     { "POST", "/sim/liquidate", control_liquidate },
     { "POST", "/sim/pool", control_set_pool },

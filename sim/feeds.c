@@ -172,10 +172,11 @@ static void publish_ticker(struct feeds *feeds, int index)
 
 /* --- trades --- */
 
-/* Where the trades of an instrument are told: those of options together. */
+/* Where the trades of an instrument are told: those of a coin's options together. */
 static int told_at(const struct instrument *instrument)
 {
-    return instrument->category == CATEGORY_OPTION ? INSTRUMENT_FIRST_OPTION : instrument->index;
+    return instrument->category == CATEGORY_OPTION ? instrument_first_option(instrument->base)
+                                                   : instrument->index;
 }
 
 void feeds_trade(struct feeds *feeds, const struct instrument *instrument,

@@ -25,7 +25,7 @@ static struct sim_execution execution_of(struct exchange *exchange, const struct
     struct sim_execution execution = {
         .instrument = instrument,
         .side = lots > 0 ? SIDE_BUY : SIDE_SELL,
-        .funding = true,
+        .what = EXECUTION_FUNDING,
         .ticks = mark,
         .mark_ticks = mark,
         .lots = lots > 0 ? lots : -lots,

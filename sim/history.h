@@ -72,6 +72,9 @@ struct sim_order {
     struct sim_order *link_next;
 };
 
+/* Funding and delivery are no trades: ids of the order, its size and limit are empty. */
+enum execution_type { EXECUTION_TRADE, EXECUTION_FUNDING, EXECUTION_DELIVERY };
+
 struct sim_execution {
     uint64_t number;   /* 1, 2, ... */
     uint64_t previous; /* of the same order, 0: none */
@@ -100,7 +103,7 @@ struct sim_execution {
     struct decimal base_balance; /* spot */
     int64_t size_lots;           /* of the position after it */
     bool maker;
-    bool funding; /* no trade: ids, order and limit are empty */
+    enum execution_type what;
     int64_t at_ms;
     uint64_t seq;
 };

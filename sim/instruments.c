@@ -180,14 +180,46 @@ static const struct instrument instruments[INSTRUMENT_FIRST_OPTION] = {
 
 /* --- options --- */
 
-static const int64_t strikes[] = { 90000, 95000, 100000 };
+#define STRIKES 3 /* of a coin; a call and a put for each */
 
-_Static_assert(INSTRUMENT_COUNT == INSTRUMENT_FIRST_OPTION + 2 * ARRAY_LEN(strikes),
-               "a call and a put for each strike");
+static const struct option_coin {
+    const char *base;
+    int underlying;
+    int64_t strikes[STRIKES];
+    struct decimal tick;
+    struct decimal step;
+    struct decimal max_qty;
+    struct decimal max_price;
+    struct decimal near;
+    int64_t typical_lots;
+} option_coins[] = {
+    { .base = "BTC",
+      .underlying = 0,
+      .strikes = { 90000, 95000, 100000 },
+      .tick = { 5, 0 },
+      .step = { 1, 2 },
+      .max_qty = { 500, 0 },
+      .max_price = { 1110000, 0 },
+      .near = { 5000, 0 },
+      .typical_lots = 300 },
+    { .base = "ETH",
+      .underlying = 1,
+      .strikes = { 3000, 3200, 3400 },
+      .tick = { 1, 1 },
+      .step = { 1, 1 },
+      .max_qty = { 5000, 0 },
+      .max_price = { 111000, 0 },
+      .near = { 200, 0 },
+      .typical_lots = 300 },
+};
 
-static struct instrument options[2 * ARRAY_LEN(strikes)];
-static char option_symbols[2 * ARRAY_LEN(strikes)][SYMBOL_MAX];
-static char option_displays[2 * ARRAY_LEN(strikes)][SYMBOL_MAX];
+#define OPTIONS (2 * STRIKES * ARRAY_LEN(option_coins))
+
+_Static_assert(INSTRUMENT_COUNT == INSTRUMENT_FIRST_OPTION + OPTIONS, "all have their place");
+
+static struct instrument options[OPTIONS];
+static char option_symbols[OPTIONS][SYMBOL_MAX];
+static char option_displays[OPTIONS][SYMBOL_MAX];
 
 /* The last Friday of a month, from a time on, at eight in the morning. */
 static int64_t delivery_after(int64_t at_ms)
@@ -207,7 +239,8 @@ static int64_t delivery_after(int64_t at_ms)
     }
 }
 
-static void name_option(size_t at, int64_t delivery_ms, int64_t strike, bool is_call)
+static void name_option(size_t at, const char *base, int64_t delivery_ms, int64_t strike,
+                        bool is_call)
 {
     static const char months[][4] = { "JAN", "FEB", "MAR", "APR", "MAY", "JUN",
                                       "JUL", "AUG", "SEP", "OCT", "NOV", "DEC" };
@@ -218,49 +251,65 @@ static void name_option(size_t at, int64_t delivery_ms, int64_t strike, bool is_
     (void)gmtime_r(&seconds, &day);
     (void)snprintf(date, sizeof(date), "%d%s%02d", day.tm_mday, months[day.tm_mon],
                    day.tm_year % 100);
-    (void)snprintf(option_symbols[at], SYMBOL_MAX, "BTC-%s-%" PRId64 "-%c-USDT", date, strike,
+    (void)snprintf(option_symbols[at], SYMBOL_MAX, "%s-%s-%" PRId64 "-%c-USDT", base, date, strike,
                    is_call ? 'C' : 'P');
-    (void)snprintf(option_displays[at], SYMBOL_MAX, "BTCUSDT-%s-%" PRId64 "-%c", date, strike,
+    (void)snprintf(option_displays[at], SYMBOL_MAX, "%sUSDT-%s-%" PRId64 "-%c", base, date, strike,
                    is_call ? 'C' : 'P');
+}
+
+static void make_option(size_t at, int64_t delivery_ms)
+{
+    const struct option_coin *coin = &option_coins[at / (2 * STRIKES)];
+    int64_t strike = coin->strikes[at / 2 % STRIKES];
+    bool is_call = at % 2 == 0;
+
+    name_option(at, coin->base, delivery_ms, strike, is_call);
+    options[at] = (struct instrument){
+        .index = INSTRUMENT_FIRST_OPTION + (int)at,
+        .symbol_id = 2000 + (int)at,
+        .category = CATEGORY_OPTION,
+        .symbol = option_symbols[at],
+        .base = coin->base,
+        .quote = "USDT",
+        .settle = "USDT",
+        .tick = coin->tick,
+        .step = coin->step,
+        .min_qty = coin->step,
+        .max_limit_qty = coin->max_qty,
+        .max_post_only_qty = coin->max_qty,
+        .max_market_qty = coin->max_qty,
+        .min_notional = { 0, -1 },
+        .max_price = coin->max_price,
+        .max_leverage = { 0, -1 },
+        .near = coin->near,
+        .taker_fee = { 3, 4 },
+        .maker_fee = { 2, 4 },
+        .levels = OPTION_LEVELS,
+        .grid_ticks = 1,
+        .typical_lots = coin->typical_lots,
+        .underlying = coin->underlying,
+        .is_call = is_call,
+        .strike = strike,
+        .delivery_ms = delivery_ms,
+        .display = option_displays[at],
+    };
 }
 
 static void make_options(void)
 {
     int64_t delivery_ms = delivery_after(clock_wall_ms() + AHEAD_DAYS * DAY_MS);
 
-    for (size_t i = 0; i < ARRAY_LEN(options); i++) {
-        int64_t strike = strikes[i / 2];
+    for (size_t i = 0; i < ARRAY_LEN(options); i++)
+        make_option(i, delivery_ms);
+}
 
-        name_option(i, delivery_ms, strike, i % 2 == 0);
-        options[i] = (struct instrument){
-            .index = INSTRUMENT_FIRST_OPTION + (int)i,
-            .symbol_id = 2000 + (int)i,
-            .category = CATEGORY_OPTION,
-            .symbol = option_symbols[i],
-            .base = "BTC",
-            .quote = "USDT",
-            .settle = "USDT",
-            .tick = { 5, 0 },
-            .step = { 1, 2 },
-            .min_qty = { 1, 2 },
-            .max_limit_qty = { 500, 0 },
-            .max_post_only_qty = { 500, 0 },
-            .max_market_qty = { 500, 0 },
-            .min_notional = { 0, -1 },
-            .max_price = { 1110000, 0 },
-            .max_leverage = { 0, -1 },
-            .near = { 5000, 0 },
-            .taker_fee = { 3, 4 },
-            .maker_fee = { 2, 4 },
-            .levels = OPTION_LEVELS,
-            .grid_ticks = 1,
-            .typical_lots = 300,
-            .is_call = i % 2 == 0,
-            .strike = strike,
-            .delivery_ms = delivery_ms,
-            .display = option_displays[i],
-        };
+int instrument_first_option(const char *base)
+{
+    for (size_t i = 0; i < ARRAY_LEN(option_coins); i++) {
+        if (strcmp(option_coins[i].base, base) == 0)
+            return INSTRUMENT_FIRST_OPTION + (int)i * 2 * STRIKES;
     }
+    return -1;
 }
 
 const struct instrument *instrument_at(int index)

@@ -20,7 +20,7 @@
 #include "base/error.h"
 #include "base/trade.h"
 
-#define INSTRUMENT_COUNT        13
+#define INSTRUMENT_COUNT        19
 #define INSTRUMENT_FIRST_OPTION 7
 
 struct instrument {
@@ -47,6 +47,7 @@ struct instrument {
     int levels;           /* that they keep on each side */
     int64_t typical_lots; /* of one level */
     /* options only */
+    int underlying; /* place in the table; its ticks have two decimals */
     bool is_call;
     int64_t strike;
     int64_t delivery_ms;
@@ -56,6 +57,10 @@ struct instrument {
 const struct instrument *instrument_at(int index);
 /* NULL: unknown. */
 const struct instrument *instrument_find(enum category category, const char *symbol);
+
+/* Place of the first option on a coin, where what they have in common is kept. -1: there is none.
+ */
+int instrument_first_option(const char *base);
 
 /* Linear and inverse: has leverage and funding. */
 bool instrument_is_contract(const struct instrument *instrument);

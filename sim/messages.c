@@ -139,6 +139,15 @@ static const struct build_constant execution_constants[] = {
     { "underlyingPrice", "" }, { "indexPrice", "" }, { "extraFees", "" },
 };
 
+const char *execution_type_theirs(enum execution_type type)
+{
+    static const char *const words[] = { [EXECUTION_TRADE] = "Trade",
+                                         [EXECUTION_FUNDING] = "Funding",
+                                         [EXECUTION_DELIVERY] = "Delivery" };
+
+    return words[type];
+}
+
 void message_execution(cJSON *out, const struct sim_execution *execution, bool stream)
 {
     const struct instrument *instrument = execution->instrument;
@@ -154,8 +163,8 @@ void message_execution(cJSON *out, const struct sim_execution *execution, bool s
     build_text(out, "orderLinkId", execution->link);
     build_text(out, "side", side_theirs(execution->side));
     build_text(out, "orderType",
-               execution->funding ? "UNKNOWN" : order_type_theirs(execution->type));
-    build_text(out, "execType", execution->funding ? "Funding" : "Trade");
+               execution->what == EXECUTION_TRADE ? order_type_theirs(execution->type) : "UNKNOWN");
+    build_text(out, "execType", execution_type_theirs(execution->what));
     build_text(out, "execId", execution->exec_id);
     build_price(out, "execPrice", instrument, execution->ticks);
     build_qty(out, "execQty", instrument, execution->lots);
@@ -169,7 +178,7 @@ void message_execution(cJSON *out, const struct sim_execution *execution, bool s
     build_decimal(out, "orderQty", execution->order_qty);
     build_price(out, "markPrice", instrument, execution->mark_ticks);
     build_bool(out, "isMaker", execution->maker);
-    if (instrument_is_contract(instrument) && !execution->funding)
+    if (instrument_is_contract(instrument) && execution->what == EXECUTION_TRADE)
         build_text(out, "createType", stop_kind_creator(execution->kind));
     build_text(out, "stopOrderType",
                execution->kind == STOP_NONE ? "UNKNOWN" : stop_kind_theirs(execution->kind));

@@ -11,6 +11,8 @@
 #include "sim/exchange.h"
 
 void sim_message_order(cJSON *out, const struct sim_order *order, bool stream);
+/* "Trade", ...; static text. */
+const char *execution_type_theirs(enum execution_type type);
 void message_execution(cJSON *out, const struct sim_execution *execution, bool stream);
 void message_execution_fast(cJSON *out, const struct sim_execution *execution);
 void message_position(cJSON *out, const struct exchange *exchange, const struct position *position,

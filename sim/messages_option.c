@@ -7,7 +7,6 @@
 #include "sim/options.h"
 
 #define LAUNCH_MS        "1743669649256"
-#define DELIVERY_FEE     "0.00015"
 #define FAR_PRICE_DIGITS 8
 
 static struct decimal index_of(const struct option_figures *figures)
@@ -29,7 +28,7 @@ void message_option(cJSON *out, const struct instrument *option)
     build_text(out, "optionsType", option->is_call ? "Call" : "Put");
     build_text(out, "launchTime", LAUNCH_MS);
     build_int_text(out, "deliveryTime", option->delivery_ms);
-    build_text(out, "deliveryFeeRate", DELIVERY_FEE);
+    build_decimal(out, "deliveryFeeRate", option_delivery_fee);
     filter = build_object(out, "priceFilter");
     build_decimal(filter, "minPrice", option->tick);
     build_decimal(filter, "maxPrice", option->max_price);
@@ -108,23 +107,22 @@ void message_option_trade(cJSON *out, const struct exchange *exchange,
     build_text(out, "iv", OPTION_IV);
 }
 
-/* All options here are on one coin. */
-void message_greeks(cJSON *list, const struct exchange *exchange, const char *base)
+/* Of one coin's options, once one of them was traded. */
+static void add_greeks(cJSON *list, const struct exchange *exchange, const char *coin)
 {
     static const char *const names[] = { "totalDelta", "totalGamma", "totalVega", "totalTheta" };
     struct decimal totals[] = { DECIMAL_ZERO, DECIMAL_ZERO, DECIMAL_ZERO, DECIMAL_ZERO };
-    const char *coin = instrument_at(INSTRUMENT_FIRST_OPTION)->base;
     bool any = false;
     cJSON *item;
 
-    if (base && *base && strcmp(base, coin) != 0)
-        return;
     for (int i = INSTRUMENT_FIRST_OPTION; i < INSTRUMENT_COUNT; i++) {
         const struct instrument *option = instrument_at(i);
         const struct position *position = &exchange->account.positions[i][0];
         struct option_figures figures = option_figures(exchange, option);
         const struct decimal each[] = { figures.delta, figures.gamma, figures.vega, figures.theta };
 
+        if (strcmp(option->base, coin) != 0)
+            continue;
         any = any || position->updated_ms > position->created_ms;
         for (size_t n = 0; n < ARRAY_LEN(totals); n++)
             totals[n] =
@@ -136,4 +134,14 @@ void message_greeks(cJSON *list, const struct exchange *exchange, const char *ba
     build_text(item, "baseCoin", coin);
     for (size_t n = 0; n < ARRAY_LEN(totals); n++)
         build_decimal(item, names[n], decimal_trim(totals[n]));
+}
+
+void message_greeks(cJSON *list, const struct exchange *exchange, const char *base)
+{
+    for (int i = INSTRUMENT_FIRST_OPTION; i < INSTRUMENT_COUNT; i++) {
+        const char *coin = instrument_at(i)->base;
+
+        if (i == instrument_first_option(coin) && (!base || !*base || strcmp(base, coin) == 0))
+            add_greeks(list, exchange, coin);
+    }
 }

@@ -8,7 +8,8 @@
 #define MILLION      1000000
 #define VOLATILITY   50 /* in percent, as OPTION_IV */
 #define DAY_MS       INT64_C(86400000)
-#define UNDERLYING   0 /* linear BTCUSDT */
+
+const struct decimal option_delivery_fee = { 15, 5 };
 
 struct worth {
     decimal_int price;
@@ -20,11 +21,11 @@ struct worth {
 
 static struct worth worth_of(const struct exchange *exchange, const struct instrument *option)
 {
-    const struct instrument *underlying = instrument_at(UNDERLYING);
+    const struct instrument *underlying = instrument_at(option->underlying);
     struct worth worth;
 
-    worth.price =
-        underlying->tick.mantissa * exchange->mids[UNDERLYING]; /* ticks have two decimals */
+    worth.price = underlying->tick.mantissa *
+                  exchange->mids[option->underlying]; /* ticks have two decimals */
     worth.strike = (decimal_int)option->strike * 100;
     worth.most = worth.strike * TIME_PERCENT / 100;
     worth.distance =
@@ -33,11 +34,16 @@ static struct worth worth_of(const struct exchange *exchange, const struct instr
     return worth;
 }
 
-static decimal_int mark_of(const struct worth *worth, bool is_call)
+static decimal_int inner_of(const struct worth *worth, bool is_call)
 {
     decimal_int inner = is_call ? worth->price - worth->strike : worth->strike - worth->price;
 
-    return worth->time + (inner > 0 ? inner : 0);
+    return inner > 0 ? inner : 0;
+}
+
+static decimal_int mark_of(const struct worth *worth, bool is_call)
+{
+    return worth->time + inner_of(worth, is_call);
 }
 
 /* In millionths. */
@@ -68,9 +74,25 @@ struct option_figures option_figures(const struct exchange *exchange,
     return figures;
 }
 
+static int64_t to_ticks(const struct instrument *option, decimal_int cents)
+{
+    decimal_int tick = option->tick.mantissa * 100;
+
+    for (int32_t i = 0; i < option->tick.scale; i++)
+        tick /= 10;
+    return (int64_t)(cents / tick);
+}
+
 int64_t option_mid(const struct exchange *exchange, const struct instrument *option)
 {
     struct worth worth = worth_of(exchange, option);
 
-    return (int64_t)(mark_of(&worth, option->is_call) / (option->tick.mantissa * 100));
+    return to_ticks(option, mark_of(&worth, option->is_call));
+}
+
+int64_t option_settlement(const struct exchange *exchange, const struct instrument *option)
+{
+    struct worth worth = worth_of(exchange, option);
+
+    return to_ticks(option, inner_of(&worth, option->is_call));
 }

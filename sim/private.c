@@ -39,7 +39,8 @@ void private_execution(struct private_frames *frames, const struct sim_execution
 
     if (item)
         message_execution(item, execution, true);
-    item = execution->funding ? NULL : new_item(frames, TOPIC_EXECUTION_FAST, category);
+    item = execution->what == EXECUTION_TRADE ? new_item(frames, TOPIC_EXECUTION_FAST, category)
+                                              : NULL;
     if (item)
         message_execution_fast(item, execution);
 }

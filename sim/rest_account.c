@@ -141,11 +141,10 @@ struct refusal rest_fee_rate(struct rest_call *call)
         const struct instrument *instrument = instrument_at(i);
 
         if (instrument->category != category || (named && named != instrument) ||
-            (option && base && strcmp(base, instrument->base) != 0))
+            (option && base && strcmp(base, instrument->base) != 0) ||
+            (option && i != instrument_first_option(instrument->base))) /* one row a base coin */
             continue;
         add_fee_rate(list, instrument, option);
-        if (option)
-            break; /* one row a base coin, and there is one */
     }
     return fine;
 }

@@ -174,7 +174,7 @@ static bool execution_wanted(const struct execution_query *query,
 {
     if (execution->number >= query->before ||
         (!is_empty(query->type) &&
-         strcmp(query->type, execution->funding ? "Funding" : "Trade") != 0))
+         strcmp(query->type, execution_type_theirs(execution->what)) != 0))
         return false;
     if (!is_empty(query->order_id))
         return execution->instrument->category == query->scope.category &&
@@ -243,6 +243,9 @@ struct refusal rest_executions(struct rest_call *call)
         refusal = call_window(call, WEEK_MS, &query.first_ms, &query.last_ms);
     if (refusal.code)
         return refusal;
+    /* Unlike lists of orders, which have them of all coins. */
+    if (query.scope.category == CATEGORY_OPTION && is_empty(query.scope.base))
+        query.scope.base = "BTC";
     if (!call_int(call, "limit", 1, 100, 50, &query.limit) ||
         !call_cursor(call, "exec", &query.before))
         return bad_page;

@@ -43,7 +43,11 @@ static const char *coin_of(const struct sim_execution *execution, bool of_base)
 
 static const char *type_of(const struct sim_execution *execution)
 {
-    return execution->funding ? "SETTLEMENT" : "TRADE";
+    static const char *const words[] = { [EXECUTION_TRADE] = "TRADE",
+                                         [EXECUTION_FUNDING] = "SETTLEMENT",
+                                         [EXECUTION_DELIVERY] = "DELIVERY" };
+
+    return words[execution->what];
 }
 
 static bool fits(const char *wanted, const char *is)
@@ -78,12 +82,13 @@ static void add_amounts(cJSON *row, const struct sim_execution *execution, bool 
     bool pays_fee = strcmp(execution->fee_coin, coin_of(execution, of_base)) == 0;
     struct decimal fee = pays_fee ? execution->fee : DECIMAL_ZERO;
     struct decimal flow = flow_of(execution, of_base);
+    bool is_funding = execution->what == EXECUTION_FUNDING;
 
-    if (execution->funding)
+    if (is_funding)
         build_decimal(row, "funding", money_negative(execution->fee));
     else
         build_text(row, "funding", "");
-    build_decimal(row, "fee", execution->funding ? DECIMAL_ZERO : fee);
+    build_decimal(row, "fee", is_funding ? DECIMAL_ZERO : fee);
     build_decimal(row, "cashFlow", flow);
     build_decimal(row, "change", money_sub(flow, fee));
     build_decimal(row, "cashBalance", of_base ? execution->base_balance : execution->balance);

@@ -8,6 +8,8 @@
 #include "sim/messages.h"
 #include "sim/rest.h"
 
+#define DEFAULT_BASE "BTC" /* of options, where a list shows one coin and none is named */
+
 static const struct refusal fine = { 0, "OK" };
 
 struct refusal rest_time(struct rest_call *call)
@@ -87,6 +89,8 @@ struct refusal rest_instruments(struct rest_call *call)
 
     if (refusal.code)
         return refusal;
+    if (query.category == CATEGORY_OPTION && !query.base)
+        query.base = DEFAULT_BASE;
     if (paged && (!call_int(call, "limit", 1, 1000, 500, &limit) ||
                   !call_cursor(call, "instrument", &first)))
         return bad_page;
@@ -203,7 +207,7 @@ static struct refusal choose_options(const struct rest_call *call, bool wanted[]
     for (int i = INSTRUMENT_FIRST_OPTION; i < INSTRUMENT_COUNT; i++) {
         const struct instrument *option = instrument_at(i);
 
-        wanted[i] = strcmp(base ? base : "BTC", option->base) == 0 &&
+        wanted[i] = strcmp(base ? base : DEFAULT_BASE, option->base) == 0 &&
                     (!type || (strcmp(type, "Call") == 0) == option->is_call);
     }
     return fine;

@@ -139,9 +139,7 @@ static const struct instrument *find_subject(enum category category, enum feed f
         return find_coin(category, name);
     if (category != CATEGORY_OPTION || feed != FEED_TRADES)
         return instrument_find(category, name);
-    return strcmp(name, instrument_at(INSTRUMENT_FIRST_OPTION)->base) == 0
-               ? instrument_at(INSTRUMENT_FIRST_OPTION)
-               : NULL;
+    return instrument_first_option(name) < 0 ? NULL : instrument_at(instrument_first_option(name));
 }
 
 int topic_find(enum socket_kind kind, const char *name)

@@ -203,6 +203,7 @@ START_TEST(a_change_brings_its_value_along)
     ck_assert_int_eq(kit_run("PATCH", "/orders/o-1", "price=95"), 200);
     ck_assert_int_eq((int)kit.change.value_price.mantissa, 95);
     ck_assert_int_eq(kit.facts.source, GUARD_PRICE_LIMIT);
+    ck_assert_str_eq(kit.amend_client, "");
     /* A sell is worth the best bid: read, when memory has none. */
     kit.reply.order.request.side = SIDE_SELL;
     kit.on_amend = on_amend;
@@ -210,6 +211,14 @@ START_TEST(a_change_brings_its_value_along)
     ck_assert_int_eq((int)kit.change.value_price.mantissa, 100);
     ck_assert_uint_eq(kit.amends, 3);
     ck_assert_uint_eq(kit.reads, 1);
+}
+END_TEST
+
+START_TEST(a_change_says_who_asks_for_it)
+{
+    kit_set_header("X-Client", "bot");
+    ck_assert_int_eq(kit_run("PATCH", "/orders/o-1", "price=95"), 200);
+    ck_assert_str_eq(kit.amend_client, "bot");
 }
 END_TEST
 
@@ -341,6 +350,7 @@ int main(void)
     tcase_add_test(tcase, what_stays_is_not_checked_again);
     tcase_add_test(tcase, the_least_value_counts_for_the_changed_order);
     tcase_add_test(tcase, a_change_brings_its_value_along);
+    tcase_add_test(tcase, a_change_says_who_asks_for_it);
     tcase_add_test(tcase, a_kill_while_an_amend_is_valued_ends_it);
     tcase_add_loop_test(tcase, an_outcome_becomes_a_status, 0, (int)ARRAY_LEN(outcomes));
     tcase_add_test(tcase, an_amend_in_flight_is_shown);

@@ -60,6 +60,7 @@ struct kit {
     size_t batch_count; /* orders of the last one */
     size_t amends;
     struct order_change change;                                /* of the last amend */
+    char amend_client[TAG_MAX];                                /* likewise */
     void (*on_amend)(loop_reply_fn *on_reply, void *userdata); /* answers amends */
     const struct loop_reply *watched; /* what watches are answered with; NULL: as all */
     size_t settings;

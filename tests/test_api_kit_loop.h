@@ -120,14 +120,15 @@ enum err loop_cancel_together(struct loop *loop, const struct loop_cancels_item 
 }
 
 enum err loop_amend(struct loop *loop, const char *id, const struct order_change *change,
-                    const struct guard_facts *facts, enum engine_wait wait, int64_t wait_until_ms,
-                    loop_reply_fn *on_reply, void *userdata)
+                    const struct guard_facts *facts, const char *client, enum engine_wait wait,
+                    int64_t wait_until_ms, loop_reply_fn *on_reply, void *userdata)
 {
     (void)loop;
     if (kit.loop_err)
         return kit.loop_err;
     kit.facts = *facts;
     kit.change = *change;
+    (void)snprintf(kit.amend_client, sizeof(kit.amend_client), "%s", client ? client : "");
     kit.amends++;
     note_id(id, wait, wait_until_ms);
     if (kit.on_amend)
@@ -173,11 +174,12 @@ enum err loop_create_heard(struct loop *loop, const struct order_request *reques
 }
 
 enum err loop_amend_heard(struct loop *loop, const char *id, const struct order_change *change,
-                          const struct guard_facts *facts, enum engine_wait wait,
-                          int64_t wait_until_ms, const struct loop_hearer *hearer)
+                          const struct guard_facts *facts, const char *client,
+                          enum engine_wait wait, int64_t wait_until_ms,
+                          const struct loop_hearer *hearer)
 {
     kit.gone = hearer->gone;
-    return loop_amend(loop, id, change, facts, wait, wait_until_ms, hearer->on_reply,
+    return loop_amend(loop, id, change, facts, client, wait, wait_until_ms, hearer->on_reply,
                       hearer->userdata);
 }
 

@@ -1,5 +1,7 @@
 /* What orders are worth at worst, by the books in memory; and that what is worth too much is never
  * handed to the engine. */
+#include <time.h>
+
 #include "test_api_value_kit.h"
 
 #define RANDOM_ORDERS 4000
@@ -48,6 +50,34 @@ START_TEST(an_order_is_valued_at_its_worst)
     ck_assert_uint_eq(kit.touches, prices[_i].touches);
     ck_assert(!kit.touches || (kit.touched == STREAM_BOOK && kit.touched_depth == 50));
     ck_assert_uint_eq(kit.reads, 0);
+}
+END_TEST
+
+/* Of another order's book, meanwhile the market of this one runs away. */
+static void answer_late(enum bybit_route route, const char *query)
+{
+    const struct timespec time = { .tv_sec = 1, .tv_nsec = 100000000 };
+
+    (void)nanosleep(&time, NULL);
+    put_book(CATEGORY_LINEAR, "BTCUSDT", BIDS, "[[\"150\",\"9\"]]");
+    answer_read(route, query);
+}
+
+START_TEST(who_waits_for_the_rest_of_a_batch_is_valued_anew)
+{
+    char price[DECIMAL_TEXT_MAX];
+
+    put_book(CATEGORY_LINEAR, "BTCUSDT", BIDS, ASKS);
+    set_rest();
+    kit.on_read = answer_late;
+    ck_assert_int_eq(kit_run("POST", "/orders",
+                             "[{\"symbol\":\"BTCUSDT\",\"side\":\"buy\",\"qty\":\"1\"},"
+                             "{\"symbol\":\"BTCPERP\",\"side\":\"buy\",\"qty\":\"1\"}]"),
+                     207);
+    ck_assert_uint_eq(kit.batch_count, 2);
+    ck_assert_str_eq(kit.created.symbol, "BTCUSDT"); /* the kit takes the first one last */
+    ck_assert_str_eq(decimal_format(&kit.created.value_price, price), "150");
+    ck_assert_int_le(kit.facts.price_age_ms, 1000);
 }
 END_TEST
 
@@ -160,6 +190,7 @@ int main(void)
     tcase_add_loop_test(tcase, an_order_is_valued_at_its_worst, 0, (int)ARRAY_LEN(prices));
     tcase_add_test(tcase, a_conditional_order_is_worth_its_trigger_at_least);
     tcase_add_test(tcase, no_limit_asks_for_nothing);
+    tcase_add_test(tcase, who_waits_for_the_rest_of_a_batch_is_valued_anew);
     tcase_add_loop_test(tcase, what_is_refused_is_never_sent_and_what_is_sent_fits, 0, 2);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);

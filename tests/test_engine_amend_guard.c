@@ -152,6 +152,77 @@ START_TEST(an_amend_of_the_price_needs_its_value)
 }
 END_TEST
 
+/* The caller saw it at 100; by the time that the engine judges it is at 140. */
+START_TEST(a_change_that_was_valued_before_another_counts_at_the_price_that_there_is)
+{
+    struct order_change change = change_of(13, 0);
+    struct bench *bench = bench_guarded(_i ? "{\"max_open_notional\":\"1700\"}"
+                                           : "{\"max_order_notional\":\"1700\"}");
+
+    change.value_price = decimal_from_int(100);
+    seen_with(bench, STATUS_NEW, 0, 10, 140);
+    amend_change(bench, "a", &change, WAIT_ACCEPTED, 0);
+    ck_assert_ptr_nonnull(replied(bench, OUTCOME_GUARD)->u.reply.verdict);
+    bench_close(bench);
+}
+END_TEST
+
+START_TEST(a_price_that_was_raised_elsewhere_outlives_the_amend_of_the_size)
+{
+    struct order_change change = change_of(12, 0);
+    struct bench *bench = bench_guarded("{\"max_open_notional\":\"9000\"}");
+
+    change.value_price = decimal_from_int(100);
+    amend_change(bench, "a", &change, WAIT_ACCEPTED, 0);
+    (void)amend_sent(bench);
+    seen_with(bench, STATUS_NEW, 0, 12, 150);
+    must_be(bench, 12, 150, AMEND_NONE);
+    ck_assert_str_eq(open_shown(bench), "1800");
+    bench_close(bench);
+}
+END_TEST
+
+/* "a" was made by nobody with a name. */
+static const struct {
+    const char *limits;
+    const char *client;
+    int qty;
+    bool passes;
+} callers[] = {
+    { "{\"symbols\":[\"linear:ETHUSDT\"]}", "bot", 9, false },
+    { "{\"symbols\":[\"linear:ETHUSDT\"]}", "other", 9, true },
+    { "{\"symbols\":[\"linear:ETHUSDT\"]}", NULL, 9, true },
+    { "{\"max_order_notional\":\"1500\"}", "bot", 16, false },
+    { "{\"max_order_notional\":\"1500\"}", "bot", 15, true },
+    { "{\"max_order_notional\":\"500\"}", "bot", 9, true },
+    { "{\"max_open_notional\":\"1500\"}", "bot", 16, false },
+    { "{\"max_open_notional\":\"1500\"}", "bot", 15, true },
+    { "{\"reduce_only_mode\":true}", "bot", 9, false },
+};
+
+START_TEST(an_amend_of_anothers_order_passes_the_callers_own_limits_too)
+{
+    struct engine_event event = { .kind = EVENT_AMEND };
+    struct order_change change = change_of(callers[_i].qty, 0);
+    char rules[160];
+    struct bench *bench;
+
+    (void)snprintf(rules, sizeof(rules), "{\"clients\":{\"bot\":%s}}", callers[_i].limits);
+    bench = bench_guarded(rules);
+    change.value_price = decimal_from_int(100);
+    event.u.amend.id = "a";
+    event.u.amend.change = &change;
+    event.u.amend.client = callers[_i].client;
+    event.u.amend.waiter = ++bench->waiter;
+    feed(bench, &event);
+    if (callers[_i].passes)
+        (void)amend_sent(bench);
+    else
+        ck_assert_str_eq(replied(bench, OUTCOME_GUARD)->u.reply.verdict->client, "bot");
+    bench_close(bench);
+}
+END_TEST
+
 START_TEST(an_order_that_was_amended_elsewhere_counts_as_it_is)
 {
     struct bench *bench = bench_guarded("{\"max_open_notional\":\"9000\"}");
@@ -393,7 +464,11 @@ START_TEST(a_batch_is_told_to_who_sends_it)
     event.u.create.waiter = ++bench->waiter;
     event.u.create.batch = 7;
     feed(bench, &event);
+    /* It waits for a turn of its own: who comes alone is not behind it. */
+    ck_assert_uint_eq(engine_intents(bench->engine, CATEGORY_LINEAR, true, false), 1);
+    ck_assert_uint_eq(engine_intents(bench->engine, CATEGORY_LINEAR, false, false), 0);
     commit(bench);
+    ck_assert_uint_eq(engine_intents(bench->engine, CATEGORY_LINEAR, true, false), 0);
     ck_assert_uint_eq(must(bench, ACTION_SEND_CREATE, 0)->u.send.batch, 7);
     send_id = must(bench, ACTION_SEND_CREATE, 0)->u.send.send_id;
     answer(bench, send_id, REPLY_NOT_SENT, 0, "");
@@ -419,6 +494,11 @@ int main(void)
     tcase_add_test(tcase, an_order_that_grows_counts_while_its_old_size_is_filled);
     tcase_add_test(tcase, a_fill_at_the_new_price_is_never_counted_at_the_old_one);
     tcase_add_test(tcase, an_amend_of_the_price_needs_its_value);
+    tcase_add_loop_test(
+        tcase, a_change_that_was_valued_before_another_counts_at_the_price_that_there_is, 0, 2);
+    tcase_add_test(tcase, a_price_that_was_raised_elsewhere_outlives_the_amend_of_the_size);
+    tcase_add_loop_test(tcase, an_amend_of_anothers_order_passes_the_callers_own_limits_too, 0,
+                        ARRAY_LEN(callers));
     tcase_add_test(tcase, an_order_that_was_amended_elsewhere_counts_as_it_is);
     tcase_add_test(tcase, a_trigger_that_was_raised_elsewhere_raises_the_value);
     tcase_add_test(tcase, an_amend_that_was_asked_before_a_kill_is_not_sent_after_an_arm);

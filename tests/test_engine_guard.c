@@ -619,10 +619,10 @@ START_TEST(a_turn_behind_the_deadline_is_refused_at_once)
     ck_assert_int_eq(replied(bench, OUTCOME_THROTTLED)->u.reply.retry_after_ms, 100);
     create_facts(bench, &request, NULL, 5000);
     ck_assert_int_eq(count(bench, ACTION_REPLY), 0);
-    ck_assert_uint_eq(engine_intents(bench->engine, CATEGORY_LINEAR, false), 1);
-    ck_assert_uint_eq(engine_intents(bench->engine, CATEGORY_SPOT, false), 0);
+    ck_assert_uint_eq(engine_intents(bench->engine, CATEGORY_LINEAR, false, false), 1);
+    ck_assert_uint_eq(engine_intents(bench->engine, CATEGORY_SPOT, false, false), 0);
     commit(bench);
-    ck_assert_uint_eq(engine_intents(bench->engine, CATEGORY_LINEAR, false), 0);
+    ck_assert_uint_eq(engine_intents(bench->engine, CATEGORY_LINEAR, false, false), 0);
     bench_close(bench);
 }
 END_TEST

@@ -311,21 +311,34 @@ UNUSED_OK static int answer_reads_empty(struct bench *bench)
     return answered;
 }
 
-/* With the watermark of an earlier run; 0: the very first start. */
-UNUSED_OK static struct bench *bench_open_at(size_t orders_max, bool ready, int64_t watermark_ms)
+/* With the watermark of an earlier run (0: the very first start), and coins of options. */
+UNUSED_OK static struct bench *bench_open_with(size_t orders_max, int64_t watermark_ms,
+                                               const char (*option_coins)[COIN_MAX],
+                                               size_t option_coins_count)
 {
     struct bench *bench = calloc(1, sizeof(*bench));
     struct engine_config config = { .times = engine_times_default,
                                     .has_keys = true,
                                     .watermark_ms = watermark_ms,
                                     .link_prefix = "t-1-",
-                                    .orders_max = orders_max };
+                                    .orders_max = orders_max,
+                                    .option_coins = option_coins,
+                                    .option_coins_count = option_coins_count };
 
     if (!bench)
         abort();
     bench->now_ms = T0;
     bench->skew_ms = 300;
     ck_assert_int_eq(engine_create(&bench->engine, &config), ERR_NONE);
+    return bench;
+}
+
+/* Options on one coin alone. */
+UNUSED_OK static struct bench *bench_open_at(size_t orders_max, bool ready, int64_t watermark_ms)
+{
+    static const char option_coins[][COIN_MAX] = { "BTC" };
+    struct bench *bench = bench_open_with(orders_max, watermark_ms, option_coins, 1);
+
     if (!ready)
         return bench;
     happens(bench, EVENT_START);

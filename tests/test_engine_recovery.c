@@ -68,7 +68,7 @@ START_TEST(the_first_watermark_says_how_far_back_the_first_recovery_read)
     ck_assert_int_eq(from_ms, T0 + 300 - 86400000);
     (void)answer_reads_empty(bench);
     ck_assert_int_eq(watermark_row(bench)->u.row.watched_from_ms, from_ms);
-    ck_assert_int_eq(watermark_row(bench)->u.row.options_from_ms, T0 + 300 + 2000);
+    ck_assert_int_eq(watermark_row(bench)->u.row.options_from_ms, from_ms);
     tick_at(bench, T0 + 60000);
     ck_assert_int_gt(watermark_row(bench)->u.row.watermark_ms, T0 - 300000);
     ck_assert_int_eq(watermark_row(bench)->u.row.watched_from_ms, 0);
@@ -80,6 +80,7 @@ END_TEST
 START_TEST(long_spans_are_read_in_windows_of_seven_days)
 {
     static struct scan_job jobs[SCAN_JOBS_MAX];
+    struct scan_coin coins[OPTION_COINS_SCANNED_MAX];
     int64_t day_ms = 86400000;
     struct scan_span span = { .from_ms = T0 - 20 * day_ms,
                               .until_ms = T0,
@@ -87,21 +88,32 @@ START_TEST(long_spans_are_read_in_windows_of_seven_days)
                               .with_open = true,
                               .with_history = true,
                               .with_options = true,
+                              .coins = coins,
+                              .coins_count = 3,
                               .options_from_ms = T0 - 20 * day_ms,
                               .with_options_history = true };
-    size_t jobs_count = recovery_plan(jobs, &span);
+    size_t jobs_count;
     int executions = 0;
 
+    for (size_t i = 0; i < ARRAY_LEN(coins); i++)
+        coins[i] = (struct scan_coin){ .owed_ms = INT64_MAX };
+    jobs_count = recovery_plan(jobs, &span);
     for (size_t i = 0; i < jobs_count; i++) {
         ck_assert_int_le(jobs[i].end_ms - jobs[i].start_ms, 7 * day_ms);
         executions += jobs[i].kind == READ_EXECUTIONS;
     }
-    ck_assert_int_eq(executions, 12);
-    ck_assert_uint_eq(jobs_count, 23);
+    ck_assert_int_eq(executions, 18);
+    ck_assert_uint_eq(jobs_count, 29);
+    coins[1].owed_ms = T0 - 30 * day_ms; /* that one alone from then on */
+    ck_assert_uint_eq(recovery_plan(jobs, &span), 31);
+    coins[1].refused = true;
+    ck_assert_uint_eq(recovery_plan(jobs, &span), 26);
+    coins[1].refused = false;
+    span.coins_count = ARRAY_LEN(coins);
     span.from_ms = span.options_from_ms = 0;
     jobs_count = recovery_plan(jobs, &span);
-    ck_assert_uint_le(jobs_count, SCAN_JOBS_MAX);
-    ck_assert_uint_eq(jobs_count, 608);
+    ck_assert_uint_lt(jobs_count, SCAN_JOBS_MAX);
+    ck_assert_uint_eq(jobs_count, 2408);
     span.with_options = false;
     ck_assert_uint_eq(recovery_plan(jobs, &span), 367);
 }

@@ -363,6 +363,36 @@ START_TEST(spot_has_no_exits_whatever_the_flag_says)
 }
 END_TEST
 
+static const struct {
+    int position_idx;
+    enum side side;
+    bool is_exit;
+} hedged[] = {
+    { 0, SIDE_BUY, true },  { 0, SIDE_SELL, true },  { 1, SIDE_BUY, false },
+    { 1, SIDE_SELL, true }, { 2, SIDE_SELL, false }, { 2, SIDE_BUY, true },
+};
+
+/* A buy for the long side of hedge mode makes it larger: nobody can mean it to reduce. */
+START_TEST(in_hedge_mode_only_the_side_that_closes_is_an_exit)
+{
+    struct scene s = scene();
+
+    s.request.reduce_only = true;
+    s.request.position_idx = hedged[_i].position_idx;
+    s.request.side = hedged[_i].side;
+    ck_assert_int_eq(guard_is_exit(&s.request), hedged[_i].is_exit);
+    s.limits.set = GUARD_BIT(GUARD_REDUCE_ONLY_MODE);
+    if (hedged[_i].is_exit) {
+        ck_assert_int_eq(ask(&s), GUARD_ALLOWED);
+        return;
+    }
+    ck_assert_int_eq(ask(&s), GUARD_REFUSED);
+    expect(&s, GUARD_REDUCE_ONLY_MODE,
+           "reduce_only_mode is on: only orders with reduce_only are sent, and in hedge mode this "
+           "side opens");
+}
+END_TEST
+
 START_TEST(a_hopeless_order_asks_for_no_price)
 {
     struct scene s = scene();
@@ -796,6 +826,8 @@ static void add_check_tests(TCase *tcase)
     tcase_add_test(tcase, leverage_is_that_of_the_position);
     tcase_add_test(tcase, exits_pass_the_limits_on_size_and_no_other);
     tcase_add_test(tcase, spot_has_no_exits_whatever_the_flag_says);
+    tcase_add_loop_test(tcase, in_hedge_mode_only_the_side_that_closes_is_an_exit, 0,
+                        ARRAY_LEN(hedged));
     tcase_add_test(tcase, a_hopeless_order_asks_for_no_price);
     tcase_add_test(tcase, the_longest_text_is_cut_and_ends);
     tcase_add_test(tcase, values_are_qty_times_price);

@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <check.h>
@@ -240,6 +241,70 @@ START_TEST(errors_have_names_and_texts)
 }
 END_TEST
 
+/* A pipe that takes no more, as of a program that started us and never looks. */
+static void fill(const int ends[2])
+{
+    static const char page[LOG_LINE_MAX];
+    int flags = fcntl(ends[1], F_GETFL);
+
+    ck_assert_int_eq(fcntl(ends[1], F_SETFL, flags | O_NONBLOCK), 0);
+    while (write(ends[1], page, sizeof(page)) > 0)
+        continue;
+    ck_assert_int_eq(fcntl(ends[1], F_SETFL, flags), 0);
+}
+
+/* Of a socket a service manager may hold the other end. */
+static void fill_socket(const int ends[2])
+{
+    static const char page[LOG_LINE_MAX];
+
+    while (send(ends[1], page, sizeof(page), MSG_DONTWAIT) > 0)
+        continue;
+}
+
+static void empty(int fd)
+{
+    static char page[LOG_LINE_MAX];
+
+    while (recv(fd, page, sizeof(page), MSG_DONTWAIT) > 0)
+        continue;
+    ck_assert_int_eq(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+    while (read(fd, page, sizeof(page)) > 0)
+        continue;
+}
+
+START_TEST(nobody_waits_for_a_reader_that_does_not_read)
+{
+    int kept = dup(STDERR_FILENO);
+    ssize_t bytes;
+    int ends[2];
+
+    ck_assert_int_eq(_i ? socketpair(AF_UNIX, SOCK_STREAM, 0, ends) : pipe(ends), 0);
+    if (_i)
+        fill_socket(ends);
+    else
+        fill(ends);
+    ck_assert_int_ge(dup2(ends[1], STDERR_FILENO), 0);
+    (void)alarm(20); /* instead of for ever */
+    log_info("a");
+    log_info("b");
+    empty(ends[0]);
+    log_info("c");
+    log_info("d");
+    (void)alarm(0);
+    ck_assert_int_ge(dup2(kept, STDERR_FILENO), 0);
+    close(kept);
+    close(ends[1]);
+    bytes = read(ends[0], lines, sizeof(lines) - 1);
+    lines[bytes > 0 ? bytes : 0] = '\0';
+    close(ends[0]);
+    ck_assert_uint_eq(count_lines(), 3);
+    ck_assert_ptr_nonnull(strstr(lines, " warn log: lost=2 lines: nobody read them\n"));
+    ck_assert(strstr(lines, "lost=2") < strstr(lines, " info c\n"));
+    ck_assert_ptr_nonnull(strstr(lines, " info d\n"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("log");
@@ -255,6 +320,7 @@ int main(void)
     tcase_add_test(tcase, pairs_that_do_not_fit_are_left_out);
     tcase_add_test(tcase, texts_from_outside_are_made_safe);
     tcase_add_test(tcase, errors_have_names_and_texts);
+    tcase_add_loop_test(tcase, nobody_waits_for_a_reader_that_does_not_read, 0, 2);
     suite_add_tcase(suite, tcase);
     srunner_set_fork_status(runner, CK_NOFORK);
     srunner_run_all(runner, CK_NORMAL);

@@ -323,6 +323,39 @@ START_TEST(categories_and_exits_leave_apart)
 }
 END_TEST
 
+/* The windows of batches and of single creates are two. */
+START_TEST(who_comes_alone_does_not_wait_behind_a_batch)
+{
+    static struct told alone;
+
+    want(LOOP_BATCH_MAX);
+    atomic_store(&sync_ms, 1000); /* the batch waits for its commit */
+    ask_batch(LOOP_BATCH_MAX);
+    create(&alone);
+    ck_assert_msg(alone.outcome == OUTCOME_ACCEPTED, "outcome %d: %s", (int)alone.outcome,
+                  alone.error.text);
+}
+END_TEST
+
+/* An exit leaves apart from the others, and so both alone. */
+START_TEST(who_leaves_a_batch_alone_is_refused_by_the_window_of_single_creates)
+{
+    struct budget_claim claim = { .route = ROUTE_ORDER_CREATE,
+                                  .category = CATEGORY_LINEAR,
+                                  .lane = BUDGET_CREATE };
+    const struct budget_said said = { .limit = -1, .left = -1, .hold_ms = 60000 };
+
+    budget_answered(rig.budget, &claim, &said, clock_mono_ms());
+    want(2);
+    wanted[1].reduce_only = true;
+    batch(2);
+    for (size_t i = 0; i < 2; i++) {
+        expect_outcome(i, OUTCOME_THROTTLED);
+        ck_assert_str_eq(told[i].order.request.link, ""); /* nothing was journaled */
+    }
+}
+END_TEST
+
 START_TEST(a_batch_is_cut_to_what_fits_in_the_window)
 {
     char links[32][ORDER_LINK_MAX];
@@ -558,6 +591,8 @@ int main(void)
     tcase_add_test(tcase, creates_that_come_together_leave_in_one_request);
     tcase_add_test(tcase, a_batch_of_one_is_a_create);
     tcase_add_test(tcase, categories_and_exits_leave_apart);
+    tcase_add_test(tcase, who_comes_alone_does_not_wait_behind_a_batch);
+    tcase_add_test(tcase, who_leaves_a_batch_alone_is_refused_by_the_window_of_single_creates);
     tcase_add_test(tcase, a_batch_is_cut_to_what_fits_in_the_window);
     tcase_add_test(tcase, options_leave_by_twenties);
     tcase_add_loop_test(tcase, each_is_told_what_its_own_place_says, 0, (int)ARRAY_LEN(answers));

@@ -59,7 +59,8 @@ static void ask_amend(struct told *answer_of, const char *id, const char *qty, c
         change.price = change.value_price = amount(price);
     told_clear(answer_of);
     ck_assert_int_eq(
-        loop_amend(rig.loop, id, &change, &facts, WAIT_ACCEPTED, 0, on_told, answer_of), ERR_NONE);
+        loop_amend(rig.loop, id, &change, &facts, NULL, WAIT_ACCEPTED, 0, on_told, answer_of),
+        ERR_NONE);
 }
 
 static void amend(struct told *answer_of, const char *id, const char *qty, const char *price)
@@ -101,7 +102,8 @@ START_TEST(an_amend_of_nothing_is_not_found)
     ck_assert_int_eq(loop_amend(rig.loop,
                                 "0123456789012345678901234567890123456789012345678901234567890123"
                                 "0123456789012345678901234567890123456789012345678901234567890123x",
-                                &told[0].order.change, NULL, WAIT_ACCEPTED, 0, on_told, &told[1]),
+                                &told[0].order.change, NULL, NULL, WAIT_ACCEPTED, 0, on_told,
+                                &told[1]),
                      ERR_INVALID);
 }
 END_TEST
@@ -360,6 +362,45 @@ START_TEST(a_leverage_keeps_to_the_rules_in_force)
 }
 END_TEST
 
+static void set_stops(struct told *answer_of, enum category category, const char *symbol)
+{
+    struct loop_setting setting = { .kind = LOOP_SET_TRADING_STOP,
+                                    .category = category,
+                                    .take_profit = DECIMAL_NONE,
+                                    .stop_loss = DECIMAL_ZERO,
+                                    .trailing_stop = DECIMAL_NONE };
+
+    (void)snprintf(setting.symbol, sizeof(setting.symbol), "%s", symbol);
+    (void)snprintf(setting.client, sizeof(setting.client), "%s", client);
+    told_clear(answer_of);
+    ck_assert_int_eq(loop_set(rig.loop, &setting, on_told, answer_of), ERR_NONE);
+    await(atomic_load(&answer_of->done), 8000);
+}
+
+START_TEST(who_is_kept_off_a_symbol_sets_nothing_there)
+{
+    patch("{\"clients\":{\"bot\":{\"symbols\":[\"linear:ETHUSDT\"]},"
+          "\"cat\":{\"categories\":[\"inverse\"]}}}");
+    client = "bot";
+    set_leverage(&told[0], "9");
+    set_stops(&told[1], CATEGORY_LINEAR, "BTCUSDT");
+    set_stops(&told[2], CATEGORY_LINEAR, "ETHUSDT");
+    client = "cat";
+    set_leverage(&told[3], "9");
+    client = "";
+    set_leverage(&told[4], "9");
+    for (int i = 0; i <= 1; i++) {
+        ck_assert_int_eq(told[i].outcome, OUTCOME_GUARD);
+        ck_assert_int_eq(told[i].verdict.limit, GUARD_SYMBOLS);
+        ck_assert_str_eq(told[i].verdict.client, "bot");
+    }
+    ck_assert_int_ne(told[2].outcome, OUTCOME_GUARD); /* there is no position, and so no stop */
+    ck_assert_int_eq(told[3].outcome, OUTCOME_GUARD);
+    ck_assert_int_eq(told[3].verdict.limit, GUARD_CATEGORIES);
+    ck_assert_int_eq(told[4].outcome, OUTCOME_OK);
+}
+END_TEST
+
 START_TEST(nothing_is_set_while_killed)
 {
     set_leverage(&told[0], "5");
@@ -475,6 +516,7 @@ int main(void)
     tcase_add_test(tcase, a_check_sends_and_counts_nothing);
     tcase_add_test(tcase, a_leverage_is_set_and_set_again);
     tcase_add_test(tcase, a_leverage_keeps_to_the_rules_in_force);
+    tcase_add_test(tcase, who_is_kept_off_a_symbol_sets_nothing_there);
     tcase_add_test(tcase, nothing_is_set_while_killed);
     tcase_add_test(tcase, who_has_left_gives_back_its_place);
     suite_add_tcase(suite, tcase);

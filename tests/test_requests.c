@@ -360,6 +360,23 @@ START_TEST(a_list_is_narrowed_by_the_kind_of_spot_order)
 }
 END_TEST
 
+/* Section 11: without it they are of BTC. */
+START_TEST(executions_of_options_are_asked_by_coin)
+{
+    char query[512];
+    struct text text = text_in(query, sizeof(query));
+    struct request_list list = { .category = CATEGORY_OPTION,
+                                 .settle_coin = "",
+                                 .base_coin = "ETH",
+                                 .start_ms = 5,
+                                 .end_ms = 6,
+                                 .limit = 100 };
+
+    request_list_query(&text, &list);
+    ck_assert_str_eq(query, "category=option&baseCoin=ETH&startTime=5&endTime=6&limit=100");
+}
+END_TEST
+
 /* PROTOCOL section 3: encoded cursors go back verbatim, others are encoded once. */
 static const struct {
     const char *cursor, *sent;
@@ -414,6 +431,7 @@ int main(void)
     tcase_add_test(tcase, a_cancel_on_spot_names_the_kind_of_what_waits);
     tcase_add_loop_test(tcase, cancel_all_says_its_scope_and_nothing_else, 0, ARRAY_LEN(sweeps));
     tcase_add_test(tcase, a_list_is_narrowed_by_the_kind_of_spot_order);
+    tcase_add_test(tcase, executions_of_options_are_asked_by_coin);
     tcase_add_loop_test(tcase, cursors_go_back_as_they_must, 0, ARRAY_LEN(cursors));
     suite_add_tcase(suite, tcase);
     srunner_set_fork_status(runner, CK_NOFORK);

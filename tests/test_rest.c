@@ -1,5 +1,9 @@
 /* tests/test_rest.c - the transport against a small real server: signing, connections, odd requests
  */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include "tests/test_rest_kit.h"
 
 /* --- signing --- */
@@ -140,6 +144,41 @@ START_TEST(connections_are_kept_and_used_again)
            (double)(clock_mono_us() - start_us) / 100);
     ck_assert_int_eq(server.connections, 1);
     ck_assert_int_eq(server.requests, 101);
+    rest_shut();
+    server_stop();
+}
+END_TEST
+
+/* Our ends of the connections to the server, each with how long unacknowledged bytes are waited
+ * for. */
+static int ends_to_server(unsigned most_ms[8])
+{
+    int count = 0;
+
+    for (int fd = 0; fd < 256 && count < 8; fd++) {
+        struct sockaddr_in peer = { 0 };
+        socklen_t bytes = sizeof(peer);
+        socklen_t value_bytes = sizeof(most_ms[0]);
+
+        if (getpeername(fd, (struct sockaddr *)&peer, &bytes) == 0 && peer.sin_family == AF_INET &&
+            ntohs(peer.sin_port) == server.port &&
+            getsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &most_ms[count], &value_bytes) == 0)
+            count++;
+    }
+    return count;
+}
+
+/* Loopback acknowledges all: what is left to see is what was asked of the kernel. */
+START_TEST(a_path_that_is_gone_is_not_waited_for_as_long_as_a_slow_answer)
+{
+    struct result result;
+    unsigned most_ms[8];
+
+    server_start(serve_ok, NULL);
+    rest_open(4);
+    call(&result, ROUTE_ORDER_CREATE, ORDER, 2000);
+    ck_assert_int_eq(ends_to_server(most_ms), 1);
+    ck_assert(most_ms[0] >= 2000 && most_ms[0] <= 5000);
     rest_shut();
     server_stop();
 }
@@ -346,6 +385,7 @@ static void add(TCase *tcase)
     tcase_add_test(tcase, an_rsa_key_signs_too);
     tcase_add_test(tcase, a_write_without_body_sends_empty_braces);
     tcase_add_test(tcase, connections_are_kept_and_used_again);
+    tcase_add_test(tcase, a_path_that_is_gone_is_not_waited_for_as_long_as_a_slow_answer);
     tcase_add_test(tcase, warming_opens_connections_and_sets_the_clock);
     tcase_add_test(tcase, the_time_route_feeds_the_clock);
     tcase_add_test(tcase, no_more_connections_than_allowed);

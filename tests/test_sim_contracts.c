@@ -1,68 +1,12 @@
 #include <stdio.h>
-#include <string.h>
 #include <time.h>
 
-#include <check.h>
-
 #include "base/clock.h"
-#include "sim/check.h"
 #include "sim/funding.h"
-#include "sim/market.h"
-#include "sim/money.h"
 #include "sim/options.h"
+#include "tests/test_sim_exchange_kit.h"
 
 #define DAY_MS INT64_C(86400000)
-
-/* An exchange with a paused market; BTC stands at 93000 after the jump. */
-static struct exchange exchange;
-static int executions;
-static int positions;
-static int wallets;
-
-static void on_order(const struct sim_order *order, void *userdata)
-{
-    (void)order;
-    (void)userdata;
-}
-
-static void on_execution(const struct sim_execution *execution, void *userdata)
-{
-    (void)execution;
-    (void)userdata;
-    executions++;
-}
-
-static void on_position(const struct position *position, void *userdata)
-{
-    (void)position;
-    (void)userdata;
-    positions++;
-}
-
-static void on_wallet(void *userdata)
-{
-    (void)userdata;
-    wallets++;
-}
-
-static void on_trade(const struct instrument *instrument, const struct public_trade *trade,
-                     void *userdata)
-{
-    (void)instrument;
-    (void)trade;
-    (void)userdata;
-}
-
-static const struct exchange_callbacks callbacks = { on_order, on_execution, on_position, on_wallet,
-                                                     on_trade };
-
-static struct decimal amount(const char *text)
-{
-    struct decimal value = DECIMAL_ZERO;
-
-    ck_assert_int_eq(decimal_parse(&value, text), ERR_NONE);
-    return value;
-}
 
 static const char *show(struct decimal value)
 {
@@ -72,20 +16,10 @@ static const char *show(struct decimal value)
     return decimal_format(&value, text);
 }
 
+/* BTC stands at 93000. */
 static void setup(void)
 {
-    ck_assert_int_eq(exchange_init(&exchange, 1700000000000, 1), ERR_NONE);
-    ck_assert_int_eq(market_init(&exchange, 7), ERR_NONE);
-    market_pause(&exchange, true);
-    ck_assert_int_eq(market_jump(&exchange, "BTCUSD", amount("93000")), ERR_NONE);
-    exchange.callbacks = &callbacks;
-    executions = positions = wallets = 0;
-}
-
-static void teardown(void)
-{
-    market_deinit(&exchange);
-    exchange_deinit(&exchange);
+    begin("BTCUSD", "93000");
 }
 
 static const struct instrument *inverse(void)
@@ -101,23 +35,6 @@ static const struct position *position_of(const struct instrument *instrument)
 static const char *btc(void)
 {
     return show(account_wallet(&exchange.account, "BTC")->balance);
-}
-
-static struct refusal place(const struct create_fields *fields, struct sim_order **out)
-{
-    struct sim_request request;
-    struct refusal refusal = check_create(&exchange, fields, &request);
-
-    return refusal.code ? refusal : match_place(&exchange, &request, out);
-}
-
-static struct sim_order *placed(const struct create_fields *fields)
-{
-    struct sim_order *order = NULL;
-    struct refusal refusal = place(fields, &order);
-
-    ck_assert_msg(refusal.code == 0, "%d %s", refusal.code, refusal.text);
-    return order;
 }
 
 #define INVERSE .category = "inverse", .symbol = "BTCUSD"
@@ -183,7 +100,7 @@ START_TEST(an_inverse_order_trades_in_dollars_and_pays_in_coins)
     ck_assert_str_eq(btc(), "0.99999451");
     ck_assert_int_eq(position_of(inverse())->lots, 930);
     ck_assert_str_eq(show(position_average(position_of(inverse()))), "93000.55800334");
-    ck_assert(executions > 0 && positions > 0 && wallets > 0);
+    ck_assert(heard.executions > 0 && heard.positions > 0 && heard.wallets > 0);
 }
 END_TEST
 
@@ -297,13 +214,13 @@ START_TEST(the_long_side_pays_a_positive_rate)
     ck_assert(!funding_settle(&exchange, linear));
     (void)placed(&buy);
     (void)placed(&sell);
-    executions = positions = wallets = 0;
+    memset(&heard, 0, sizeof(heard));
     ck_assert(funding_settle(&exchange, linear));
-    ck_assert_int_eq(executions, 1);
-    ck_assert_int_eq(positions, 1);
-    ck_assert_int_eq(wallets, 1);
+    ck_assert_int_eq(heard.executions, 1);
+    ck_assert_int_eq(heard.positions, 1);
+    ck_assert_int_eq(heard.wallets, 1);
     execution = history_execution(exchange.history, history_last_execution(exchange.history));
-    ck_assert(execution->funding);
+    ck_assert_int_eq(execution->what, EXECUTION_FUNDING);
     ck_assert_str_eq(execution->order_id, "");
     ck_assert_str_eq(show(execution->value), "9300");
     paid = money_mul(execution->value, execution->fee_rate);
@@ -334,7 +251,7 @@ START_TEST(options_are_named_after_their_day)
         ck_assert_int_eq(day.tm_hour, 8);
         ck_assert_int_gt(option->delivery_ms, now_ms + 59 * DAY_MS);
         ck_assert_int_lt(option->delivery_ms, now_ms + 100 * DAY_MS);
-        (void)snprintf(date, sizeof(date), "BTC-%d%s%02d-%d-%c-USDT", day.tm_mday,
+        (void)snprintf(date, sizeof(date), "%s-%d%s%02d-%d-%c-USDT", option->base, day.tm_mday,
                        months[day.tm_mon], day.tm_year % 100, (int)option->strike,
                        option->is_call ? 'C' : 'P');
         ck_assert_str_eq(option->symbol, date);
@@ -349,7 +266,7 @@ static const char *const prices[] = { "1000", "60000", "90000", "95000", "99999.
 
 START_TEST(calls_and_puts_agree)
 {
-    ck_assert_int_eq(market_jump(&exchange, "BTCUSDT", amount(prices[_i])), ERR_NONE);
+    jump("BTCUSDT", prices[_i]);
     for (int i = INSTRUMENT_FIRST_OPTION; i < INSTRUMENT_COUNT; i += 2) {
         const struct instrument *call = instrument_at(i);
         const struct instrument *put = instrument_at(i + 1);

@@ -1,98 +1,9 @@
-#include <string.h>
+#include "tests/test_sim_exchange_kit.h"
 
-#include <check.h>
-
-#include "sim/check.h"
-#include "sim/market.h"
-#include "sim/money.h"
-
-/* An exchange with a paused market: linear BTCUSDT stands at 93000 after the jump. */
-static struct exchange exchange;
-
-static struct {
-    int orders, executions, positions, wallets, trades;
-    enum exchange_status status;
-    bool maker;
-} heard;
-
-static void on_order(const struct sim_order *order, void *userdata)
-{
-    (void)userdata;
-    heard.orders++;
-    heard.status = order->status;
-}
-
-static void on_execution(const struct sim_execution *execution, void *userdata)
-{
-    (void)userdata;
-    heard.executions++;
-    heard.maker = execution->maker;
-}
-
-static void on_position(const struct position *position, void *userdata)
-{
-    (void)position;
-    (void)userdata;
-    heard.positions++;
-}
-
-static void on_wallet(void *userdata)
-{
-    (void)userdata;
-    heard.wallets++;
-}
-
-static void on_trade(const struct instrument *instrument, const struct public_trade *trade,
-                     void *userdata)
-{
-    (void)instrument;
-    (void)trade;
-    (void)userdata;
-    heard.trades++;
-}
-
-static const struct exchange_callbacks callbacks = { on_order, on_execution, on_position, on_wallet,
-                                                     on_trade };
-
-static void jump(const char *price)
-{
-    struct decimal value;
-
-    ck_assert_int_eq(decimal_parse(&value, price), ERR_NONE);
-    ck_assert_int_eq(market_jump(&exchange, "BTCUSDT", value), ERR_NONE);
-}
-
+/* Linear BTCUSDT stands at 93000. */
 static void setup(void)
 {
-    ck_assert_int_eq(exchange_init(&exchange, 1700000000000, 1), ERR_NONE);
-    ck_assert_int_eq(market_init(&exchange, 7), ERR_NONE);
-    market_pause(&exchange, true);
-    jump("93000");
-    exchange.callbacks = &callbacks;
-    memset(&heard, 0, sizeof(heard));
-}
-
-static void teardown(void)
-{
-    market_deinit(&exchange);
-    exchange_deinit(&exchange);
-}
-
-static struct refusal place(const struct create_fields *fields, struct sim_order **out)
-{
-    struct sim_request request;
-    struct refusal refusal = check_create(&exchange, fields, &request);
-
-    return refusal.code ? refusal : match_place(&exchange, &request, out);
-}
-
-static struct sim_order *placed(const struct create_fields *fields)
-{
-    struct sim_order *order = NULL;
-    struct refusal refusal = place(fields, &order);
-
-    ck_assert_msg(refusal.code == 0, "%d %s", refusal.code, refusal.text);
-    return order;
+    begin("BTCUSDT", "93000");
 }
 
 #define LINEAR .category = "linear", .symbol = "BTCUSDT"
@@ -303,9 +214,9 @@ START_TEST(a_resting_order_fills_as_maker_when_the_market_trades_through)
                                                  .qty = "0.5", .price = "94000" };
     struct sim_order *order = placed(&fields);
 
-    jump("93900");
+    jump("BTCUSDT", "93900");
     ck_assert_int_eq(order->status, STATUS_NEW);
-    jump("94500");
+    jump("BTCUSDT", "94500");
     ck_assert_int_eq(order->status, STATUS_FILLED);
     ck_assert(heard.maker);
     ck_assert_int_eq(heard.executions, 1);

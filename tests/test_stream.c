@@ -427,6 +427,7 @@ END_TEST
 START_TEST(a_touch_lingers_and_ends)
 {
     times.linger_ms = 1000;
+    times.linger_ms = 1000;
     begin_plain(false);
     for (int i = 0; i < 15; i++) { /* longer than it lingers */
         ck_assert_int_eq(stream_touch(stream, STREAM_BOOK, CATEGORY_INVERSE, "BTCUSD", 200),

@@ -360,7 +360,7 @@ int main(void)
 
     log_set_level(getenv("STREAM_LOG") ? LOG_DEBUG : LOG_ERROR);
     tcase_set_timeout(tcase, 60);
-    tcase_add_checked_fixture(tcase, reset_pools, NULL);
+    tcase_add_checked_fixture(tcase, reset_pools, clean_up);
     tcase_add_test(tcase, a_delta_changes_rows_and_a_snapshot_replaces_all);
     tcase_add_loop_test(tcase, a_row_that_cannot_be_read_costs_itself, 0,
                         (int)ARRAY_LEN(unreadable));

@@ -104,10 +104,11 @@ START_TEST(topics_are_spread_over_sockets_and_keep_them)
     ck_assert_int_eq(atomic_load(&server.connections), 3);
     for (int i = 0; i < 3; i++) {
         int topics = ws_server_words(&server, i, "\"subscribe\"", "\"tickers.");
+        int requests = ws_server_words(&server, i, "\"subscribe\"", "\"op\"");
 
-        ck_assert_int_le(topics, 480);
         ck_assert_int_eq(topics, i < 2 ? 480 : 40);
-        ck_assert_int_eq(ws_server_words(&server, i, "\"subscribe\"", "\"op\""), topics / 10);
+        ck_assert_int_ge(requests, topics / 10); /* ten at most in each */
+        ck_assert_int_lt(requests, topics / 2);  /* what is wanted meanwhile goes together */
     }
     /* All that was dropped makes room on its own socket, and nothing else moves. */
     first = connection_of(0);
@@ -248,7 +249,7 @@ int main(void)
 
     log_set_level(getenv("STREAM_LOG") ? LOG_DEBUG : LOG_ERROR);
     tcase_set_timeout(tcase, 60);
-    tcase_add_checked_fixture(tcase, reset, NULL);
+    tcase_add_checked_fixture(tcase, reset, clean_up);
     tcase_add_test(tcase, topics_are_spread_over_sockets_and_keep_them);
     tcase_add_test(tcase, a_socket_without_topics_is_closed_and_the_others_stay);
     tcase_add_test(tcase, one_socket_that_breaks_takes_its_own_topics_only);

@@ -110,14 +110,14 @@ START_TEST(options_of_a_base_coin_share_a_topic_of_trades)
                      ERR_NONE);
     ck_assert_int_eq(
         stream_want(stream, STREAM_TRADES, CATEGORY_OPTION, "ETH-6JAN23-1000-P-USDT", 0), ERR_NONE);
-    WAIT(state_of(LINK_PUBLIC_OPTION) == LINK_CONNECTED);
-    ck_assert_int_eq(
-        ws_server_count(&server, "option", "[\"publicTrade.BTC\",\"publicTrade.ETH\"]"), 1);
+    WAIT(state_of(LINK_PUBLIC_OPTION) == LINK_CONNECTED &&
+         ws_server_count(&server, "option", "\"publicTrade.ETH\"") == 1);
+    ck_assert_int_eq(ws_server_count(&server, "option", "\"publicTrade.BTC\""), 1);
     send_fixture("option", "ws_publicTrade_option");
     WAIT(seen.trades == 1);
     HOLDS(strcmp(seen.trade.symbol, "BTC-6JAN23-17500-C") == 0);
     stream_drop(stream, STREAM_TRADES, CATEGORY_OPTION, "BTC-6JAN23-17500-C", 0);
-    usleep(300000); /* its want is over: what comes of it is passed over */
+    usleep(1000000); /* its want is over: what comes of it is passed over */
     send_fixture("option", "ws_publicTrade_option");
     ck_assert(ws_server_send(&server, "option",
                              "{\"topic\":\"publicTrade.BTC\",\"ts\":1,\"data\":[{\"T\":1,\"s\":"
@@ -146,9 +146,9 @@ START_TEST(candles_are_kept_and_told)
                      ERR_NONE);
     ck_assert_int_eq(stream_want(stream, STREAM_CANDLES, CATEGORY_LINEAR, "BTCUSDT", CANDLE_1M),
                      ERR_NONE);
-    WAIT(state_of(LINK_PUBLIC_LINEAR) == LINK_CONNECTED);
-    ck_assert_int_eq(
-        ws_server_count(&server, "linear", "[\"kline.5.BTCUSDT\",\"kline.1.BTCUSDT\"]"), 1);
+    WAIT(state_of(LINK_PUBLIC_LINEAR) == LINK_CONNECTED &&
+         ws_server_count(&server, "linear", "\"kline.1.BTCUSDT\"") == 1);
+    ck_assert_int_eq(ws_server_count(&server, "linear", "\"kline.5.BTCUSDT\""), 1);
     send_fixture("linear", "ws_kline");
     send_fixture("linear", "ws_kline_closed");
     ck_assert(ws_server_send(&server, "linear",

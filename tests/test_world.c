@@ -37,6 +37,7 @@
 
 static uint64_t events_run;
 static uint64_t left_run;
+static uint64_t deliveries_run;
 static uint64_t refused_run; /* by a limit of the guard */
 static uint64_t killed_run;
 static uint64_t cleared_run;
@@ -74,7 +75,8 @@ struct there { /* an order at the exchange */
 
 struct filled { /* an execution at the exchange */
     char exec_id[EXEC_ID_MAX];
-    int order; /* -1: funding */
+    int order;          /* -1: funding, or */
+    const char *option; /* the delivery of this one; else NULL */
     int qty;
     int price;
     int64_t at_ms;
@@ -184,7 +186,8 @@ struct world {
     bool capped; /* the ceiling holds max_open_notional and max_orders_per_minute */
     bool kills;  /* somebody kills now and then */
     bool no_options;
-    bool options_fail;                           /* to be read, while there are faults */
+    bool options_fail; /* to be read, while there are faults */
+    bool one_coin;     /* the configuration lacks the second one, but there is a position in it */
     struct guard_state guard;                    /* as stored */
     struct guard_create creates[LINKS_MAX * 16]; /* as stored */
     int creates_count;
@@ -403,14 +406,24 @@ static void report_of(const struct there *there, struct order_report *report)
     report->native = object_of(there->status, there->filled);
 }
 
+static enum category category_of(const struct world *world, const struct filled *filled)
+{
+    if (filled->order >= 0)
+        return world->there[filled->order].category;
+    return filled->option ? CATEGORY_OPTION : CATEGORY_LINEAR;
+}
+
 static void fill_of(const struct world *world, const struct filled *filled, struct fill *fill)
 {
     const struct there *there = filled->order >= 0 ? &world->there[filled->order] : NULL;
 
     memset(fill, 0, sizeof(*fill));
     memcpy(fill->exec_id, filled->exec_id, sizeof(fill->exec_id));
-    fill->category = there ? there->category : CATEGORY_LINEAR;
-    memcpy(fill->symbol, there ? there->symbol : "BTCUSDT", sizeof("BTCUSDT"));
+    fill->category = category_of(world, filled);
+    (void)snprintf(fill->symbol, sizeof(fill->symbol), "%s",
+                   there            ? there->symbol
+                   : filled->option ? filled->option
+                                    : "BTCUSDT");
     if (there) {
         memcpy(fill->order_id, there->order_id, sizeof(fill->order_id));
         if (strlen(filled->exec_id) % 2)
@@ -418,7 +431,7 @@ static void fill_of(const struct world *world, const struct filled *filled, stru
     }
     fill->side = !there ? SIDE_NONE : there->exit ? SIDE_SELL : SIDE_BUY;
     fill->exchange_seq = filled->sequence;
-    fill->kind = there ? FILL_TRADE : FILL_FUNDING;
+    fill->kind = there ? FILL_TRADE : filled->option ? FILL_SETTLE : FILL_FUNDING;
     fill->qty = decimal_from_int(filled->qty);
     fill->price = decimal_from_int(filled->price);
     fill->value = DECIMAL_NONE;
@@ -499,6 +512,14 @@ static void load_positions(struct world *world)
 
     thing->private_stream = true;
     position_of(world, &thing->event);
+    if (world->one_coin && !world->no_options) {
+        thing = thing_new(world, THING_EVENT, delay);
+        thing->private_stream = true;
+        thing->event.kind = EVENT_POSITION;
+        thing->event.u.position.category = CATEGORY_OPTION;
+        thing->event.u.position.symbol = "ETH-28FEB25-3200-P-USDT";
+        thing->event.u.position.value = decimal_from_int(0);
+    }
     thing = thing_new(world, THING_EVENT, delay);
     thing->private_stream = true;
     thing->event.kind = EVENT_POSITIONS_KNOWN;
@@ -606,6 +627,27 @@ static void funding(struct world *world)
     filled->at_ms = server_ms(world);
     filled->listed_ms = world->now_ms;
     publish(world, NULL, filled);
+}
+
+/* An option ends: no order tells of that, and no list of another coin. */
+static void delivery(struct world *world)
+{
+    static const char *const options[] = { "BTC-28FEB25-90000-C", "ETH-28FEB25-3000-C-USDT" };
+    struct filled *filled;
+
+    if (world->no_options || world->filled_count == FILLS_MAX)
+        return;
+    filled = &world->filled[world->filled_count++];
+    (void)snprintf(filled->exec_id, sizeof(filled->exec_id), "ends-%d", world->filled_count);
+    filled->order = -1;
+    filled->option = options[roll(world, 2)];
+    filled->qty = 1;
+    filled->price = roll(world, 2);
+    filled->at_ms = server_ms(world);
+    filled->listed_ms = world->now_ms + (fault(world, 30) ? roll(world, 2000) : 0);
+    publish(world, NULL, filled);
+    tell(world, "  exchange: delivery %s of %s", filled->exec_id, filled->option);
+    deliveries_run++;
 }
 
 /* --- checks on what the bridge stores and sends --- */
@@ -1454,18 +1496,27 @@ static bool order_listed(const struct world *world, const struct engine_action *
     return false;
 }
 
+/* Of options one coin, whatever is asked for. */
+static bool is_of_coin(const struct engine_action *action, const char *option)
+{
+    const char *coin = action->u.read.base_coin[0] ? action->u.read.base_coin : "BTC";
+    size_t bytes = strlen(coin);
+
+    return strncmp(option, coin, bytes) == 0 && option[bytes] == '-';
+}
+
 static bool fill_listed(const struct world *world, const struct engine_action *action,
                         const struct filled *filled)
 {
     int64_t now_ms = world->now_ms;
     const struct there *there = filled->order >= 0 ? &world->there[filled->order] : NULL;
-    enum category category = there ? there->category : CATEGORY_LINEAR;
 
-    if (category != action->u.read.category || filled->listed_ms > now_ms ||
+    if (category_of(world, filled) != action->u.read.category || filled->listed_ms > now_ms ||
         (there && there->visible_ms > now_ms))
         return false;
     if (action->u.read.kind == READ_EXECUTIONS)
-        return in_window(action, filled->at_ms);
+        return in_window(action, filled->at_ms) &&
+               (!filled->option || is_of_coin(action, filled->option));
     return there && is_named(action, there);
 }
 
@@ -1679,12 +1730,15 @@ static void restore_guard(struct world *world)
 
 static void start(struct world *world)
 {
+    static const char coins[][COIN_MAX] = { "BTC", "ETH" };
     struct engine_config config = { .times = engine_times_default,
                                     .has_keys = true,
                                     .last_seq = world->last_seq,
                                     .watermark_ms = world->watermark_ms,
                                     .guard_ceiling = &world->ceiling,
-                                    .orders_max = 200 };
+                                    .orders_max = 200,
+                                    .option_coins = coins,
+                                    .option_coins_count = world->one_coin ? 1 : 2 };
     static struct fill_key keys[FILLS_MAX];
     char prefix[24];
     struct engine_event event = { .kind = EVENT_RESTORE };
@@ -2277,8 +2331,10 @@ static void live_a_little(struct world *world)
         market(world);
     else if (what < 74)
         others(world);
-    else if (what < 76)
+    else if (what < 75)
         funding(world);
+    else if (what < 76)
+        delivery(world);
     else if (what < 79)
         gap(world);
     else if (what < 81)
@@ -2368,6 +2424,8 @@ static void check_end(struct world *world)
             broken(world, "I8: %s is still %s", order->request.link,
                    order_state_name(order->state));
     }
+    if (status.options_owed_ms)
+        broken(world, "executions of options are still owed");
     if (!status.ready)
         broken(world, "not ready: %s", status.why);
     if (status.waiters)
@@ -2405,6 +2463,7 @@ static void set_guard(struct world *world)
     world->kills = roll(world, 2) == 0;
     world->no_options = roll(world, 2) == 0;
     world->options_fail = roll(world, 4) == 0;
+    world->one_coin = roll(world, 2) == 0;
     world->capped = roll(world, 2) == 0;
     if (!world->capped)
         return;
@@ -2525,6 +2584,7 @@ START_TEST(nothing_is_lost_or_doubled_in_any_world)
     printf("amends: %" PRIu64 " sent, %" PRIu64 " made, %" PRIu64 " dry runs\n", amends_run,
            amended_run, dry_run);
     printf("waits: %" PRIu64 " of those who had left\n", left_run);
+    printf("options: %" PRIu64 " deliveries\n", deliveries_run);
     printf("guard: %" PRIu64 " refused, %" PRIu64 " kills, %" PRIu64 " clear, %" PRIu64
            " armed, 0 above a cap, 0 sent after a kill\n",
            refused_run, killed_run, cleared_run, armed_run);

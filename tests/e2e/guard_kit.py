@@ -175,17 +175,18 @@ class GuardCase(Case):
         self.addCleanup(self._stop, self.sim)
         self.exchange = Exchange(self.sim.port)
 
-    def start(self, *options, rest_port=None, ws_port=None, env=None, wait=True):
+    def start(self, *options, rest_port=None, ws_port=None, env=None, wait=True, stderr=None):
         """Unlike Case.start, without --no-limits when the limits are on."""
         rest_port = rest_port or self.sim.port
         bridge = Process(
             ["--env", "sim", "--rest-url", "http://127.0.0.1:%d" % rest_port, "--ws-url",
              "ws://127.0.0.1:%d" % (ws_port or rest_port), "--listen", "127.0.0.1:0", "--journal", self.journal,
              "--speed", str(self.speed), *([] if self.limits else ["--no-limits"]), *options],
-            {"BYBIT_API_KEY": KEY, "BYBIT_API_SECRET": SECRET, **(env or {})})
+            {"BYBIT_API_KEY": KEY, "BYBIT_API_SECRET": SECRET, **(env or {})}, stderr=stderr)
         self.addCleanup(self._stop, bridge)
         if wait:
             self.wait_ready(bridge)
+            until(lambda: self.guard(bridge)["counts"]["open_notional"] is not None)  # else limits of it refuse all
         return bridge
 
     # --- the guard ---

@@ -45,16 +45,17 @@ def read_places(paths):
 
 
 class Process:
-    """A child whose stdout says a port, and whose stderr is kept. When it ends, no secret may be found in what it left."""
+    """A child whose stdout says a port, and whose stderr is kept (unless `stderr` is given). When it ends, no secret may be found
+    in what it left."""
 
-    def __init__(self, args, env=None, pattern=r"http://[^ ]*?:(\d+)"):
+    def __init__(self, args, env=None, pattern=r"http://[^ ]*?:(\d+)", stderr=None):
         environment = {k: v for k, v in os.environ.items() if not k.startswith("BYBIT_")}
         environment.update(env or {})
         self.args, self.env = list(args), environment
         self.canaries = [SECRET, KEY]  # tests add their tokens
         self.stderr_path = tempfile.NamedTemporaryFile(prefix="bridge-stderr-", delete=False).name
         with open(self.stderr_path, "wb") as log:
-            self.child = subprocess.Popen([BRIDGE, *args], stdout=subprocess.PIPE, stderr=log, env=environment)
+            self.child = subprocess.Popen([BRIDGE, *args], stdout=subprocess.PIPE, stderr=stderr or log, env=environment)
         self.port = None
         self.stdout = ""
         deadline = time.monotonic() + START_S

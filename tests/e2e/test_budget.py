@@ -346,7 +346,7 @@ class Ban(Limited):
         for path in ("/balance?max_age=0s", "/positions?max_age=0s", "/positions/BTCUSDT?max_age=0s", "/balance?account=fund",
                      "/symbols?category=option&base=BTC", "/funding/BTCUSDT"):
             answer = request(bridge.port, "GET", path)
-            self.assertEqual((answer.status, answer.json["code"]), (429, "rate_limited"), (path, answer))
+            self.assertEqual((answer.status, answer.json.get("code")), (429, "rate_limited"), (path, answer))
             self.assertTrue(1 <= int(answer.headers["retry-after"]) <= self.BAN_MS / 1000 + 2, (path, answer))
             self.assertIn('"ip";r=0', answer.headers["ratelimit"], (path, answer))
         self.assertEqual([n for n in range(5) if "ban-%d" % n in self.rows()], [])
@@ -360,8 +360,9 @@ class Ban(Limited):
         self.assertEqual(ready.status, 503, ready)
         self.assertIn("ban", ready.json["detail"])
         until(lambda: len(feed.named("ticker")) > tickers + 2)
+        asked = self.rest_requests()
         if time.monotonic() - start < self.BAN_MS / 1000 - 0.5:
-            self.assertEqual(self.rest_requests(), before, "something was sent during the ban")
+            self.assertEqual(asked, before, "something was sent during the ban")
         left_s = max(int(answer.headers["retry-after"]) for answer in answers)
         time.sleep(max(0, start + asked_s + left_s - time.monotonic()))
         answer = request(bridge.port, "POST", "/orders", dict(RESTING["linear"], client_id="ban-0"))
@@ -392,7 +393,6 @@ class Ban(Limited):
         self.assertEqual(answer.status, 429, answer)
         self.assertTrue(590 <= int(answer.headers["retry-after"]) <= 601, answer)
 
-
     def test_a_ban_is_kept_over_kill_9_and_a_clock_that_steps(self):
         """Asking within a ban makes it longer: whoever starts within one asks nothing before its end."""
         bridge = self.start(rest_port=self.proxy.port, ws_port=self.sim.port)
@@ -404,11 +404,15 @@ class Ban(Limited):
             bridge = self.start(rest_port=self.proxy.port, ws_port=self.sim.port, wait=False, env=skewed_clock(skew_s))
             status = request(bridge.port, "GET", "/status").json["budget"]
             left_s = self.BAN_MS / 1000 - (time.monotonic() - start)
+            if left_s < 1:
+                break  # a slow machine: the rest says nothing
             self.assertAlmostEqual(status["banned_for_ms"] / 1000, left_s, delta=2)
             self.assertRegex(status["banned_until"], r"\A\d{4}-\d\d-\d\dT")
             self.assertIn("ban", request(bridge.port, "GET", "/readyz").json["detail"])
         time.sleep(max(0, self.BAN_MS / 1000 - 0.5 - (time.monotonic() - start)))
-        self.assertEqual(self.rest_requests(), before, "something was sent during the ban")
+        asked = self.rest_requests()
+        if time.monotonic() - start < self.BAN_MS / 1000:
+            self.assertEqual(asked, before, "something was sent during the ban")
         bridge.stop()
         bridge = self.start(rest_port=self.proxy.port, ws_port=self.sim.port)
         self.place(bridge)

@@ -455,6 +455,25 @@ class Ways(Kill):
         until(lambda: self.guard(bridge)["killed"])
         until(lambda: not self.open_there())
 
+    def test_when_nobody_reads_its_log(self):
+        """As of a program that started the bridge with a pipe for its errors, and does not look."""
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        bridge = self.start(stderr=writer)
+        self.fill_up(bridge, 4, 1)
+        os.set_blocking(writer, False)  # of the bridge's end, too: until it is full
+        with self.assertRaises(BlockingIOError):
+            while True:
+                os.write(writer, b"x" * 4096)
+        os.set_blocking(writer, True)
+        os.close(writer)
+        for leverage in ("5", "6"):  # each is a line
+            self.patch(bridge, {"max_leverage": leverage})
+        told = self.kill(bridge)
+        self.check_true(told, self.open_there())
+        self.assertTrue(told["clear"] and told["durable"], told)
+        self.check_refuses(bridge)
+
     def test_killed_right_after_the_answer_said_durable(self):
         for number in range(5):
             bridge = self.start()

@@ -56,6 +56,19 @@ class Options(unittest.TestCase):
                     "https://api.bybit.com/v5/order/create", "/v5/asset/withdraw/create?x=1", ""):
             self.refused("allow-path", "--allow-path", bad)
 
+    def test_option_coins(self):
+        name, option = "option-coins", "--option-coins"
+        self.assertEqual(self.shown(name), "BTC,ETH,SOL")
+        self.assertEqual(self.shown(name, option, "eth,BTC,Eth,1INCH"), "ETH,BTC,1INCH")
+        self.assertEqual(self.shown(name, env={"BYBIT_BRIDGE_OPTION_COINS": "XRP"}), "XRP")
+        # The later source wins, with its whole list.
+        self.assertEqual(self.shown(name, option, "XRP", env={"BYBIT_BRIDGE_OPTION_COINS": "BTC,ETH"}), "XRP")
+        self.assertEqual(self.shown(name, "--config", self.file("options", "option-coins = BTC,eth\n")), "BTC,ETH")
+        self.assertEqual(self.shown(name, option, ",".join("C%d" % n for n in range(12))).count(","), 11)
+        self.refused("at most 12", option, ",".join("C%d" % n for n in range(13)))
+        for bad in ("", ",", "BTC,", ",BTC", "BTC,,ETH", "BTC;ETH", "BTC-ETH", "B" * 16, "BTC\u00c9"):
+            self.refused(("option-coins", "letters and digits"), option, bad)
+
     def test_unix_socket(self):
         self.assertEqual(self.shown("unix-socket", "--unix-socket", "/run/x/s"), "/run/x/s")
         for bad in ("", "relative/s", "/" + "a" * 101):

@@ -119,11 +119,12 @@ class Refusals(Case):
                 link = "s-%d" % number
                 for path in ("/v5/order/realtime", "/v5/order/history", "/v5/execution/list"):
                     self.fault(path, answer, 3)
-                self.sim_do("/sim/stream", {"mode": "mute", "kind": "private"})
+                self.sim_do("/sim/stream", {"mode": "mute", "kind": "private", "sticky": True})  # one that comes back too
                 self.sim_do("/sim/fault", {"path": CREATE, "mode": "drop_after", "count": 1})
                 told = request(bridge.port, "POST", "/orders", dict(ORDER, client_id=link))
                 self.assertEqual(told.status, 202, told)
                 self.wait_state(bridge, link, "filled", timeout=30)
+                self.sim_do("/sim/stream", {"mode": "unmute", "kind": "private"})
                 self.sim_do("/sim/stream", {"mode": "cut", "kind": "private"})
                 self.wait_ready(bridge)
         there = sorted(e["execId"] for e in self.sim_get("/sim/executions")["list"])
