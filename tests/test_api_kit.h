@@ -63,6 +63,7 @@ struct kit {
     char amend_client[TAG_MAX];                                /* likewise */
     void (*on_amend)(loop_reply_fn *on_reply, void *userdata); /* answers amends */
     const struct loop_reply *watched; /* what watches are answered with; NULL: as all */
+    bool head_goes;                   /* before they are answered */
     size_t settings;
     struct loop_setting setting; /* the last one */
     unsigned needs;              /* bits of guard_needs */

@@ -158,6 +158,8 @@ enum err loop_watch(struct loop *loop, const char *id, enum engine_wait wait, in
         return kit.loop_err;
     kit.watches++;
     note_id(id, wait, wait_until_ms);
+    if (kit.head_goes) /* the answer comes later, and the head need not be there any more */
+        memset(kit.request_headers.value, 'x', strlen(kit.request_headers.value));
     on_reply(kit.watched ? kit.watched : &kit.reply, userdata);
     return ERR_NONE;
 }
