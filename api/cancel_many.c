@@ -1,9 +1,11 @@
 /* api/cancel_many.c - DELETE /orders: lists the open orders that match from the journal, then
- * cancels each through the engine, a few at a time, and answers when all are answered.
+ * cancels them through the engine, group by group, and answers when all are answered.
  *
- * listing (a history worker) -> cancelling (IN_FLIGHT_MAX under way; each answer starts the next
- * one) -> done. The listing waits for the journal to have what was handed over before; when that
- * fails, what is committed is cancelled all the same, and the answer says that it may not be all.
+ * listing (a history worker) -> cancelling (of each category, which has limits of its own, about as
+ * many are under way as can leave in a second: more would only stand before the cancels of others,
+ * or past their deadline; when there is room for a group again, the next one goes) -> done. The
+ * listing waits for the journal to have what was handed over before; when that fails, what is
+ * committed is cancelled all the same, and the answer says that it may not be all.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -15,10 +17,12 @@
 #include "api/lists.h"
 #include "api/lookup.h"
 #include "api/order_reply.h"
+#include "base/clock.h"
 #include "base/json.h"
 
 #define CANCELS_MAX   1000
-#define IN_FLIGHT_MAX 32
+#define GROUP_MAX     LOOP_CANCELS_MAX
+#define IN_FLIGHT_MAX ((size_t)5 * GROUP_MAX) /* of a category */
 #define PAGE          500
 
 struct many;
@@ -26,6 +30,7 @@ struct many;
 struct item {
     struct many *many;
     char id[CLIENT_ID_MAX]; /* order id, else link */
+    enum category category;
     int status;
     char *body; /* order or problem; NULL: no memory for it */
     size_t body_bytes;
@@ -46,8 +51,9 @@ struct many {
     int64_t last_row;
     int rows; /* of the page that is read */
 
-    pthread_mutex_t lock; /* below: the listing worker and the engine's thread */
-    size_t next;
+    pthread_mutex_t lock;        /* below: the listing worker and the engine's thread */
+    size_t next[CATEGORY_COUNT]; /* where to look for its next one */
+    size_t under_way[CATEGORY_COUNT];
     size_t shares;
 };
 
@@ -131,17 +137,60 @@ static void let_go(struct many *many)
         finish(many);
 }
 
-static struct item *take_next(struct many *many)
+static size_t lesser(size_t a, size_t b)
 {
-    struct item *item = NULL;
+    return a < b ? a : b;
+}
+
+static size_t limit_of(const struct many *many, enum bybit_route route, enum category category)
+{
+    struct budget_window window;
+
+    if (!budget_read(many->api->budget, route, category, clock_mono_ms(), &window))
+        return 0;
+    return (size_t)window.limit;
+}
+
+/* What both windows, of single cancels and of batches, let go in a second. */
+static size_t most_under_way(const struct many *many, enum category category)
+{
+    size_t batches = limit_of(many, ROUTE_ORDER_CANCEL_BATCH, category);
+    size_t most = limit_of(many, ROUTE_ORDER_CANCEL, category);
+
+    most += budget_batch_units(category, GROUP_MAX) == 1 ? batches * GROUP_MAX : batches;
+    return most < GROUP_MAX ? GROUP_MAX : lesser(most, IN_FLIGHT_MAX);
+}
+
+/* The next of a category, if there is room for some that are worth a request. Returns how many. */
+static size_t take_group(struct many *many, enum category category, struct item *group[GROUP_MAX])
+{
+    size_t *next = &many->next[category];
+    size_t most = most_under_way(many, category);
+    size_t count = 0;
+    size_t room = 0;
 
     (void)pthread_mutex_lock(&many->lock);
-    if (many->next < many->count) {
-        item = &many->items[many->next++];
-        many->shares++;
+    if (many->under_way[category] < most) /* the exchange may have lowered it */
+        room = lesser(most - many->under_way[category], GROUP_MAX);
+    if (room >= lesser(most / 2, GROUP_MAX)) {
+        for (; *next < many->count && count < room; (*next)++) {
+            if (many->items[*next].category == category)
+                group[count++] = &many->items[*next];
+        }
     }
+    many->under_way[category] += count;
+    many->shares += count;
     (void)pthread_mutex_unlock(&many->lock);
-    return item;
+    return count;
+}
+
+static void note_done(const struct item *item)
+{
+    struct many *many = item->many;
+
+    (void)pthread_mutex_lock(&many->lock);
+    many->under_way[item->category]--;
+    (void)pthread_mutex_unlock(&many->lock);
 }
 
 static void note_busy(struct item *item)
@@ -154,17 +203,30 @@ static void note_busy(struct item *item)
 
 static void on_cancelled(const struct loop_reply *reply, void *userdata);
 
-/* Starts the next cancel. One that the inbox does not take is answered at once, and the one after
- * it is tried. The caller holds a share. */
-static void cancel_next(struct many *many)
+static enum err hand_over(struct many *many, struct item *const *group, size_t count)
 {
-    struct item *item;
+    struct loop_cancels_item items[GROUP_MAX];
 
-    while ((item = take_next(many))) {
-        if (!loop_cancel(many->api->loop, item->id, WAIT_ACCEPTED, 0, on_cancelled, item))
-            return;
-        note_busy(item);
-        let_go(many);
+    for (size_t i = 0; i < count; i++)
+        items[i] = (struct loop_cancels_item){ group[i]->id, on_cancelled, group[i] };
+    return loop_cancel_together(many->api->loop, items, count, WAIT_ACCEPTED, 0);
+}
+
+/* Starts the next group of a category. One that the inbox does not take is answered at once, and
+ * the one after it is tried. The caller holds a share. */
+static void cancel_next(struct many *many, enum category category)
+{
+    struct item *group[GROUP_MAX];
+    size_t count;
+
+    while ((count = take_group(many, category, group))) {
+        if (!hand_over(many, group, count))
+            continue;
+        for (size_t i = 0; i < count; i++) {
+            note_busy(group[i]);
+            note_done(group[i]);
+            let_go(many);
+        }
     }
 }
 
@@ -173,15 +235,16 @@ static void on_cancelled(const struct loop_reply *reply, void *userdata)
     struct item *item = userdata;
 
     note_reply(item, reply);
-    cancel_next(item->many);
+    note_done(item);
+    cancel_next(item->many, item->category);
     let_go(item->many);
 }
 
 static void cancel_all(struct many *many)
 {
     many->shares = 1;
-    for (size_t i = 0; i < IN_FLIGHT_MAX; i++)
-        cancel_next(many);
+    for (int category = 0; category < CATEGORY_COUNT; category++)
+        cancel_next(many, (enum category)category);
     let_go(many);
 }
 
@@ -201,7 +264,7 @@ static bool on_row(const struct order *order, int64_t row_id, void *userdata)
         many->full = true;
         return false;
     }
-    *item = (struct item){ .many = many };
+    *item = (struct item){ .many = many, .category = order->request.category };
     memcpy(item->id, id, strlen(id) + 1);
     many->count++;
     return true;

@@ -225,7 +225,7 @@ static void send_all(struct batch *batch)
         } else {
             valuation_renew(&job->value); /* the others may have taken their time */
             items[count++] = (struct loop_batch_item){ &job->request, &job->value.facts,
-                                                       create_job_on_reply, job };
+                                                       create_job_on_reply, job, &job->call->gone };
         }
     }
     if (count && loop_create_batch(batch->api->loop, items, count, batch->wait.wait,

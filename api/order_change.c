@@ -14,6 +14,7 @@
 #include "api/order_body.h"
 #include "api/order_job.h"
 #include "api/order_reply.h"
+#include "api/position_call.h"
 #include "api/valuation.h"
 #include "base/clock.h"
 
@@ -150,6 +151,7 @@ enum err order_change_check(const struct order_change *change, const struct orde
 struct amend_job {
     const struct api *api;
     struct api_call *call;
+    char client[TAG_MAX]; /* X-Client: the head is not there any more when it is needed */
     struct order_change change;
     struct order_request changed; /* what is valued */
     struct lookup_wait wait;
@@ -257,14 +259,16 @@ static void on_amended(const struct loop_reply *reply, void *userdata)
 
 static void submit(struct amend_job *job)
 {
+    const struct loop_hearer hearer = { on_amended, job, &job->call->gone };
+
     if (loop_kills(job->api->loop) != job->kills) {
         answer_killed(job);
         return;
     }
     job->change.value_price = job->changed.value_price;
-    if (loop_amend(job->api->loop, job->call->param, &job->change, &job->value.facts,
-                   job->call->client, job->wait.wait, job->wait.given ? job->wait.until_ms : 0,
-                   on_amended, job))
+    if (loop_amend_heard(job->api->loop, job->call->param, &job->change, &job->value.facts,
+                         job->client, job->wait.wait, job->wait.given ? job->wait.until_ms : 0,
+                         &hearer))
         fail_busy(job);
 }
 
@@ -311,6 +315,7 @@ static enum err read_call(struct amend_job *job, struct api_refusal *refusal)
 
     if (lookup_keys(job->api, refusal) || lookup_wait(call, clock_wall_ms(), &job->wait, refusal) ||
         lookup_flag(call, "native", &native, refusal) ||
+        position_call_client(call, job->client, refusal) ||
         order_change_read(&job->change, call->body, call->body_bytes, call->body_is_form, refusal))
         return ERR_INVALID;
     if (strlen(call->param) >= CLIENT_ID_MAX)

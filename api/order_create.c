@@ -272,6 +272,7 @@ static void submit(struct create_job *job)
     static const struct loop_reply busy = {
         .outcome = OUTCOME_BUSY, .error = { .text = "too many requests wait for the engine" }
     };
+    const struct loop_hearer hearer = { create_job_on_reply, job, &job->call->gone };
     struct loop *loop = job->api->loop;
     enum err err;
 
@@ -282,8 +283,8 @@ static void submit(struct create_job *job)
     if (job->dry_run)
         err = loop_check(loop, &job->request, &job->value.facts, create_job_on_reply, job);
     else /* without a wait the order's own time-outs bound the answer: 202 by then */
-        err = loop_create(loop, &job->request, &job->value.facts, job->wait.wait,
-                          job->wait.given ? job->wait.until_ms : 0, create_job_on_reply, job);
+        err = loop_create_heard(loop, &job->request, &job->value.facts, job->wait.wait,
+                                job->wait.given ? job->wait.until_ms : 0, &hearer);
     if (err)
         job->ends->answer(job, &busy);
 }

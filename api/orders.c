@@ -86,6 +86,7 @@ static void serve_known(const struct api *api, struct api_call *call, enum order
     struct lookup_wait wait;
     struct api_refusal refusal;
     bool native; /* order_answer asks for it again */
+    struct loop_hearer hearer;
     struct order_job *job;
     enum err err;
 
@@ -99,14 +100,15 @@ static void serve_known(const struct api *api, struct api_call *call, enum order
         return;
     }
     job = job_create(api, call, kind);
+    hearer = (struct loop_hearer){ on_engine, job, &call->gone };
     if (!job)
         err = ERR_NO_MEMORY;
     else if (kind == ORDER_CALL_CANCEL)
-        err = loop_cancel(api->loop, call->param, wait.wait, wait.given ? wait.until_ms : 0,
-                          on_engine, job);
+        err = loop_cancel_heard(api->loop, call->param, wait.wait, wait.given ? wait.until_ms : 0,
+                                &hearer);
     else /* without a wait: the order as it is, so the wait is over now */
-        err = loop_watch(api->loop, call->param, wait.wait, wait.given ? wait.until_ms : now_ms,
-                         on_engine, job);
+        err = loop_watch_heard(api->loop, call->param, wait.wait,
+                               wait.given ? wait.until_ms : now_ms, &hearer);
     if (err)
         fail_busy(job, call, kind);
 }

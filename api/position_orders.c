@@ -210,10 +210,11 @@ static void on_shown(const struct loop_reply *reply, void *userdata)
 static void show_piece(struct change *change, struct piece *piece)
 {
     static const struct loop_reply nothing = { .outcome = OUTCOME_NOT_FOUND };
+    const struct loop_hearer hearer = { on_shown, piece, &change->position.call->gone };
     int64_t until_ms = change->wait.given ? change->wait.until_ms : clock_wall_ms() + SHOW_WAIT_MS;
 
-    if (loop_watch(change->position.api->loop, piece->known->request.link, change->wait.wait,
-                   until_ms, on_shown, piece))
+    if (loop_watch_heard(change->position.api->loop, piece->known->request.link, change->wait.wait,
+                         until_ms, &hearer))
         on_shown(&nothing, piece);
 }
 
@@ -267,7 +268,7 @@ static void send_together(struct change *change)
             create_job_end_killed(job);
         else
             items[count++] = (struct loop_batch_item){ &job->request, &job->value.facts,
-                                                       create_job_on_reply, job };
+                                                       create_job_on_reply, job, &job->call->gone };
     }
     if (count && loop_create_batch(change->position.api->loop, items, count, change->wait.wait,
                                    change->wait.given ? change->wait.until_ms : 0)) {

@@ -95,6 +95,16 @@
     POINT(CANCEL_SUBMITTED, "cancel_submitted")                                                    \
     POINT(CANCEL_ANSWERED, "cancel_answered")                                                      \
     POINT(CANCEL_SETTLED, "cancel_settled")                                                        \
+    /* cancels that leave in one request */                                                        \
+    POINT(CANCELS_TAKEN, "cancels_taken")         /* out of the inbox, the engine not told */      \
+    POINT(CANCELS_SEND, "cancels_send")           /* their rows are handed over */                 \
+    POINT(CANCELS_SUBMITTED, "cancels_submitted") /* the transport has them */                     \
+    POINT(CANCELS_SIGNED, "cancels_signed")       /* connected and signed, no byte left */         \
+    POINT(CANCELS_LEAVES, "cancels_leaves")       /* the first bytes of the body may leave */      \
+    POINT(CANCELS_LEFT, "cancels_left")           /* all of it has, no answer came */              \
+    POINT(CANCELS_ANSWERED, "cancels_answered")   /* the engine not told */                        \
+    POINT(CANCELS_ITEM, "cancels_item")           /* told of one of them, not of the next one */   \
+    POINT(CANCELS_SETTLED, "cancels_settled")     /* told of all */                                \
     /* guard and kill */                                                                           \
     POINT(PATCH_TAKEN, "patch_taken")                                                              \
     POINT(KILL_ASKED, "kill_asked") /* creates are held, the loop not told */                      \

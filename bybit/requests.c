@@ -142,6 +142,20 @@ void request_create(struct buffer *out, const struct order_request *request)
     json_add_close(out, '}');
 }
 
+static void open_batch(struct buffer *out, enum category category)
+{
+    json_add_open(out, '{');
+    add_text(out, "category", category_word(category));
+    json_add_key(out, "request");
+    json_add_open(out, '[');
+}
+
+static void close_batch(struct buffer *out)
+{
+    json_add_close(out, ']');
+    json_add_close(out, '}');
+}
+
 size_t request_batch_max(enum category category)
 {
     return category == CATEGORY_SPOT ? 10 : REQUEST_BATCH_MAX;
@@ -150,17 +164,23 @@ size_t request_batch_max(enum category category)
 void request_create_batch(struct buffer *out, const struct order_request *const *requests,
                           size_t count)
 {
-    json_add_open(out, '{');
-    add_text(out, "category", category_word(requests[0]->category));
-    json_add_key(out, "request");
-    json_add_open(out, '[');
+    open_batch(out, requests[0]->category);
     for (size_t i = 0; i < count; i++) {
         json_add_open(out, '{');
         add_order(out, requests[i]);
         json_add_close(out, '}');
     }
-    json_add_close(out, ']');
-    json_add_close(out, '}');
+    close_batch(out);
+}
+
+/* The order that is meant: by `order_id` where known, else by link. */
+static void add_which(struct buffer *out, const struct order_request *request, const char *order_id)
+{
+    add_text(out, "symbol", request->symbol);
+    if (order_id[0])
+        add_text(out, "orderId", order_id);
+    else
+        add_text(out, "orderLinkId", request->link);
 }
 
 /* 0 takes it away, and is written as the documentation has it, whatever its digits. */
@@ -205,11 +225,7 @@ void request_amend(struct buffer *out, const struct order_request *request, cons
 {
     json_add_open(out, '{');
     add_text(out, "category", category_word(request->category));
-    add_text(out, "symbol", request->symbol);
-    if (order_id[0])
-        add_text(out, "orderId", order_id);
-    else
-        add_text(out, "orderLinkId", request->link);
+    add_which(out, request, order_id);
     add_decimal(out, "qty", &change->qty);
     add_decimal(out, "price", &change->price);
     add_decimal(out, "triggerPrice", &change->trigger_price);
@@ -247,14 +263,21 @@ void request_cancel(struct buffer *out, const struct order_request *request, con
 {
     json_add_open(out, '{');
     add_text(out, "category", category_word(request->category));
-    add_text(out, "symbol", request->symbol);
-    if (order_id[0])
-        add_text(out, "orderId", order_id);
-    else
-        add_text(out, "orderLinkId", request->link);
+    add_which(out, request, order_id);
     if (is_waiting && request->category == CATEGORY_SPOT)
         add_text(out, "orderFilter", spot_filter(request));
     json_add_close(out, '}');
+}
+
+void request_cancel_batch(struct buffer *out, const struct request_cancel *cancels, size_t count)
+{
+    open_batch(out, cancels[0].request->category);
+    for (size_t i = 0; i < count; i++) {
+        json_add_open(out, '{');
+        add_which(out, cancels[i].request, cancels[i].order_id);
+        json_add_close(out, '}');
+    }
+    close_batch(out);
 }
 
 static void add_optional(struct buffer *out, const char *name, const char *value)

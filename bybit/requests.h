@@ -43,6 +43,13 @@ void request_trading_stop(struct buffer *out, const struct request_trading_stop 
  * on spot such an order is found by its kind only. */
 void request_cancel(struct buffer *out, const struct order_request *request, const char *order_id,
                     bool is_waiting);
+/* Body of /v5/order/cancel-batch: as request_create_batch. A batch cannot say the kind of an order:
+ * what waits for its trigger on spot is not found by it. */
+struct request_cancel {
+    const struct order_request *request;
+    const char *order_id;
+};
+void request_cancel_batch(struct buffer *out, const struct request_cancel *cancels, size_t count);
 
 /* Body of /v5/order/cancel-all; texts that are "" or NULL are left out. */
 struct request_cancel_all {

@@ -47,6 +47,7 @@ static void note_left(struct rest *rest)
         CRASH_POINT(BODY_LEFT);
         CRASH_POINT_IF(slot->call->request.route == ROUTE_ORDER_AMEND, AMEND_LEFT);
         CRASH_POINT_IF(slot->call->request.route == ROUTE_ORDER_CREATE_BATCH, BATCH_LEFT);
+        CRASH_POINT_IF(slot->call->request.route == ROUTE_ORDER_CANCEL_BATCH, CANCELS_LEFT);
     }
 }
 

@@ -96,6 +96,7 @@ static int on_prereq(void *userdata, char *remote_ip, char *local_ip, int remote
     CRASH_POINT_IF(call->info->is_write, WRITE_SIGNED);
     CRASH_POINT_IF(call->request.route == ROUTE_ORDER_AMEND, AMEND_SIGNED);
     CRASH_POINT_IF(call->request.route == ROUTE_ORDER_CREATE_BATCH, BATCH_SIGNED);
+    CRASH_POINT_IF(call->request.route == ROUTE_ORDER_CANCEL_BATCH, CANCELS_SIGNED);
     return CURL_PREREQFUNC_OK;
 }
 
@@ -126,6 +127,7 @@ static size_t on_read(char *to, size_t size, size_t count, void *userdata)
         CRASH_POINT(BODY_LEAVES);
         CRASH_POINT_IF(call->request.route == ROUTE_ORDER_AMEND, AMEND_LEAVES);
         CRASH_POINT_IF(call->request.route == ROUTE_ORDER_CREATE_BATCH, BATCH_LEAVES);
+        CRASH_POINT_IF(call->request.route == ROUTE_ORDER_CANCEL_BATCH, CANCELS_LEAVES);
         if (call->request.on_sent)
             call->request.on_sent(call->signed_ms, call->request.userdata);
     }

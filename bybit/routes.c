@@ -62,9 +62,15 @@ static const struct bybit_route_info routes[ROUTE_COUNT] = {
                              { 0, 10, 10, 0 },
                              true },
     [ROUTE_ORDER_AMEND] = { "POST", "/v5/order/amend", true, true, { 10, 10, 10, 10 }, true },
-    /* Counts orders, of options requests (section 7). */
+    /* Batches count orders, of options requests (section 7). */
     [ROUTE_ORDER_CREATE_BATCH] = { "POST",
                                    "/v5/order/create-batch",
+                                   true,
+                                   true,
+                                   { 20, 10, 10, 10 },
+                                   true },
+    [ROUTE_ORDER_CANCEL_BATCH] = { "POST",
+                                   "/v5/order/cancel-batch",
                                    true,
                                    true,
                                    { 20, 10, 10, 10 },

@@ -480,6 +480,9 @@ static void take(struct engine *engine, const struct engine_event *event)
     case EVENT_WATCH:
         take_watch(engine, event);
         return;
+    case EVENT_GONE:
+        waiters_gone(engine, event);
+        return;
     case EVENT_COMMITTED:
         if (event->u.committed.position > engine->committed)
             engine->committed = event->u.committed.position;
@@ -588,6 +591,7 @@ void engine_get_status(const struct engine *engine, struct engine_status *out)
     out->open = engine->states[ORDER_INTENT] + engine->states[ORDER_SENT] +
                 engine->states[ORDER_ACKED] + engine->states[ORDER_LIVE];
     out->waiters = engine->waiters_count;
+    out->crowded = engine->waiters_count > WAITERS_MAX - WAITERS_MAX / 8;
     out->anomalies = engine->anomalies;
     out->killed = kill_is_on(engine);
     out->kill_clear = out->killed && engine->guard.state.clear;

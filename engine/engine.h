@@ -99,6 +99,7 @@ enum event_kind {
     EVENT_CANCEL,
     EVENT_AMEND,
     EVENT_WATCH, /* GET with wait: reply when it holds or at the deadline */
+    EVENT_GONE,  /* who waited will not hear the answer: their waits end as at their deadline */
     EVENT_COMMITTED,
     EVENT_JOURNAL_DOWN, /* not writable: no creates */
     EVENT_JOURNAL_UP,
@@ -194,6 +195,10 @@ struct engine_event {
             int64_t turn_ms;
             bool killed; /* as of a create */
         } amend;
+        struct {
+            const uint64_t *waiters; /* in rising order */
+            size_t count;
+        } gone;
         struct {
             uint64_t position;         /* all rows up to here are durable */
             const struct order *known; /* intents whose link was there already: the stored orders;
@@ -486,6 +491,7 @@ struct engine_status {
     size_t open;
     size_t unknown;
     size_t waiters;
+    bool crowded; /* most places of those who wait are taken */
     uint64_t anomalies;
     bool killed;            /* the guard's state, in short */
     bool kill_clear;        /* nothing was open any more */

@@ -711,6 +711,7 @@ void waiters_end_creates(struct engine *engine, struct record *record, enum outc
 bool waiters_any(const struct record *record, enum waiter_kind kind);
 int64_t waiters_due_ms(const struct record *record);
 void waiters_end_all(struct engine *engine, struct record *record);
+void waiters_gone(struct engine *engine, const struct engine_event *event);
 
 /* --- minute.c --- */
 

@@ -138,6 +138,7 @@ static void take_urgent(struct loop *loop)
     struct item *item;
     int taken = 0;
 
+    loop_waiters_look(loop);
     while (taken < URGENT_ROUND && (item = queue_pop(loop->urgent))) {
         loop_take_item(loop, item);
         taken++;
@@ -363,6 +364,7 @@ static void destroy(struct loop *loop)
     }
     engine_destroy(loop->engine);
     free(loop->actions.list);
+    free(loop->cancels.list);
     free(loop->waiters);
     free(loop->traces);
     loop_guard_deinit(loop);

@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -93,6 +94,7 @@ struct loop_batch_item {
     const struct guard_facts *facts; /* NULL: none */
     loop_reply_fn *on_reply;
     void *userdata;
+    const atomic_bool *gone; /* as a hearer's; NULL: never */
 };
 MUST_CHECK enum err loop_create_batch(struct loop *loop, const struct loop_batch_item *items,
                                       size_t count, enum engine_wait wait, int64_t wait_until_ms);
@@ -122,9 +124,43 @@ MUST_CHECK enum err loop_set(struct loop *loop, const struct loop_setting *setti
                              loop_reply_fn *on_reply, void *userdata);
 MUST_CHECK enum err loop_cancel(struct loop *loop, const char *id, enum engine_wait wait,
                                 int64_t wait_until_ms, loop_reply_fn *on_reply, void *userdata);
+/* Cancels that come together: each is answered for itself, as loop_cancel's, and they leave in as
+ * few requests as can be. All are taken or none. */
+#define LOOP_CANCELS_MAX 20
+struct loop_cancels_item {
+    const char *id;
+    loop_reply_fn *on_reply;
+    void *userdata;
+};
+MUST_CHECK enum err loop_cancel_together(struct loop *loop, const struct loop_cancels_item *items,
+                                         size_t count, enum engine_wait wait,
+                                         int64_t wait_until_ms);
 /* The order as it is, or when the wait is fulfilled; OUTCOME_NOT_FOUND: not in memory. */
 MUST_CHECK enum err loop_watch(struct loop *loop, const char *id, enum engine_wait wait,
                                int64_t wait_until_ms, loop_reply_fn *on_reply, void *userdata);
+
+/* The same for who may wait long, and leave meanwhile. Once `*gone` is set and loop_look_for_gone
+ * was called, the wait ends as at its time, and its place is another's; what was asked for goes on.
+ * `gone` lives until `on_reply`; NULL: never. */
+struct loop_hearer {
+    loop_reply_fn *on_reply;
+    void *userdata;
+    const atomic_bool *gone;
+};
+MUST_CHECK enum err loop_create_heard(struct loop *loop, const struct order_request *request,
+                                      const struct guard_facts *facts, enum engine_wait wait,
+                                      int64_t wait_until_ms, const struct loop_hearer *hearer);
+MUST_CHECK enum err loop_amend_heard(struct loop *loop, const char *id,
+                                     const struct order_change *change,
+                                     const struct guard_facts *facts, const char *client,
+                                     enum engine_wait wait, int64_t wait_until_ms,
+                                     const struct loop_hearer *hearer);
+MUST_CHECK enum err loop_cancel_heard(struct loop *loop, const char *id, enum engine_wait wait,
+                                      int64_t wait_until_ms, const struct loop_hearer *hearer);
+MUST_CHECK enum err loop_watch_heard(struct loop *loop, const char *id, enum engine_wait wait,
+                                     int64_t wait_until_ms, const struct loop_hearer *hearer);
+/* Before all that is asked for after it. */
+void loop_look_for_gone(struct loop *loop);
 
 /* --- the guard --- */
 

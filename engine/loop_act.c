@@ -55,9 +55,11 @@ uint64_t loop_waiter_add(struct loop *loop, const struct item *item)
 
     if (loop->waiters_count * 2 >= loop->waiters_places && !waiters_grow(loop))
         return 0;
-    *waiter_place(loop, id) =
-        (struct waiter){ id, item->on_reply, item->userdata, queue_us > 0 ? queue_us : 1 };
+    *waiter_place(loop, id) = (struct waiter){ id, item->on_reply, item->userdata, item->gone,
+                                               queue_us > 0 ? queue_us : 1 };
     loop->waiters_count++;
+    if (item->gone && atomic_load(item->gone)) /* before it came here */
+        atomic_store(&loop->gone_asked, true);
     return id;
 }
 
@@ -89,6 +91,39 @@ void loop_waiter_forget(struct loop *loop, uint64_t id)
 {
     if (id)
         (void)waiter_take(loop, id);
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    uint64_t left = *(const uint64_t *)a;
+    uint64_t right = *(const uint64_t *)b;
+
+    return (left > right) - (left < right);
+}
+
+/* Without memory for it they wait until their time is over. */
+void loop_waiters_look(struct loop *loop)
+{
+    struct engine_event event = { .kind = EVENT_GONE };
+    uint64_t *ids;
+    size_t count = 0;
+
+    if (!atomic_exchange(&loop->gone_asked, false))
+        return;
+    ids = calloc(loop->waiters_count + 1, sizeof(*ids));
+    for (size_t i = 0; ids && i < loop->waiters_places; i++) {
+        const struct waiter *waiter = &loop->waiters[i];
+
+        if (waiter->id && waiter->gone && atomic_load(waiter->gone))
+            ids[count++] = waiter->id;
+    }
+    if (count) {
+        qsort(ids, count, sizeof(*ids), compare_ids);
+        event.u.gone.waiters = ids;
+        event.u.gone.count = count;
+        (void)loop_feed(loop, &event);
+    }
+    free(ids);
 }
 
 /* --- engine events --- */
@@ -266,8 +301,7 @@ static void act(struct loop *loop, const struct engine_action *action)
         loop_send_write(loop, action, false);
         break;
     case ACTION_SEND_CANCEL:
-        loop_send_write(loop, action, true);
-        break;
+        break; /* carry_out has them leave together */
     case ACTION_SEND_AMEND:
         loop_send_write(loop, action, false);
         break;
@@ -333,6 +367,9 @@ static void carry_out(struct loop *loop)
     for (size_t i = 0; i < taken.count; i++) {
         if (taken.list[i].kind == ACTION_SEND_CREATE && taken.list[i].u.send.batch)
             loop_send_batch(loop, taken.list, taken.count, i);
+        else if (taken.list[i].kind == ACTION_SEND_CANCEL &&
+                 !loop_cancel_kept(loop, &taken.list[i]))
+            loop_send_cancels(loop, taken.list, taken.count, i);
         else if (!is_borrowing(&taken.list[i]))
             act(loop, &taken.list[i]);
     }

@@ -43,14 +43,16 @@ static struct item *command(const struct loop *loop, enum item_kind kind, enum e
     return item;
 }
 
-enum err loop_create(struct loop *loop, const struct order_request *request,
-                     const struct guard_facts *facts, enum engine_wait wait, int64_t wait_until_ms,
-                     loop_reply_fn *on_reply, void *userdata)
+enum err loop_create_heard(struct loop *loop, const struct order_request *request,
+                           const struct guard_facts *facts, enum engine_wait wait,
+                           int64_t wait_until_ms, const struct loop_hearer *hearer)
 {
-    struct item *item = command(loop, ITEM_CREATE, wait, wait_until_ms, on_reply, userdata);
+    struct item *item =
+        command(loop, ITEM_CREATE, wait, wait_until_ms, hearer->on_reply, hearer->userdata);
 
     if (!item)
         return ERR_BUSY;
+    item->gone = hearer->gone;
     item->u.create.request = *request;
     item->u.create.has_facts = facts != NULL;
     if (facts)
@@ -58,13 +60,24 @@ enum err loop_create(struct loop *loop, const struct order_request *request,
     return push(loop->commands, item, 0);
 }
 
-enum err loop_cancel(struct loop *loop, const char *id, enum engine_wait wait,
-                     int64_t wait_until_ms, loop_reply_fn *on_reply, void *userdata)
+enum err loop_create(struct loop *loop, const struct order_request *request,
+                     const struct guard_facts *facts, enum engine_wait wait, int64_t wait_until_ms,
+                     loop_reply_fn *on_reply, void *userdata)
 {
-    struct item *item = command(loop, ITEM_CANCEL, wait, wait_until_ms, on_reply, userdata);
+    const struct loop_hearer hearer = { on_reply, userdata, NULL };
+
+    return loop_create_heard(loop, request, facts, wait, wait_until_ms, &hearer);
+}
+
+enum err loop_cancel_heard(struct loop *loop, const char *id, enum engine_wait wait,
+                           int64_t wait_until_ms, const struct loop_hearer *hearer)
+{
+    struct item *item =
+        command(loop, ITEM_CANCEL, wait, wait_until_ms, hearer->on_reply, hearer->userdata);
 
     if (!item)
         return ERR_BUSY;
+    item->gone = hearer->gone;
     if (text_copy(item->u.id, sizeof(item->u.id), id)) {
         free(item);
         return ERR_INVALID;
@@ -72,18 +85,65 @@ enum err loop_cancel(struct loop *loop, const char *id, enum engine_wait wait,
     return push(loop->urgent, item, CANCELS_MORE);
 }
 
-enum err loop_watch(struct loop *loop, const char *id, enum engine_wait wait, int64_t wait_until_ms,
-                    loop_reply_fn *on_reply, void *userdata)
+enum err loop_cancel(struct loop *loop, const char *id, enum engine_wait wait,
+                     int64_t wait_until_ms, loop_reply_fn *on_reply, void *userdata)
 {
-    struct item *item = command(loop, ITEM_WATCH, wait, wait_until_ms, on_reply, userdata);
+    const struct loop_hearer hearer = { on_reply, userdata, NULL };
+
+    return loop_cancel_heard(loop, id, wait, wait_until_ms, &hearer);
+}
+
+enum err loop_cancel_together(struct loop *loop, const struct loop_cancels_item *items,
+                              size_t count, enum engine_wait wait, int64_t wait_until_ms)
+{
+    struct item *item;
+
+    if (count == 0 || count > LOOP_CANCELS_MAX)
+        return ERR_INVALID;
+    item = command(loop, ITEM_CANCELS, wait, wait_until_ms, NULL, NULL);
+    if (!item)
+        return ERR_BUSY;
+    item->u.cancels.list = calloc(count, sizeof(*item->u.cancels.list));
+    if (!item->u.cancels.list) {
+        free(item);
+        return ERR_BUSY;
+    }
+    item->u.cancels.count = count;
+    for (size_t i = 0; i < count; i++) {
+        struct cancels_item *one = &item->u.cancels.list[i];
+
+        if (text_copy(one->id, sizeof(one->id), items[i].id)) {
+            loop_item_destroy(item);
+            return ERR_INVALID;
+        }
+        one->on_reply = items[i].on_reply;
+        one->userdata = items[i].userdata;
+    }
+    return push(loop->urgent, item, CANCELS_MORE);
+}
+
+enum err loop_watch_heard(struct loop *loop, const char *id, enum engine_wait wait,
+                          int64_t wait_until_ms, const struct loop_hearer *hearer)
+{
+    struct item *item =
+        command(loop, ITEM_WATCH, wait, wait_until_ms, hearer->on_reply, hearer->userdata);
 
     if (!item)
         return ERR_BUSY;
+    item->gone = hearer->gone;
     if (text_copy(item->u.id, sizeof(item->u.id), id)) {
         free(item);
         return ERR_INVALID;
     }
     return push(loop->commands, item, 0);
+}
+
+enum err loop_watch(struct loop *loop, const char *id, enum engine_wait wait, int64_t wait_until_ms,
+                    loop_reply_fn *on_reply, void *userdata)
+{
+    const struct loop_hearer hearer = { on_reply, userdata, NULL };
+
+    return loop_watch_heard(loop, id, wait, wait_until_ms, &hearer);
 }
 
 static enum err push_evidence(struct loop *loop, struct item *item)
@@ -126,6 +186,12 @@ void loop_on_private(struct loop *loop, bool up)
     /* Above the bound: the state of the link must never get lost. */
     while (queue_push_extra(loop->evidence, item, LINK_MORE) != ERR_NONE)
         usleep(1000);
+}
+
+void loop_look_for_gone(struct loop *loop)
+{
+    if (!atomic_exchange(&loop->gone_asked, true))
+        loop_ring(loop);
 }
 
 uint64_t loop_position(struct loop *loop)
@@ -252,18 +318,22 @@ enum err loop_create_batch(struct loop *loop, const struct loop_batch_item *item
         fill_create(&one->create, items[i].request, items[i].facts);
         one->on_reply = items[i].on_reply;
         one->userdata = items[i].userdata;
+        one->gone = items[i].gone;
     }
     return push(loop->commands, item, 0);
 }
 
-enum err loop_amend(struct loop *loop, const char *id, const struct order_change *change,
-                    const struct guard_facts *facts, const char *client, enum engine_wait wait,
-                    int64_t wait_until_ms, loop_reply_fn *on_reply, void *userdata)
+enum err loop_amend_heard(struct loop *loop, const char *id, const struct order_change *change,
+                          const struct guard_facts *facts, const char *client,
+                          enum engine_wait wait, int64_t wait_until_ms,
+                          const struct loop_hearer *hearer)
 {
-    struct item *item = command(loop, ITEM_AMEND, wait, wait_until_ms, on_reply, userdata);
+    struct item *item =
+        command(loop, ITEM_AMEND, wait, wait_until_ms, hearer->on_reply, hearer->userdata);
 
     if (!item)
         return ERR_BUSY;
+    item->gone = hearer->gone;
     if (text_copy(item->u.amend.id, sizeof(item->u.amend.id), id) ||
         text_copy(item->u.amend.client, sizeof(item->u.amend.client), client ? client : "")) {
         free(item);
@@ -274,6 +344,15 @@ enum err loop_amend(struct loop *loop, const char *id, const struct order_change
     if (facts)
         item->u.amend.facts = *facts;
     return push(loop->commands, item, 0);
+}
+
+enum err loop_amend(struct loop *loop, const char *id, const struct order_change *change,
+                    const struct guard_facts *facts, const char *client, enum engine_wait wait,
+                    int64_t wait_until_ms, loop_reply_fn *on_reply, void *userdata)
+{
+    const struct loop_hearer hearer = { on_reply, userdata, NULL };
+
+    return loop_amend_heard(loop, id, change, facts, client, wait, wait_until_ms, &hearer);
 }
 
 enum err loop_set(struct loop *loop, const struct loop_setting *setting, loop_reply_fn *on_reply,

@@ -134,7 +134,7 @@ enum err loop_guard_restore(struct loop *loop, struct error *error)
 
 /* --- kills without a place --- */
 
-static void ring(const struct loop *loop)
+void loop_ring(const struct loop *loop)
 {
     const uint64_t one = 1;
 
@@ -153,7 +153,7 @@ static void note_owed(struct loop *loop, const struct kill_words *words)
 void loop_guard_owe(struct loop *loop, const struct kill_words *words)
 {
     note_owed(loop, words);
-    ring(loop);
+    loop_ring(loop);
 }
 
 static void take_owed(struct loop *loop)
@@ -204,7 +204,7 @@ void loop_on_position(struct loop *loop, const struct loop_position *position)
     pthread_mutex_lock(&loop->guard_lock);
     put(loop->box, position);
     pthread_mutex_unlock(&loop->guard_lock);
-    ring(loop);
+    loop_ring(loop);
 }
 
 void loop_on_positions_known(struct loop *loop, bool known)
@@ -213,7 +213,7 @@ void loop_on_positions_known(struct loop *loop, bool known)
     loop->box->known_told = true;
     loop->box->known = known;
     pthread_mutex_unlock(&loop->guard_lock);
-    ring(loop);
+    loop_ring(loop);
 }
 
 /* Takes over what waits. */

@@ -1,5 +1,6 @@
 /* engine/loop_items.c - what was in the inboxes, as events for the engine. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/crash.h"
@@ -22,6 +23,8 @@ void loop_item_destroy(struct item *item)
         free(item->u.patch);
     if (item->kind == ITEM_BATCH)
         free(item->u.batch.list);
+    if (item->kind == ITEM_CANCELS)
+        free(item->u.cancels.list);
     free(item);
 }
 
@@ -93,10 +96,10 @@ static void refuse_one(loop_reply_fn *on_reply, void *userdata, const char *why)
 static void refuse(const struct item *item, const char *why)
 {
     refuse_one(item->on_reply, item->userdata, why);
-    if (item->kind != ITEM_BATCH)
-        return;
-    for (size_t i = 0; i < item->u.batch.count; i++)
+    for (size_t i = 0; item->kind == ITEM_BATCH && i < item->u.batch.count; i++)
         refuse_one(item->u.batch.list[i].on_reply, item->u.batch.list[i].userdata, why);
+    for (size_t i = 0; item->kind == ITEM_CANCELS && i < item->u.cancels.count; i++)
+        refuse_one(item->u.cancels.list[i].on_reply, item->u.cancels.list[i].userdata, why);
 }
 
 void loop_refuse_item(struct item *item, const char *why)
@@ -274,6 +277,7 @@ static void feed_batch(struct loop *loop, const struct item *item)
                                .kills = item->kills,
                                .on_reply = one->on_reply,
                                .userdata = one->userdata,
+                               .gone = one->gone,
                                .pushed_us = item->pushed_us };
 
         create.u.create = one->create;
@@ -283,6 +287,30 @@ static void feed_batch(struct loop *loop, const struct item *item)
     }
     loop->rows_held = false;
     loop_rows_submit(loop);
+}
+
+/* As a batch; but nothing of it waits for the commit. */
+static void feed_cancels(struct loop *loop, const struct item *item)
+{
+    CRASH_POINT(CANCELS_TAKEN);
+    loop->rows_held = true;
+    loop_cancels_hold(loop);
+    for (size_t i = 0; i < item->u.cancels.count; i++) {
+        const struct cancels_item *one = &item->u.cancels.list[i];
+        struct item cancel = { .kind = ITEM_CANCEL,
+                               .wait = item->wait,
+                               .wait_until_ms = item->wait_until_ms,
+                               .kills = item->kills,
+                               .on_reply = one->on_reply,
+                               .userdata = one->userdata,
+                               .pushed_us = item->pushed_us };
+
+        memcpy(cancel.u.id, one->id, sizeof(cancel.u.id));
+        feed_command(loop, &cancel);
+    }
+    loop->rows_held = false;
+    loop_rows_submit(loop);
+    loop_cancels_release(loop);
 }
 
 /* --- any item --- */
@@ -303,6 +331,9 @@ void loop_take_item(struct loop *loop, struct item *item)
     switch (item->kind) {
     case ITEM_BATCH:
         feed_batch(loop, item);
+        break;
+    case ITEM_CANCELS:
+        feed_cancels(loop, item);
         break;
     case ITEM_SET:
         loop_set_take(loop, item);

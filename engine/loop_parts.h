@@ -7,6 +7,7 @@
  *   loop_act.c   one event into the engine, and its actions: rows, replies, and the sends below
  *   loop_send.c  creates, amends, cancels and reads: asked, and their answers as events
  *   loop_batch.c creates that leave together
+ *   loop_cancels.c likewise cancels
  *   loop_set.c   leverage, stops of positions: without the engine
  *   loop_find.c  likewise of the journal
  *   loop_trace.c where the time of a command goes
@@ -23,6 +24,7 @@
 
 #include "base/queue.h"
 #include "bybit/codes.h"
+#include "bybit/requests.h"
 #include "engine/loop.h"
 
 enum item_kind {
@@ -31,6 +33,7 @@ enum item_kind {
     ITEM_AMEND,
     ITEM_SET,
     ITEM_CANCEL,
+    ITEM_CANCELS,
     ITEM_WATCH,
     ITEM_GUARD_READ,
     ITEM_GUARD_PATCH,
@@ -65,6 +68,13 @@ struct batch_item {
     struct create_item create;
     loop_reply_fn *on_reply;
     void *userdata;
+    const atomic_bool *gone;
+};
+
+struct cancels_item {
+    char id[CLIENT_ID_MAX];
+    loop_reply_fn *on_reply;
+    void *userdata;
 };
 
 struct item {
@@ -73,14 +83,19 @@ struct item {
     int64_t wait_until_ms;
     loop_reply_fn *on_reply; /* NULL: nobody waits */
     void *userdata;
-    int64_t pushed_us; /* commands: into the inbox */
-    unsigned kills;    /* commands: kills that were asked for before it */
+    const atomic_bool *gone; /* who waits has left; NULL: never */
+    int64_t pushed_us;       /* commands: into the inbox */
+    unsigned kills;          /* commands: kills that were asked for before it */
     union {
         struct create_item create;
         struct {
             struct batch_item *list; /* owned */
             size_t count;
         } batch; /* on_reply and userdata are those of its items */
+        struct {
+            struct cancels_item *list; /* owned */
+            size_t count;
+        } cancels; /* likewise */
         struct {
             char id[CLIENT_ID_MAX];
             char client[TAG_MAX]; /* who asks */
@@ -115,6 +130,7 @@ struct waiter {
     uint64_t id; /* 0: free */
     loop_reply_fn *on_reply;
     void *userdata;
+    const atomic_bool *gone;
     int64_t queue_us; /* at least 1: 0 stands for none */
 };
 
@@ -158,14 +174,18 @@ struct loop {
     size_t waiters_places;
     size_t waiters_count;
     uint64_t next_waiter;
+    atomic_bool gone_asked; /* some who wait have left */
 
     struct trace *traces;     /* TRACES_MAX */
     uint64_t commanding;      /* the waiter of the command that is fed now; 0: none */
     const struct trace *ends; /* whose answer is fed now; NULL: none */
 
-    bool rows_held;                 /* a batch is being fed: its rows go together */
-    uint64_t batches;               /* numbers given out */
-    struct journal_row *rows_first; /* could not be handed over yet */
+    bool rows_held;    /* a batch is being fed: its rows go together */
+    uint64_t batches;  /* numbers given out */
+    bool cancels_held; /* cancels that came together are being fed: they leave so */
+    struct engine_actions cancels;
+    int64_t no_batch_until_ms[CATEGORY_COUNT]; /* monotonic; the exchange takes none of cancels */
+    struct journal_row *rows_first;            /* could not be handed over yet */
     struct journal_row *rows_last;
     bool journal_down; /* as the journal says */
     bool journal_full; /* as its bound says */
@@ -216,6 +236,8 @@ void loop_rows_submit(struct loop *loop);
 /* Returns the new waiter's number, 0 when out of memory. */
 uint64_t loop_waiter_add(struct loop *loop, const struct item *item);
 void loop_waiter_forget(struct loop *loop, uint64_t id);
+/* Ends the waits of those who have left, where somebody has said that there are some. */
+void loop_waiters_look(struct loop *loop);
 
 /* --- loop_items.c --- */
 
@@ -241,6 +263,8 @@ void loop_guard_publish(struct loop *loop);
 void loop_guard_take(struct loop *loop);
 /* Any thread: a kill that found no place in the inbox is carried out all the same. */
 void loop_guard_owe(struct loop *loop, const struct kill_words *words);
+/* Any thread: wakes the loop for what comes without an item. */
+void loop_ring(const struct loop *loop);
 
 /* --- loop_trace.c: where the time of a command goes --- */
 
@@ -273,8 +297,46 @@ void loop_send_read(struct loop *loop, const struct engine_action *action);
 
 /* --- loop_batch.c: likewise --- */
 
+/* Orders in one request that is under way at the transport. */
+struct flight {
+    struct loop *loop;
+    unsigned kills; /* that were asked for before it was handed over */
+    enum category category;
+    size_t count;
+    struct {
+        uint64_t send_id;
+        char link[ORDER_LINK_MAX];
+        char order_id[ORDER_ID_MAX]; /* of a cancel; "" when not known */
+    } items[REQUEST_BATCH_MAX];
+    struct engine_action *cancels; /* `count` of them, owned; NULL: it is creates */
+};
+/* Of actions of one kind and category. NULL: out of memory. */
+struct flight *loop_flight_of(struct loop *loop, struct engine_action *const *actions,
+                              size_t count);
+/* NULL is fine. */
+void loop_flight_free(struct flight *flight);
+/* What the transport calls in the end, with the flight as userdata. */
+void loop_flight_done(const struct rest_answer *answer, void *userdata);
+/* As large as the exchange takes, and no larger than its window, in which it would never fit. */
+size_t loop_batch_most(const struct loop *loop, enum bybit_route route, enum category category);
+
 /* The create at `at`, with those behind it that leave in the same request: they are done then. */
 void loop_send_batch(struct loop *loop, struct engine_action *list, size_t count, size_t at);
+
+/* --- loop_cancels.c: likewise --- */
+
+/* The cancel at `at`, with those behind it: they are done then. */
+void loop_send_cancels(struct loop *loop, struct engine_action *list, size_t count, size_t at);
+/* Until the release cancels are kept, to leave together. */
+void loop_cancels_hold(struct loop *loop);
+/* False: it is to leave now. */
+bool loop_cancel_kept(struct loop *loop, const struct engine_action *action);
+void loop_cancels_release(struct loop *loop);
+/* The whole of a batch was refused, or it got no turn. True: its cancels go one by one now. False:
+ * they do not (it is of creates, or they would fare no better). */
+bool loop_cancels_whole(const struct flight *flight, const struct rest_answer *answer,
+                        enum answer_class class);
+bool loop_cancels_throttled(const struct flight *flight, const struct rest_answer *answer);
 
 /* --- loop_set.c --- */
 

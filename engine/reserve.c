@@ -16,6 +16,7 @@ static size_t event_items(const struct engine_event *event)
     case EVENT_CANCEL:
     case EVENT_AMEND:
     case EVENT_WATCH:
+    case EVENT_GONE:
     case EVENT_COMMITTED:
     case EVENT_JOURNAL_DOWN:
     case EVENT_JOURNAL_UP:
@@ -86,6 +87,8 @@ static size_t actions_most(const struct engine *engine, const struct engine_even
         most += SWEEP_MOST;
     if (event->kind == EVENT_COMMITTED)
         most += 6 * (engine->intents_count + engine->amends_count);
+    if (event->kind == EVENT_GONE)
+        most += 4 * event->u.gone.count;
     if (event->kind == EVENT_TICK)
         most += (size_t)8 * TICK_RECORDS_MAX;
     if (engine->recovery.plan != PLAN_NONE)

@@ -1,6 +1,7 @@
 /* engine/waiters.c - who waits for what. Each waiter gets one reply: by the record's transition, or
  * at its deadline. */
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/internal.h"
@@ -251,6 +252,33 @@ void waiters_end_all(struct engine *engine, struct record *record)
             waiter_end(engine, record, &record->waiters, OUTCOME_NOT_SENT, 0, "stopping", 0);
         else
             finish(engine, record, &record->waiters);
+    }
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    uint64_t left = *(const uint64_t *)a;
+    uint64_t right = *(const uint64_t *)b;
+
+    return (left > right) - (left < right);
+}
+
+/* Their time is over, and nothing else changes: what was asked for is still wanted. */
+void waiters_gone(struct engine *engine, const struct engine_event *event)
+{
+    for (struct record *record = engine->records; record; record = record->next) {
+        bool any = false;
+
+        for (struct waiter *waiter = record->waiters; waiter; waiter = waiter->next) {
+            if (waiter->until_ms <= engine->now_ms ||
+                !bsearch(&waiter->id, event->u.gone.waiters, event->u.gone.count,
+                         sizeof(waiter->id), compare_ids))
+                continue;
+            waiter->until_ms = engine->now_ms;
+            any = true;
+        }
+        if (any)
+            record_done(engine, record);
     }
 }
 

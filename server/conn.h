@@ -3,8 +3,8 @@
  *
  * A connection lives from MHD's "started" to its "closed" notice; its one request object is used
  * again and again. While a handler works, the connection is suspended. A request whose connection
- * must go before its handler is done (only at a stop) becomes an orphan and frees itself when the
- * handler is done.
+ * must go before its handler is done (at a stop, or when its client has left and all places are
+ * taken) becomes an orphan and frees itself when the handler is done.
  *
  * Threads: the http thread, but for request_done.
  */
@@ -147,6 +147,9 @@ struct http {
     struct conn *conns;
     int64_t now_ms;
     int64_t reap_due_ms;
+    int64_t room_due_ms; /* of reaper_make_room */
+    bool crowded;        /* few places are left for requests that wait */
+    bool some_left;      /* and nobody has been told yet */
     atomic_bool quiesce_asked;
     atomic_int stop_grace_ms; /* -1: go on */
     bool stopping;            /* refuses new requests */
@@ -156,6 +159,7 @@ struct http {
     int64_t stop_by_ms;   /* 0: not asked for */
     size_t waiting;       /* handlers at work: all */
     size_t waiting_reads; /* and those that change nothing */
+    size_t orphans;       /* handlers at work whose connection has been let go */
     uint32_t id_prefix;
     uint64_t id_count;
     atomic_size_t connections_now;
@@ -175,7 +179,7 @@ void request_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
                        enum MHD_RequestTerminationCode why);
 /* Answers with the verdict's refusal; late, when there were many wrong tokens. */
 enum MHD_Result request_refuse(struct conn *conn);
-/* At a stop: the handler of this connection will not be waited for. */
+/* The handler of this connection will not be waited for. */
 void request_orphan(struct conn *conn);
 void conn_suspend(struct conn *conn);
 /* No-op unless suspended. */
@@ -203,7 +207,7 @@ void places_end(struct conn *conn);
  * taken. Its head is read, its body is not. */
 bool places_connection(struct conn *conn);
 /* Whether there is a place for one more handler at work. */
-bool places_handler(const struct http *http, const struct gate_verdict *verdict);
+bool places_handler(struct http *http, const struct gate_verdict *verdict);
 
 /* --- delay.c: refusals that are held back --- */
 
@@ -252,6 +256,9 @@ bool reply_add_common(struct conn *conn, struct MHD_Response *response, const ch
 
 /* Closes connections that exceed their times; returns when it is due again (http->now_ms based). */
 void reaper_run(struct http *http);
+/* All places are taken: lets go of those whose clients have left, at most once in a tenth of a
+ * second. True: some are free now. */
+bool reaper_make_room(struct http *http);
 /* Connections of the unix socket, between these: their bytes are noticed. */
 void reaper_watch(struct conn *conn);
 void reaper_unwatch(struct conn *conn);

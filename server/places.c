@@ -8,7 +8,8 @@
  *
  * Handlers at work: reads are counted apart, so that who may only read stops no order by waiting
  * for much; those that wait long leave the half to other reads, and to the engine for orders.
- * Creates leave room for cancels, and these for kills. */
+ * Creates leave room for cancels, and these for kills. Whose client has left holds no place: the
+ * reaper ends its wait. */
 #include <string.h>
 #include <sys/socket.h>
 
@@ -123,7 +124,7 @@ bool places_connection(struct conn *conn)
 
 /* --- handlers at work --- */
 
-bool places_handler(const struct http *http, const struct gate_verdict *verdict)
+static bool has_place(const struct http *http, const struct gate_verdict *verdict)
 {
     size_t max = http->config.max_in_flight;
 
@@ -136,4 +137,9 @@ bool places_handler(const struct http *http, const struct gate_verdict *verdict)
     if (is_kill(verdict))
         max += EXTRA_KILLS;
     return http->waiting - http->waiting_reads < max;
+}
+
+bool places_handler(struct http *http, const struct gate_verdict *verdict)
+{
+    return has_place(http, verdict) || (reaper_make_room(http) && has_place(http, verdict));
 }

@@ -21,6 +21,7 @@
 #define PERIOD_MIN_MS 10
 #define PERIOD_MAX_MS 500
 #define EVENTS_MAX    64
+#define ROOM_EVERY_MS 100
 
 static bool socket_bytes(const struct conn *conn, uint64_t *received, uint64_t *acknowledged)
 {
@@ -121,30 +122,94 @@ static bool is_taking(struct conn *conn)
 
 /* --- who has left while its handler works --- */
 
+enum there {
+    IS_THERE,
+    HAS_CLOSED, /* at least its half: it may still read */
+    HAS_LEFT
+};
+
 /* A connection that is closed looks like one half closed, whose other end still reads: over TCP
  * only the kernel of the same machine tells whether anybody holds it. */
-static bool has_left(const struct conn *conn)
+static enum there is_there(const struct conn *conn)
 {
     struct http *http = conn->listener->http;
     struct pollfd at = { .fd = conn->fd, .events = POLLRDHUP };
     uint32_t uid;
 
     if (poll(&at, 1, 0) <= 0)
-        return false;
+        return IS_THERE;
     if (at.revents & (POLLHUP | POLLERR))
-        return true;
-    return !conn->listener->is_unix && http->checks_tcp_peers &&
-           peer_uid_tcp(&http->peer, conn->fd, &uid) == ERR_NOT_FOUND;
+        return HAS_LEFT;
+    if (conn->listener->is_unix)
+        return IS_THERE; /* half closed: else it were POLLHUP */
+    if (!http->checks_tcp_peers)
+        return HAS_CLOSED;
+    return peer_uid_tcp(&http->peer, conn->fd, &uid) == ERR_NOT_FOUND ? HAS_LEFT : IS_THERE;
 }
 
-static void note_left(struct conn *conn)
+/* Of a request that still counts. */
+static struct request *working(const struct conn *conn)
 {
-    struct request *request = conn->suspended ? conn->request : NULL;
+    struct request *request = conn->state == CONN_WORKING && conn->suspended ? conn->request : NULL;
 
-    if (!request || atomic_load(&request->call.gone) || !has_left(conn))
-        return;
+    return request && !atomic_load(&request->call.gone) ? request : NULL;
+}
+
+/* Where it can't be told, one that has closed its half keeps its wait for as long as there are
+ * places. Then it is answered early, with what is so by then. */
+static bool note_left(struct conn *conn)
+{
+    struct http *http = conn->listener->http;
+    struct request *request = working(conn);
+    enum there there = request ? is_there(conn) : IS_THERE;
+
+    if (there == IS_THERE || (there == HAS_CLOSED && !http->crowded))
+        return false;
     atomic_store(&request->call.gone, true);
-    feed_waits_look(conn->listener->http->feed_waits);
+    http->some_left = true;
+    return there == HAS_LEFT;
+}
+
+/* Who waits for something on their behalf is told once for all of them. */
+static void tell_left(struct http *http)
+{
+    struct loop *loop = http->config.api->loop;
+
+    if (!http->some_left)
+        return;
+    http->some_left = false;
+    feed_waits_look(http->feed_waits);
+    if (loop)
+        loop_look_for_gone(loop);
+}
+
+static bool is_crowded(const struct http *http)
+{
+    struct loop *loop = http->config.api->loop;
+    size_t max = http->config.max_in_flight;
+    struct engine_status status = { .crowded = false };
+
+    if (loop)
+        loop_get_status(loop, &status);
+    return status.crowded || http->waiting - http->waiting_reads >= max - max / 8 ||
+           http->waiting_reads >= max / 2 - max / 8; /* the half: see places.c */
+}
+
+bool reaper_make_room(struct http *http)
+{
+    size_t before = http->waiting;
+
+    if (http->now_ms < http->room_due_ms)
+        return false;
+    http->room_due_ms = http->now_ms + ROOM_EVERY_MS;
+    http->crowded = true;
+    for (struct conn *conn = http->conns; conn; conn = conn->next) {
+        /* Its place is free at once, whatever its handler still does. */
+        if (note_left(conn) && http->orphans < http->config.max_in_flight)
+            request_orphan(conn);
+    }
+    tell_left(http);
+    return http->waiting < before;
 }
 
 /* --- who is too slow --- */
@@ -165,7 +230,7 @@ static bool is_overdue(struct conn *conn, const struct http_times *times, int64_
     case CONN_BODY:
         return age_ms > times->body_ms;
     case CONN_WORKING:
-        note_left(conn);
+        (void)note_left(conn);
         return false;
     case CONN_DELAYED:
         return false;
@@ -209,9 +274,11 @@ void reaper_run(struct http *http)
     if (http->now_ms < http->reap_due_ms)
         return;
     read_activity(http);
+    http->crowded = is_crowded(http);
     for (struct conn *conn = http->conns; conn; conn = conn->next) {
         if (is_overdue(conn, &http->config.times, http->now_ms))
             reap(http, conn);
     }
+    tell_left(http);
     http->reap_due_ms = http->now_ms + period_ms(&http->config.times);
 }

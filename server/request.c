@@ -6,6 +6,7 @@
  * requests are answered, at once when the endpoint's handler is done when it returns, else after a
  * suspend and a resume, by one more call. */
 #include <assert.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 
 #define TARGET_KEPT_BYTES 512
 #define REPLY_KEPT_BYTES  ((size_t)64 * 1024)
+#define HALF_CLOSED_S     3600U /* the reaper's times are shorter */
 
 enum { REQUEST_RUNNING, REQUEST_WAITING, REQUEST_DONE };
 
@@ -299,6 +301,17 @@ static void count_waiting(struct conn *conn, bool waits)
     atomic_store_explicit(&http->waiting_now, http->waiting, memory_order_relaxed);
 }
 
+/* A resumed connection is read from before we are asked for its answer, and one whose client has
+ * closed its half would be ended there, unanswered. Those with a time-out of their own the library
+ * asks first. */
+static void answer_before_reading(struct conn *conn)
+{
+    struct pollfd at = { .fd = conn->fd, .events = POLLRDHUP };
+
+    if (poll(&at, 1, 0) > 0)
+        (void)MHD_set_connection_option(conn->mhd, MHD_CONNECTION_OPTION_TIMEOUT, HALF_CLOSED_S);
+}
+
 static void on_done_late(struct bell_item *item)
 {
     struct request *request = (struct request *)(void *)item;
@@ -306,10 +319,12 @@ static void on_done_late(struct bell_item *item)
     bell_unref(request->bell);
     request->bell = NULL;
     if (!request->conn) {
+        request->http->orphans--;
         request_free(request);
         return;
     }
     count_waiting(request->conn, false);
+    answer_before_reading(request->conn);
     conn_resume(request->conn);
 }
 
@@ -336,6 +351,7 @@ void request_orphan(struct conn *conn)
     if (conn->state != CONN_WORKING || !conn->suspended)
         return;
     count_waiting(conn, false);
+    conn->listener->http->orphans++;
     conn->request->conn = NULL;
     conn->request = NULL;
     conn_resume(conn);

@@ -28,7 +28,8 @@ static struct refusal run_item(const struct rest_call *call, cJSON *item, rest_h
     if (!cJSON_IsObject(item))
         return (struct refusal){ 10001, "params error: an object was expected" };
     cJSON_DeleteItemFromObjectCaseSensitive(item, "category");
-    cJSON_DeleteItemFromObjectCaseSensitive(item, "orderFilter");
+    if (handle != sim_rest_create) /* only creates have the word */
+        cJSON_DeleteItemFromObjectCaseSensitive(item, "orderFilter");
     build_text(item, "category", call_text(call, "category"));
     return handle(&one);
 }

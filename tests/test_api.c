@@ -329,7 +329,7 @@ static const struct {
     { "/orders?tag=none", 0 },
 };
 
-START_TEST(what_matches_is_cancelled_one_by_one)
+START_TEST(what_matches_is_cancelled_and_each_is_answered)
 {
     cJSON *json;
 
@@ -345,30 +345,77 @@ START_TEST(what_matches_is_cancelled_one_by_one)
 }
 END_TEST
 
-START_TEST(a_few_cancels_are_under_way_at_once)
+/* As many as can leave in a second, by what the exchange has said of the limit; more would stand in
+ * the way of others. */
+static const struct {
+    enum category category;
+    int limit;
+    size_t begun; /* in groups of 20 */
+    size_t most;
+} paces[] = {
+    { CATEGORY_LINEAR, 10, 20, 20 },     { CATEGORY_LINEAR, 3, 20, 20 },
+    { CATEGORY_LINEAR, 20, 40, 40 },     { CATEGORY_LINEAR, 45, 80, 90 },
+    { CATEGORY_LINEAR, 1000, 100, 100 }, { CATEGORY_OPTION, 10, 100, 100 }, /* counts requests */
+};
+
+START_TEST(about_as_many_cancels_are_under_way_as_can_leave_in_a_second)
 {
-    add_orders(200);
+    static const enum bybit_route routes[] = { ROUTE_ORDER_CANCEL, ROUTE_ORDER_CANCEL_BATCH };
+    const struct budget_said said = { .limit = paces[_i].limit, .left = -1 };
+
+    for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
+        struct budget_claim claim = { .route = routes[i], .category = paces[_i].category };
+
+        budget_answered(kit.api.budget, &claim, &said, clock_mono_ms());
+    }
+    add_orders(300);
+    for (size_t i = 0; i < 300; i++)
+        kit.orders[i].request.category = paces[_i].category;
     kit.reply.outcome = OUTCOME_OK;
     kit.deferred = true;
     (void)kit_run("DELETE", "/orders?all=1", NULL);
+    ck_assert_uint_eq(kit.waiting, paces[_i].begun);
     while (kit.waiting) {
         ck_assert_int_eq(kit.dones, 0);
         kit.waiting--;
         kit.waiting_fn[kit.waiting](&kit.reply, kit.waiting_data[kit.waiting]);
     }
     ck_assert_int_eq(kit.dones, 1);
+    ck_assert_uint_eq(kit.cancels, 150);
+    ck_assert_uint_ge(kit.groups, 8);
+    ck_assert_uint_le(kit.groups, 15);
+    ck_assert_uint_le(kit.waiting_most, paces[_i].most);
+}
+END_TEST
+
+/* Each category has limits of its own, and does not wait for the others. */
+START_TEST(a_group_of_cancels_is_of_one_category)
+{
+    add_orders(200);
+    for (size_t i = 0; i < 200; i++)
+        kit.orders[i].request.category = i < 20 ? CATEGORY_SPOT : CATEGORY_LINEAR;
+    kit.reply.outcome = OUTCOME_OK;
+    kit.deferred = true;
+    (void)kit_run("DELETE", "/orders?all=1", NULL);
+    ck_assert_uint_eq(kit.groups, 2);
+    ck_assert_uint_eq(kit.waiting, 10 + 20);
+    while (kit.waiting) {
+        kit.waiting--;
+        kit.waiting_fn[kit.waiting](&kit.reply, kit.waiting_data[kit.waiting]);
+    }
+    ck_assert_int_eq(kit.dones, 1);
     ck_assert_uint_eq(kit.cancels, 100);
-    ck_assert_uint_le(kit.waiting_most, 32);
+    ck_assert_uint_eq(kit.groups, 1 + 8); /* 20, then by tens */
 }
 END_TEST
 
 START_TEST(cancels_that_are_not_taken_are_named)
 {
-    add_orders(12);
+    add_orders(80);
     kit.reply.outcome = OUTCOME_OK;
-    kit.cancels_busy_from = 3;
+    kit.groups_busy_from = 2;
     ck_assert_int_eq(kit_run("DELETE", "/orders?all=yes", NULL), 207);
-    ck_assert_uint_eq(kit.cancels, 2);
+    ck_assert_uint_eq(kit.cancels, 20);
     ck_assert(kit_says("\"status\":503") && kit_says("\"client_id\":\"o-1\""));
     ck_assert(kit_says("\"status\":200"));
 }
@@ -486,8 +533,11 @@ int main(void)
     tcase_add_loop_test(tcase, a_bad_list_query_is_refused, 0, (int)ARRAY_LEN(bad_lists));
     tcase_add_test(tcase, a_journal_that_can_not_be_read_is_said);
     tcase_add_test(tcase, cancel_all_needs_to_be_meant);
-    tcase_add_loop_test(tcase, what_matches_is_cancelled_one_by_one, 0, (int)ARRAY_LEN(many));
-    tcase_add_test(tcase, a_few_cancels_are_under_way_at_once);
+    tcase_add_loop_test(tcase, what_matches_is_cancelled_and_each_is_answered, 0,
+                        (int)ARRAY_LEN(many));
+    tcase_add_loop_test(tcase, about_as_many_cancels_are_under_way_as_can_leave_in_a_second, 0,
+                        (int)ARRAY_LEN(paces));
+    tcase_add_test(tcase, a_group_of_cancels_is_of_one_category);
     tcase_add_test(tcase, cancels_that_are_not_taken_are_named);
     tcase_add_test(tcase, a_journal_that_hangs_does_not_stop_cancels);
     tcase_add_test(tcase, a_thousand_is_the_most_and_it_is_said);

@@ -217,8 +217,24 @@ END_TEST
 START_TEST(a_change_says_who_asks_for_it)
 {
     kit_set_header("X-Client", "bot");
+    kit.head_goes = true;
     ck_assert_int_eq(kit_run("PATCH", "/orders/o-1", "price=95"), 200);
     ck_assert_str_eq(kit.amend_client, "bot");
+}
+END_TEST
+
+START_TEST(who_asks_for_a_change_must_have_a_name)
+{
+    char name[TAG_MAX + 1];
+
+    memset(name, 'x', TAG_MAX);
+    name[TAG_MAX] = '\0';
+    kit_set_header("X-Client", name);
+    ck_assert_int_eq(kit_run("PATCH", "/orders/o-1", "price=95"), 400);
+    ck_assert(kit_says("invalid_value") && kit_says("X-Client"));
+    kit_set_header("X-Client", "no name");
+    ck_assert_int_eq(kit_run("PATCH", "/orders/o-1", "price=95"), 400);
+    ck_assert_uint_eq(kit.amends, 0);
 }
 END_TEST
 
@@ -351,6 +367,7 @@ int main(void)
     tcase_add_test(tcase, the_least_value_counts_for_the_changed_order);
     tcase_add_test(tcase, a_change_brings_its_value_along);
     tcase_add_test(tcase, a_change_says_who_asks_for_it);
+    tcase_add_test(tcase, who_asks_for_a_change_must_have_a_name);
     tcase_add_test(tcase, a_kill_while_an_amend_is_valued_ends_it);
     tcase_add_loop_test(tcase, an_outcome_becomes_a_status, 0, (int)ARRAY_LEN(outcomes));
     tcase_add_test(tcase, an_amend_in_flight_is_shown);

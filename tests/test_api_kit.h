@@ -43,7 +43,9 @@ struct kit {
     size_t creates;
     size_t cancels;
     size_t watches;
-    size_t cancels_busy_from; /* the n-th cancel and later ones are not taken; 0: all are */
+    size_t groups;
+    size_t
+        groups_busy_from; /* the n-th group of cancels and later ones are not taken; 0: all are */
     struct engine_status engine;
     void (*on_cancel)(loop_reply_fn *on_reply, void *userdata); /* takes cancels over */
     /* The guard in front of the creates: says what it lacks (or refuses) and whether the create is
@@ -62,6 +64,7 @@ struct kit {
     char amend_client[TAG_MAX];                                /* likewise */
     void (*on_amend)(loop_reply_fn *on_reply, void *userdata); /* answers amends */
     const struct loop_reply *watched; /* what watches are answered with; NULL: as all */
+    bool head_goes;                   /* before they are answered */
     size_t settings;
     struct loop_setting setting; /* the last one */
     unsigned needs;              /* bits of guard_needs */
@@ -75,10 +78,11 @@ struct kit {
     char reason[160];
     char by[100];
     bool deferred; /* cancels wait for kit_answer_one */
-    loop_reply_fn *waiting_fn[64];
-    void *waiting_data[64];
+    loop_reply_fn *waiting_fn[128];
+    void *waiting_data[128];
     size_t waiting;
     size_t waiting_most;
+    const atomic_bool *gone; /* of who hears the last command */
 
     /* journal */
     enum err submit_err;

@@ -63,6 +63,8 @@ enum err loop_create_batch(struct loop *loop, const struct loop_batch_item *item
     kit.batches++;
     kit.batch_count = count;
     for (size_t i = count; i > 0; i--)
+        kit.gone = items[i - 1].gone;
+    for (size_t i = count; i > 0; i--)
         ck_assert(!loop_create(loop, items[i - 1].request, items[i - 1].facts, wait, wait_until_ms,
                                items[i - 1].on_reply, items[i - 1].userdata));
     return ERR_NONE;
@@ -87,8 +89,6 @@ enum err loop_cancel(struct loop *loop, const char *id, enum engine_wait wait,
     }
     if (kit.loop_err)
         return kit.loop_err;
-    if (kit.cancels_busy_from && kit.cancels + 1 >= kit.cancels_busy_from)
-        return ERR_BUSY;
     kit.cancels++;
     note_id(id, wait, wait_until_ms);
     if (!kit.deferred) {
@@ -100,6 +100,22 @@ enum err loop_cancel(struct loop *loop, const char *id, enum engine_wait wait,
     kit.waiting_data[kit.waiting++] = userdata;
     if (kit.waiting > kit.waiting_most)
         kit.waiting_most = kit.waiting;
+    return ERR_NONE;
+}
+
+/* Each is answered as a cancel alone is. */
+enum err loop_cancel_together(struct loop *loop, const struct loop_cancels_item *items,
+                              size_t count, enum engine_wait wait, int64_t wait_until_ms)
+{
+    ck_assert_uint_le(count, LOOP_CANCELS_MAX);
+    if (kit.loop_err)
+        return kit.loop_err;
+    if (kit.groups_busy_from && kit.groups + 1 >= kit.groups_busy_from)
+        return ERR_BUSY;
+    kit.groups++;
+    for (size_t i = 0; i < count; i++)
+        ck_assert(!loop_cancel(loop, items[i].id, wait, wait_until_ms, items[i].on_reply,
+                               items[i].userdata));
     return ERR_NONE;
 }
 
@@ -142,8 +158,45 @@ enum err loop_watch(struct loop *loop, const char *id, enum engine_wait wait, in
         return kit.loop_err;
     kit.watches++;
     note_id(id, wait, wait_until_ms);
+    if (kit.head_goes) /* the answer comes later, and the head need not be there any more */
+        memset(kit.request_headers.value, 'x', strlen(kit.request_headers.value));
     on_reply(kit.watched ? kit.watched : &kit.reply, userdata);
     return ERR_NONE;
+}
+
+/* --- for those who may leave: as without that --- */
+
+enum err loop_create_heard(struct loop *loop, const struct order_request *request,
+                           const struct guard_facts *facts, enum engine_wait wait,
+                           int64_t wait_until_ms, const struct loop_hearer *hearer)
+{
+    kit.gone = hearer->gone;
+    return loop_create(loop, request, facts, wait, wait_until_ms, hearer->on_reply,
+                       hearer->userdata);
+}
+
+enum err loop_amend_heard(struct loop *loop, const char *id, const struct order_change *change,
+                          const struct guard_facts *facts, const char *client,
+                          enum engine_wait wait, int64_t wait_until_ms,
+                          const struct loop_hearer *hearer)
+{
+    kit.gone = hearer->gone;
+    return loop_amend(loop, id, change, facts, client, wait, wait_until_ms, hearer->on_reply,
+                      hearer->userdata);
+}
+
+enum err loop_cancel_heard(struct loop *loop, const char *id, enum engine_wait wait,
+                           int64_t wait_until_ms, const struct loop_hearer *hearer)
+{
+    kit.gone = hearer->gone;
+    return loop_cancel(loop, id, wait, wait_until_ms, hearer->on_reply, hearer->userdata);
+}
+
+enum err loop_watch_heard(struct loop *loop, const char *id, enum engine_wait wait,
+                          int64_t wait_until_ms, const struct loop_hearer *hearer)
+{
+    kit.gone = hearer->gone;
+    return loop_watch(loop, id, wait, wait_until_ms, hearer->on_reply, hearer->userdata);
 }
 
 /* --- the guard's --- */

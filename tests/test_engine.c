@@ -485,6 +485,62 @@ START_TEST(the_watch_is_answered_by_the_change_or_by_time)
 }
 END_TEST
 
+/* Nobody hears the answer: the place is free, and what was asked for goes on. */
+START_TEST(a_wait_ends_when_who_waits_has_gone)
+{
+    struct bench *bench = bench_open(100, true);
+    uint64_t send_id = sent(bench, "a");
+    uint64_t gone[2];
+    struct engine_event event = { .kind = EVENT_GONE, .u.gone = { gone, 2 } };
+
+    answer(bench, send_id, REPLY_OK, 0, "id-a");
+    order_seen(bench, "a", "id-a", STATUS_NEW, 0);
+    ask(bench, EVENT_WATCH, "id-a", WAIT_FINAL, 100000);
+    gone[0] = bench->waiter;
+    ask(bench, EVENT_WATCH, "a", WAIT_FILLED, 100000);
+    ask(bench, EVENT_CANCEL, "a", WAIT_FINAL, 100000);
+    gone[1] = bench->waiter;
+    ck_assert_uint_eq(status_of(bench).waiters, 3);
+    feed(bench, &event);
+    ck_assert_int_eq(count(bench, ACTION_REPLY), 2);
+    ck_assert_ptr_null(first(bench, ACTION_ROW));
+    for (int i = 0; i < 2; i++) {
+        const struct engine_action *reply = must(bench, ACTION_REPLY, i);
+
+        ck_assert(reply->u.reply.waiter == gone[0] || reply->u.reply.waiter == gone[1]);
+        ck_assert_int_eq(reply->u.reply.order.state, ORDER_LIVE);
+    }
+    ck_assert_uint_eq(status_of(bench).waiters, 1);
+    ck_assert(engine_find(bench->engine, "a")->cancel_wanted);
+    feed(bench, &event); /* again: there is nobody */
+    ck_assert_ptr_null(first(bench, ACTION_REPLY));
+    order_seen(bench, "a", "id-a", STATUS_CANCELLED, 0);
+    (void)replied(bench, OUTCOME_OK); /* who still waits */
+    bench_close(bench);
+}
+END_TEST
+
+/* A create is not taken back: it is sent, and its fate is looked after. */
+START_TEST(a_create_goes_on_when_who_waits_has_gone)
+{
+    struct bench *bench = bench_open(100, true);
+    uint64_t gone;
+    struct engine_event event = { .kind = EVENT_GONE, .u.gone = { &gone, 1 } };
+    uint64_t send_id;
+
+    create(bench, "a");
+    gone = bench->waiter;
+    feed(bench, &event);
+    commit(bench);
+    send_id = must(bench, ACTION_SEND_CREATE, 0)->u.send.send_id;
+    feed(bench, &event);
+    answer(bench, send_id, REPLY_OK, 0, "id-a");
+    ck_assert_int_eq(state_of(bench, "a"), ORDER_ACKED);
+    ck_assert_uint_eq(status_of(bench).waiters, 0);
+    bench_close(bench);
+}
+END_TEST
+
 START_TEST(a_cancel_leaves_at_once_and_again_while_the_order_is_seen_open)
 {
     struct bench *bench = bench_open(100, true);
@@ -836,6 +892,8 @@ int main(void)
     tcase_add_test(tcase, a_closed_order_without_its_fills_is_looked_up);
     tcase_add_test(tcase, a_lost_create_with_a_wait_is_answered_when_it_is_found);
     tcase_add_test(tcase, the_watch_is_answered_by_the_change_or_by_time);
+    tcase_add_test(tcase, a_wait_ends_when_who_waits_has_gone);
+    tcase_add_test(tcase, a_create_goes_on_when_who_waits_has_gone);
     tcase_add_test(tcase, a_cancel_leaves_at_once_and_again_while_the_order_is_seen_open);
     tcase_add_loop_test(tcase, a_cancel_of_an_open_order_is_answered_by_its_answer, 0,
                         ARRAY_LEN(cancels));

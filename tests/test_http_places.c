@@ -26,6 +26,24 @@ static void start_with(size_t connections, size_t in_flight, struct hub *hub)
     port = http_port(http);
 }
 
+/* Nobody's process is looked for, as from another machine; the reaper looks often. */
+static void start_for_all(size_t connections, size_t in_flight)
+{
+    struct http_config config = { .host = "127.0.0.1",
+                                  .allow_any_uid = true,
+                                  .max_connections = connections,
+                                  .max_in_flight = in_flight,
+                                  .times = http_times_default,
+                                  .api = &api };
+    struct error error = { .code = ERR_NONE };
+
+    config.times.body_ms = 80;
+    api.has_keys = true;
+    atomic_store(&held_count, 0);
+    ck_assert_msg(http_start(&http, &config, &error) == ERR_NONE, "%s", error.text);
+    port = http_port(http);
+}
+
 static void stop(void)
 {
     http_stop(http, 1000);
@@ -170,6 +188,101 @@ START_TEST(g16_a_kill_has_a_place_when_creates_reads_and_cancels_have_taken_all)
 }
 END_TEST
 
+/* --- whose client has left --- */
+
+static const struct {
+    const char *asked;
+    int places; /* of IN_FLIGHT; those that wait long leave the half to other reads */
+} waits[] = { { CREATE_HELD, IN_FLIGHT },
+              { GET("/held"), IN_FLIGHT },
+              { GET("/held?wait=final"), IN_FLIGHT / 2 } };
+
+/* A script that is killed and begun again does not lock others out, however long its waits were to
+ * be. */
+START_TEST(g16_who_has_left_holds_no_place)
+{
+    int fds[IN_FLIGHT];
+    int places = waits[_i].places;
+    int fd;
+
+    start_with(1024, IN_FLIGHT, NULL);
+    for (int i = 0; i < places; i++) {
+        fds[i] = client_connect(port);
+        client_send(fds[i], waits[_i].asked);
+    }
+    wait_held(places);
+    close_all(fds, (size_t)places);
+    fd = client_connect(port);
+    client_send(fd, waits[_i].asked);
+    wait_held(places + 1);
+    for (int i = 0; i < places; i++)
+        ck_assert(atomic_load(&atomic_load(&held[i])->gone));
+    await_connections(1);
+    release_held(); /* also those that nobody hears */
+    ck_assert_int_eq(client_reply(fd, reply, sizeof(reply)), 200);
+    ck_assert_int_eq(ask_on(fd, GET("/livez")), 200);
+    (void)close(fd);
+    await_connections(0);
+    stop();
+}
+END_TEST
+
+/* It may still read: as long as somebody holds the other end it is not gone. */
+START_TEST(g16_one_half_closed_keeps_its_place_and_gets_its_answer)
+{
+    int fds[IN_FLIGHT];
+
+    start_with(1024, IN_FLIGHT, NULL);
+    for (int i = 0; i < IN_FLIGHT; i++) {
+        fds[i] = client_connect(port);
+        client_send(fds[i], CREATE_HELD);
+        ck_assert_int_eq(shutdown(fds[i], SHUT_WR), 0);
+    }
+    wait_held(IN_FLIGHT);
+    ck_assert_int_eq(ask(CREATE), 503);
+    for (int i = 0; i < IN_FLIGHT; i++)
+        ck_assert(!atomic_load(&atomic_load(&held[i])->gone));
+    release_held();
+    for (int i = 0; i < IN_FLIGHT; i++)
+        ck_assert_int_eq(client_reply(fds[i], reply, sizeof(reply)), 200);
+    ck_assert_int_eq(ask(CREATE), 201);
+    close_all(fds, IN_FLIGHT);
+    stop();
+}
+END_TEST
+
+/* From another machine it can't be told whether who has closed one half still reads: it keeps its
+ * place as long as there are some. */
+START_TEST(g16_where_it_cannot_be_told_a_half_closed_one_gives_way)
+{
+    int fds[IN_FLIGHT];
+    int64_t end_ms;
+
+    start_for_all(1024, IN_FLIGHT);
+    fds[0] = client_connect(port);
+    client_send(fds[0], CREATE_HELD);
+    ck_assert_int_eq(shutdown(fds[0], SHUT_WR), 0);
+    wait_held(1);
+    (void)usleep(50000); /* the reaper looks each 10 ms */
+    ck_assert(!atomic_load(&atomic_load(&held[0])->gone));
+    for (int i = 1; i < IN_FLIGHT; i++) {
+        fds[i] = client_connect(port);
+        client_send(fds[i], CREATE_HELD);
+    }
+    wait_held(IN_FLIGHT);
+    end_ms = clock_mono_ms() + 5000;
+    while (!atomic_load(&atomic_load(&held[0])->gone) && clock_mono_ms() < end_ms)
+        (void)usleep(1000);
+    ck_assert(atomic_load(&atomic_load(&held[0])->gone)); /* its handler answers it early */
+    ck_assert(!atomic_load(&atomic_load(&held[1])->gone));
+    release_held();
+    for (int i = 0; i < IN_FLIGHT; i++)
+        ck_assert_int_eq(client_reply(fds[i], reply, sizeof(reply)), 200);
+    close_all(fds, IN_FLIGHT);
+    stop();
+}
+END_TEST
+
 /* --- connections --- */
 
 #define CONNECTIONS 64
@@ -279,6 +392,9 @@ int main(void)
     tcase_add_test(tcase, g16_a_kill_has_a_place_when_creates_reads_and_cancels_have_taken_all);
     tcase_add_loop_test(tcase, g16_a_kill_comes_through_when_all_connections_are_in_use, 0,
                         ARRAY_LEN(fillers));
+    tcase_add_loop_test(tcase, g16_who_has_left_holds_no_place, 0, ARRAY_LEN(waits));
+    tcase_add_test(tcase, g16_one_half_closed_keeps_its_place_and_gets_its_answer);
+    tcase_add_test(tcase, g16_where_it_cannot_be_told_a_half_closed_one_gives_way);
     tcase_add_test(tcase, g16_the_last_places_are_the_kills);
     tcase_add_test(tcase, a_reserved_place_becomes_an_ordinary_one_when_there_are_some);
     suite_add_tcase(suite, tcase);

@@ -246,7 +246,7 @@ static void ask_batch(size_t count)
 
     for (size_t i = 0; i < count; i++) {
         told_clear(&told[i]);
-        items[i] = (struct loop_batch_item){ &wanted[i], &facts, on_told, &told[i] };
+        items[i] = (struct loop_batch_item){ &wanted[i], &facts, on_told, &told[i], NULL };
     }
     ck_assert_int_eq(loop_create_batch(rig.loop, items, count, WAIT_ACCEPTED, 0), ERR_NONE);
 }

@@ -312,7 +312,7 @@ static UNUSED void ask_cancel(struct told *told, const char *id)
     ck_assert_int_eq(loop_cancel(rig.loop, id, WAIT_ACCEPTED, 0, on_told, told), ERR_NONE);
 }
 
-static void ask_kill(struct told *told, int within_ms)
+static UNUSED void ask_kill(struct told *told, int within_ms)
 {
     told_clear(told);
     ck_assert_int_eq(

@@ -431,6 +431,72 @@ START_TEST(settings_are_answered_at_the_stop)
 }
 END_TEST
 
+/* --- who has left --- */
+
+#define WAITS 1024 /* as many as the engine has places */
+
+static struct told waits[WAITS];
+static atomic_bool left[WAITS];
+
+static void wait_for_end(size_t n, const char *id)
+{
+    const struct loop_hearer hearer = { on_told, &waits[n], &left[n] };
+
+    told_clear(&waits[n]);
+    atomic_store(&left[n], false);
+    ck_assert_int_eq(loop_watch_heard(rig.loop, id, WAIT_FINAL, clock_wall_ms() + 600000, &hearer),
+                     ERR_NONE);
+}
+
+static size_t waiting(void)
+{
+    struct engine_status status;
+
+    loop_get_status(rig.loop, &status);
+    return status.waiters;
+}
+
+/* Each place taken, and who had it has left: the next one gets it, and nobody else is disturbed. */
+START_TEST(who_has_left_gives_back_its_place)
+{
+    struct told order = { 0 };
+    struct told refused = { 0 };
+    const char *id;
+
+    create_open(&order);
+    id = order.order.order_id;
+    for (size_t n = 0; n < WAITS; n++) {
+        wait_for_end(n, id);
+        if (n % 500 == 499) /* the inbox has a bound, too */
+            await(waiting() == n + 1, 10000);
+    }
+    await(waiting() == WAITS, 10000);
+    create(&refused);
+    ck_assert_int_eq(refused.outcome, OUTCOME_BUSY);
+    for (size_t n = 1; n < WAITS; n++)
+        atomic_store(&left[n], true);
+    loop_look_for_gone(rig.loop);
+    create_open(&refused); /* asked for after that */
+    for (size_t n = 1; n < WAITS; n++) {
+        await(atomic_load(&waits[n].done), 10000);
+        ck_assert_int_eq(waits[n].outcome, OUTCOME_OK);
+        ck_assert(!order_state_is_final(waits[n].order.state));
+    }
+    ck_assert(!atomic_load(&waits[0].done));
+    await(waiting() == 1, 10000);
+    /* One that has left before its command is looked at holds no place either. */
+    atomic_store(&left[0], true);
+    block_loop();
+    wait_for_end(1, id);
+    atomic_store(&left[1], true);
+    release_loop();
+    await(atomic_load(&waits[1].done), 10000);
+    await(atomic_load(&waits[0].done), 10000);
+    told_clear(&order);
+    told_clear(&refused);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("loop_trade");
@@ -452,6 +518,7 @@ int main(void)
     tcase_add_test(tcase, a_leverage_keeps_to_the_rules_in_force);
     tcase_add_test(tcase, who_is_kept_off_a_symbol_sets_nothing_there);
     tcase_add_test(tcase, nothing_is_set_while_killed);
+    tcase_add_test(tcase, who_has_left_gives_back_its_place);
     suite_add_tcase(suite, tcase);
     tcase_add_checked_fixture(limited, start_with_limits, stop);
     tcase_add_test(limited, amends_keep_to_their_limit_of_ten_a_second);

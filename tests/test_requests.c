@@ -285,6 +285,21 @@ START_TEST(cancel_goes_by_order_id_where_known)
 }
 END_TEST
 
+START_TEST(a_batch_of_cancels_names_its_category_once)
+{
+    struct order_request first = request_of(CATEGORY_LINEAR, ORDER_TYPE_LIMIT, "1", "2");
+    struct order_request second = request_of(CATEGORY_LINEAR, ORDER_TYPE_LIMIT, "1", "2");
+    const struct request_cancel cancels[] = { { &first, "" }, { &second, "9aac161b" } };
+    struct buffer body = buffer_of(4096);
+
+    request_cancel_batch(&body, cancels, ARRAY_LEN(cancels));
+    ck_assert_str_eq(body.data, "{\"category\":\"linear\",\"request\":["
+                                "{\"symbol\":\"BTCUSDT\",\"orderLinkId\":\"bridge-0001\"},"
+                                "{\"symbol\":\"BTCUSDT\",\"orderId\":\"9aac161b\"}]}");
+    buffer_deinit(&body);
+}
+END_TEST
+
 START_TEST(a_cancel_on_spot_names_the_kind_of_what_waits)
 {
     static const struct {
@@ -412,6 +427,7 @@ int main(void)
     tcase_add_test(tcase, an_amend_takes_stops_away_and_says_what_fires_new_ones);
     tcase_add_test(tcase, settings_of_a_position);
     tcase_add_test(tcase, cancel_goes_by_order_id_where_known);
+    tcase_add_test(tcase, a_batch_of_cancels_names_its_category_once);
     tcase_add_test(tcase, a_cancel_on_spot_names_the_kind_of_what_waits);
     tcase_add_loop_test(tcase, cancel_all_says_its_scope_and_nothing_else, 0, ARRAY_LEN(sweeps));
     tcase_add_test(tcase, a_list_is_narrowed_by_the_kind_of_spot_order);

@@ -131,6 +131,35 @@ START_TEST(a_batch_does_not_amend_what_waits_for_a_trigger)
 }
 END_TEST
 
+/* A create says its kind; a batch of cancels has no word for it. */
+#define SPOT_STOP                                                                                  \
+    "{'symbol':'BTCUSDT','side':'Buy','orderType':'Limit','qty':'0.001','price':'50000',"          \
+    "'orderFilter':'%s','triggerPrice':'95000','orderLinkId':'%s'}"
+
+START_TEST(a_batch_of_cancels_finds_no_conditional_orders_of_spot)
+{
+    ck_assert_int_eq(post(CREATE, "{'category':'spot','request':[" SPOT_STOP "," SPOT_STOP "]}",
+                          "tpslOrder", "t-1", "StopOrder", "t-2"),
+                     0);
+    ck_assert_int_eq(code_at(0), 0);
+    ck_assert_int_eq(code_at(1), 0);
+    ck_assert_int_eq(create("spot", 1, LIMIT_BUY), 0);
+    ck_assert_int_eq(post(CANCEL, "{'category':'spot','request':["
+                                  "{'symbol':'BTCUSDT','orderLinkId':'t-1'},"
+                                  "{'symbol':'BTCUSDT','orderLinkId':'t-2',"
+                                  "'orderFilter':'StopOrder'},"
+                                  "{'symbol':'BTCUSDT','orderLinkId':'b-a'}]}"),
+                     0);
+    ck_assert_int_eq(code_at(0), 170213);
+    ck_assert_int_eq(code_at(1), 170213);
+    ck_assert_int_eq(code_at(2), 0);
+    ck_assert_int_eq(post("/v5/order/cancel", "{'category':'spot','symbol':'BTCUSDT',"
+                                              "'orderLinkId':'t-2','orderFilter':'StopOrder'}"),
+                     0);
+    ck_assert_str_eq(order_member("spot", "t-1", "orderStatus"), "Untriggered");
+}
+END_TEST
+
 static const struct {
     const char *body;
     int code;
@@ -168,6 +197,25 @@ START_TEST(a_batch_has_a_greatest_size)
 }
 END_TEST
 
+START_TEST(a_batch_of_cancels_has_a_greatest_size)
+{
+    const char *category = sizes[_i].category;
+    const char *symbol = strcmp(category, "inverse") == 0 ? "BTCUSD" : "BTCUSDT";
+    char format[64];
+
+    (void)snprintf(format, sizeof(format), "{'symbol':'%s','orderLinkId':'b-#'}", symbol);
+    ck_assert_int_eq(post(CANCEL, "{'category':'%s','request':[%s]}", category,
+                          ladder(sizes[_i].most + 1, format)),
+                     10001);
+    ck_assert_int_eq(
+        post(CANCEL, "{'category':'%s','request':[%s]}", category, ladder(sizes[_i].most, format)),
+        0);
+    ck_assert_int_eq(cJSON_GetArraySize(at("retExtInfo.list")), sizes[_i].most);
+    for (int i = 0; i < sizes[_i].most; i++)
+        ck_assert_int_eq(code_at(i), strcmp(category, "spot") == 0 ? 170213 : 110001);
+}
+END_TEST
+
 /* --- limits --- */
 
 START_TEST(what_the_limit_leaves_passes_and_the_rest_is_refused_one_by_one)
@@ -189,6 +237,28 @@ START_TEST(what_the_limit_leaves_passes_and_the_rest_is_refused_one_by_one)
                           ladder(4, "{'symbol':'BTCUSDT','orderLinkId':'b-#'}")),
                      0);
     ck_assert_int_eq(passed(), 4);
+}
+END_TEST
+
+/* The window of batches, not that of single cancels; of options a request is one. */
+START_TEST(a_batch_of_cancels_takes_a_place_for_each_order)
+{
+    const char *cancels = "{'symbol':'BTCUSDT','orderLinkId':'b-#'}";
+
+    control("/sim/limits", "{\"on\":true}");
+    ck_assert_int_eq(create("linear", 10, LIMIT_BUY), 0);
+    ck_assert_int_eq(post(CANCEL, "{'category':'linear','request':[%s]}", ladder(7, cancels)), 0);
+    ck_assert_int_eq(passed(), 7);
+    ck_assert_int_eq(header_number("X-Bapi-Limit"), 10);
+    ck_assert_int_eq(header_number("X-Bapi-Limit-Status"), 3);
+    ck_assert_int_eq(post("/v5/order/cancel", "{'category':'linear','symbol':'BTCUSDT',"
+                                              "'orderLinkId':'b-j'}"),
+                     0);
+    ck_assert_int_eq(header_number("X-Bapi-Limit-Status"), 9);
+    ck_assert_int_eq(post(CANCEL, "{'category':'option','request':[%s]}",
+                          ladder(20, "{'symbol':'BTC-30JUN30-90000-C-USDT','orderLinkId':'b-#'}")),
+                     0);
+    ck_assert_int_eq(header_number("X-Bapi-Limit-Status"), 9);
 }
 END_TEST
 
@@ -226,8 +296,11 @@ int main(void)
         { each_order_has_its_own_outcome, 0 },
         { amends_and_cancels_come_in_batches_too, 0 },
         { a_batch_does_not_amend_what_waits_for_a_trigger, 0 },
+        { a_batch_of_cancels_finds_no_conditional_orders_of_spot, 0 },
         { a_batch_that_is_none_is_refused_as_a_whole, ARRAY_LEN(wholes) },
         { a_batch_has_a_greatest_size, ARRAY_LEN(sizes) },
+        { a_batch_of_cancels_has_a_greatest_size, ARRAY_LEN(sizes) },
+        { a_batch_of_cancels_takes_a_place_for_each_order, 0 },
         { what_the_limit_leaves_passes_and_the_rest_is_refused_one_by_one, 0 },
         { a_batch_can_be_made_to_take_one_unit, 0 },
         { each_order_of_a_batch_is_seen_at_the_door, 0 },

@@ -36,6 +36,7 @@
 #define FILLED_MAX   1024
 
 static uint64_t events_run;
+static uint64_t left_run;
 static uint64_t deliveries_run;
 static uint64_t refused_run; /* by a limit of the guard */
 static uint64_t killed_run;
@@ -2068,6 +2069,21 @@ static void use_cancel(struct world *world, enum event_kind kind)
     step(world, &event);
 }
 
+/* Some of those who wait leave. What they asked for goes on, and each of their waits ends once. */
+static void use_leave(struct world *world)
+{
+    static uint64_t gone[WAITERS_MAX_];
+    struct engine_event event = { .kind = EVENT_GONE, .u.gone.waiters = gone };
+
+    for (int i = 0; i < world->waiting_count; i++) {
+        if (world->waiting[i].open && roll(world, 2))
+            gone[event.u.gone.count++] = world->waiting[i].id;
+    }
+    tell(world, "%zu leave", event.u.gone.count);
+    step(world, &event);
+    left_run += event.u.gone.count;
+}
+
 static void draw_change(struct world *world, const struct order *order, struct order_change *change)
 {
     int what = roll(world, 8);
@@ -2329,6 +2345,8 @@ static void live_a_little(struct world *world)
         use_amend(world);
     else if (what < 94)
         others_amend(world);
+    else if (what == 96)
+        use_leave(world);
     else if (what < 96) {
         clock.u.clock.server_ms = server_ms(world);
         clock.u.clock.uncertainty_ms = 20;
@@ -2565,6 +2583,7 @@ START_TEST(nothing_is_lost_or_doubled_in_any_world)
     printf("world: %" PRIu64 " seeds, %" PRIu64 " steps, 0 lost, 0 doubled\n", seeds, events_run);
     printf("amends: %" PRIu64 " sent, %" PRIu64 " made, %" PRIu64 " dry runs\n", amends_run,
            amended_run, dry_run);
+    printf("waits: %" PRIu64 " of those who had left\n", left_run);
     printf("options: %" PRIu64 " deliveries\n", deliveries_run);
     printf("guard: %" PRIu64 " refused, %" PRIu64 " kills, %" PRIu64 " clear, %" PRIu64
            " armed, 0 above a cap, 0 sent after a kill\n",

@@ -31,7 +31,7 @@ LATER_RARE = 2    # of what one round passes once
 LATER_THIRD = 2   # of what clients do with each third order
 LATER_START = 4   # of pages that are read at a start
 RARE = re.compile(r"retry_|guard_|patch_|kill_|arm_|cancel_all_|checkpoint_|private_|find_")
-THIRD = re.compile(r"amend_|batch_")
+THIRD = re.compile(r"amend_|batch_|cancels_")
 ONCE = re.compile(r"run_begun|restored|stop_")  # once in a life: the other time is in a life that has a past
 AT_START = re.compile(r"run_begun|restored|page_")
 AMEND, BATCH = "/v5/order/amend", "/v5/order/create-batch"
@@ -49,7 +49,7 @@ def names():
 
 
 class Part:
-    """The answer to one order of a batch, as if it had been asked for alone."""
+    """The answer to one order of several, as if it had been asked for alone."""
 
     def __init__(self, item):
         self.status = item["status"]
@@ -58,7 +58,7 @@ class Part:
 
 
 class Client:
-    """Places orders, alone and together, cancels some and amends some, until its bridge is gone. Keeps what it was told."""
+    """Places orders and cancels some, alone and together, and amends some, until its bridge is gone. Keeps what it was told."""
 
     def __init__(self, number, port):
         self.number, self.port = number, port
@@ -87,7 +87,8 @@ class Client:
 
     def place_together(self, line, count):
         """Three that rest, in one request."""
-        batch = [dict(RESTING["linear"], qty="0.002", client_id="b%d-%d-%d" % (self.number, count, item)) for item in range(3)]
+        tag = "t%d-%d" % (self.number, count)
+        batch = [dict(RESTING["linear"], qty="0.002", client_id="b%d-%d-%d" % (self.number, count, item), tag=tag) for item in range(3)]
         for body in batch:
             self.posts[body["client_id"]] = [body, [None]]
         answer = line.ask("POST", "/orders", batch)
@@ -98,6 +99,17 @@ class Client:
         for body, item in zip(batch, answer.json["items"]):
             self.posts[body["client_id"]][1][-1] = Part(item)
         self.amend(line, batch[count % 3]["client_id"])
+        if count % 2 == 0:
+            self.cancel_together(line, tag, batch)
+
+    def cancel_together(self, line, tag, batch):
+        """What is still open of them."""
+        for body in batch:
+            self.deletes[body["client_id"]] = [None]
+        answer = line.ask("DELETE", "/orders?tag=" + tag)
+        for item in answer.json["items"] if answer.status == 207 else ():
+            if item["order"]:
+                self.deletes[item["order"]["client_id"]][-1] = Part(item)
 
     def amend(self, line, client_id):
         """Once: to a price that no other amend asks for."""
