@@ -232,6 +232,7 @@ static enum err build(struct sim *sim, const struct sim_options *options, struct
         return error_set(error, ERR_NO_MEMORY, "sim: out of memory");
     if (market_init(&sim->exchange, options->seed ? options->seed : SEED_DEFAULT))
         return error_set(error, ERR_NO_MEMORY, "sim: out of memory");
+    market_pause(&sim->exchange, options->paused);
     sim->feeds = feeds_create(&sim->sockets, &sim->exchange);
     if (!sim->feeds)
         return error_set(error, ERR_NO_MEMORY, "sim: out of memory");

@@ -24,6 +24,7 @@ struct sim_options {
     uint64_t seed;  /* of the market's movement; 0: a fixed default */
     bool control;   /* serve /sim/... (faults, prices) for tests */
     bool no_limits; /* no rate limits: what is announced makes nobody wait */
+    bool paused; /* the market stands from the start, so that a seed's books are always the same */
 };
 
 /* Starts the exchange. ERR_UNAVAILABLE: the port is taken; ERR_INVALID: bad host. */

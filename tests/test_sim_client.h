@@ -184,11 +184,11 @@ static UNUSED void start_exchange(bool no_limits)
                                          .api_key = KEY,
                                          .api_secret = SECRET,
                                          .control = true,
-                                         .no_limits = no_limits };
+                                         .no_limits = no_limits,
+                                         .paused = true };
     struct error error;
 
     ck_assert_int_eq(sim_start(&sim, &options, &error), ERR_NONE);
-    control("/sim/pause", "{\"paused\":true}");
     control("/sim/price", "{\"symbol\":\"BTCUSDT\",\"price\":\"93000\"}");
 }
 
