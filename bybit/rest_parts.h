@@ -65,11 +65,15 @@ struct call {
     char text[];
 };
 
-struct lane {
+struct call_list {
     struct call *first;
     struct call *last;
     size_t count;
     size_t count_of[ROUTE_COUNT];
+};
+
+struct lane {
+    struct call_list calls[2]; /* [1]: those that yield to the others */
     size_t under_way;  /* calls of it in slots */
     size_t slots_most; /* how many may be */
 };
@@ -134,8 +138,9 @@ struct rest {
 /* --- rest_queue.c --- */
 
 struct lane *rest_lane_of(struct rest *rest, const struct call *call);
+size_t rest_lane_count(const struct lane *lane);
 void rest_lane_add(struct rest *rest, struct call *call);
-/* Takes `call` out of its lane, where it follows `before` (NULL: it is the first). */
+/* Takes `call` out of its list, where it follows `before` (NULL: it is the first). */
 void rest_lane_take(struct rest *rest, struct call *before, struct call *call);
 /* Tells the owner and frees the call. */
 void rest_call_end(struct rest *rest, struct call *call, struct rest_answer *answer);

@@ -13,33 +13,43 @@ struct lane *rest_lane_of(struct rest *rest, const struct call *call)
     return &rest->lanes[call->request.lane];
 }
 
+size_t rest_lane_count(const struct lane *lane)
+{
+    return lane->calls[false].count + lane->calls[true].count;
+}
+
+static struct call_list *list_of(struct rest *rest, const struct call *call)
+{
+    return &rest_lane_of(rest, call)->calls[call->request.yields];
+}
+
 void rest_lane_add(struct rest *rest, struct call *call)
 {
-    struct lane *lane = rest_lane_of(rest, call);
+    struct call_list *list = list_of(rest, call);
 
     call->next = NULL;
-    if (lane->last)
-        lane->last->next = call;
+    if (list->last)
+        list->last->next = call;
     else
-        lane->first = call;
-    lane->last = call;
-    lane->count++;
-    lane->count_of[call->request.route]++;
+        list->first = call;
+    list->last = call;
+    list->count++;
+    list->count_of[call->request.route]++;
     budget_waits(rest->config.budget, &call->claim, 1);
 }
 
 void rest_lane_take(struct rest *rest, struct call *before, struct call *call)
 {
-    struct lane *lane = rest_lane_of(rest, call);
+    struct call_list *list = list_of(rest, call);
 
     if (before)
         before->next = call->next;
     else
-        lane->first = call->next;
-    if (lane->last == call)
-        lane->last = before;
-    lane->count--;
-    lane->count_of[call->request.route]--;
+        list->first = call->next;
+    if (list->last == call)
+        list->last = before;
+    list->count--;
+    list->count_of[call->request.route]--;
     call->next = NULL;
     budget_waits(rest->config.budget, &call->claim, -1);
 }
@@ -198,18 +208,26 @@ static bool call_pump(struct rest *rest, struct call *before, struct call *call,
 
 /* What a callback asks for meanwhile comes in the next pass: else one that asks again whenever it
  * is refused would hold up all the rest. */
+static void list_pump(struct rest *rest, struct call_list *list, struct waits *waits,
+                      int64_t now_ms)
+{
+    struct call *before = NULL;
+    struct call *call = list->first;
+
+    for (size_t left = list->count; left > 0; left--) {
+        if (!call_pump(rest, before, call, waits, now_ms))
+            before = call;
+        call = before ? before->next : list->first;
+    }
+}
+
 static void lane_pump(struct rest *rest, struct lane *lane)
 {
     struct waits waits = { 0 };
     int64_t now_ms = clock_mono_ms();
-    struct call *before = NULL;
-    struct call *call = lane->first;
 
-    for (size_t left = lane->count; left > 0; left--) {
-        if (!call_pump(rest, before, call, &waits, now_ms))
-            before = call;
-        call = before ? before->next : lane->first;
-    }
+    list_pump(rest, &lane->calls[false], &waits, now_ms);
+    list_pump(rest, &lane->calls[true], &waits, now_ms);
 }
 
 void rest_pump(struct rest *rest)
