@@ -74,8 +74,8 @@ struct call_list {
 
 struct lane {
     struct call_list calls[2]; /* [1]: those that yield to the others */
-    size_t under_way;  /* calls of it in slots */
-    size_t slots_most; /* how many may be */
+    size_t under_way;          /* calls of it in slots */
+    size_t slots_most;         /* how many may be */
 };
 
 struct slot {
