@@ -67,8 +67,8 @@ struct rest_request {
     int64_t deadline_ms;    /* monotonic; not begun after it, and ended at deadline + 10 s at the
                              * latest for writes,    at the deadline for reads */
     enum budget_lane lane;  /* higher ones go before all that waits in those below */
-    bool yields;            /* goes behind all that waits in its lane and does not */
-    int units;              /* of the budget; 0 means 1 */
+    bool yields; /* goes behind all that waits in its lane and does not, with fewer connections */
+    int units;   /* of the budget; 0 means 1 */
     /* The first body byte may leave now (writes only, at most once). May be NULL. */
     void (*on_sent)(int64_t signed_ms, void *userdata);
     /* Exactly once for each accepted request, from rest_run. */

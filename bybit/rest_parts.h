@@ -70,6 +70,7 @@ struct call_list {
     struct call *last;
     size_t count;
     size_t count_of[ROUTE_COUNT];
+    size_t under_way; /* calls of it in slots */
 };
 
 struct lane {
@@ -80,8 +81,8 @@ struct lane {
 
 struct slot {
     struct rest *rest;
-    struct call *call; /* NULL: free */
-    struct lane *lane; /* the call's: it may be gone when the slot is released */
+    struct call *call;      /* NULL: free */
+    struct call_list *list; /* the call's: it may be gone when the slot is released */
     CURL *easy;
     struct curl_slist headers[HEADER_COUNT];
     char timestamp[sizeof("X-BAPI-TIMESTAMP: ") + TIMESTAMP_DIGITS];
@@ -138,6 +139,7 @@ struct rest {
 /* --- rest_queue.c --- */
 
 struct lane *rest_lane_of(struct rest *rest, const struct call *call);
+struct call_list *rest_list_of(struct rest *rest, const struct call *call);
 size_t rest_lane_count(const struct lane *lane);
 void rest_lane_add(struct rest *rest, struct call *call);
 /* Takes `call` out of its list, where it follows `before` (NULL: it is the first). */

@@ -18,14 +18,14 @@ size_t rest_lane_count(const struct lane *lane)
     return lane->calls[false].count + lane->calls[true].count;
 }
 
-static struct call_list *list_of(struct rest *rest, const struct call *call)
+struct call_list *rest_list_of(struct rest *rest, const struct call *call)
 {
     return &rest_lane_of(rest, call)->calls[call->request.yields];
 }
 
 void rest_lane_add(struct rest *rest, struct call *call)
 {
-    struct call_list *list = list_of(rest, call);
+    struct call_list *list = rest_list_of(rest, call);
 
     call->next = NULL;
     if (list->last)
@@ -40,7 +40,7 @@ void rest_lane_add(struct rest *rest, struct call *call)
 
 void rest_lane_take(struct rest *rest, struct call *before, struct call *call)
 {
-    struct call_list *list = list_of(rest, call);
+    struct call_list *list = rest_list_of(rest, call);
 
     if (before)
         before->next = call->next;
@@ -132,11 +132,22 @@ struct waits {
     int64_t ms[ROUTE_COUNT][CATEGORY_COUNT];
 };
 
+/* Those that yield leave a quarter to the others: a slow answer holds a connection for seconds. */
+static bool has_connection(struct rest *rest, const struct call *call)
+{
+    const struct lane *lane = rest_lane_of(rest, call);
+    const struct call_list *list = rest_list_of(rest, call);
+    size_t under_way = lane->calls[false].under_way + lane->calls[true].under_way;
+
+    if (call->request.yields && list->under_way >= lane->slots_most - lane->slots_most / 4)
+        return false;
+    return rest->under_way < rest->slots_count && under_way < lane->slots_most;
+}
+
 /* 0: the call may start now (and its share of the budget is taken). Else ms until it can be asked
  * again. */
 static int64_t call_wait(struct rest *rest, struct call *call, struct waits *waits, int64_t now_ms)
 {
-    const struct lane *lane = rest_lane_of(rest, call);
     int64_t *known = &waits->ms[call->request.route][call->request.category];
     int64_t wait_ms;
 
@@ -146,7 +157,7 @@ static int64_t call_wait(struct rest *rest, struct call *call, struct waits *wai
         call->wait = WAIT_RETRY;
         return call->wants_clock ? NEVER : call->not_before_ms - now_ms;
     }
-    if (rest->under_way >= rest->slots_count || lane->under_way >= lane->slots_most) {
+    if (!has_connection(rest, call)) {
         call->wait = WAIT_CONNECTION;
         return NEVER;
     }

@@ -230,6 +230,29 @@ START_TEST(what_yields_leaves_places_to_what_does_not)
 }
 END_TEST
 
+/* An exchange that hangs is not where a kill is to find every connection taken by them. */
+START_TEST(what_yields_leaves_connections_to_what_does_not)
+{
+    static struct result results[2];
+    struct rest_request request = request_of(&results[0], BUDGET_CANCEL, ROUTE_ORDER_CANCEL);
+
+    memset(results, 0, sizeof(results));
+    server_start(serve_nothing, NULL);
+    rest_open(8);
+    request.yields = true;
+    for (int i = 0; i < 8; i++)
+        ck_assert_int_eq(rest_submit(rest, &request), ERR_NONE);
+    for (int i = 0; i < 30; i++)
+        step(10);
+    ck_assert_int_eq(server.requests, 6);
+    ck_assert_int_eq(connections_for(&results[1], BUDGET_CANCEL, ROUTE_CANCEL_ALL, 3), 2);
+    rest_shut();
+    ck_assert_int_eq(results[0].done, 8);
+    ck_assert_int_eq(results[1].done, 3);
+    server_stop();
+}
+END_TEST
+
 START_TEST(lanes_have_bounds)
 {
     static const int bounds[BUDGET_LANES] = { 256, 1024, 256, 256 };
@@ -391,6 +414,7 @@ static void add(TCase *tcase)
     tcase_add_test(tcase, who_asks_again_at_once_holds_nobody_up);
     tcase_add_test(tcase, what_yields_goes_behind_what_does_not);
     tcase_add_test(tcase, what_yields_leaves_places_to_what_does_not);
+    tcase_add_test(tcase, what_yields_leaves_connections_to_what_does_not);
     tcase_add_test(tcase, lanes_have_bounds);
 }
 
