@@ -85,7 +85,8 @@ struct api_call {
     void *owner;
     bool late; /* the reply comes after the handler has returned */
     /* Nobody will read the reply: a long work may end early. The server sets it some time after the
-     * client has closed its connection, where it can tell that from one half closed. */
+     * client has closed its connection; where it can't tell that from one half closed, only when
+     * places run out. So there is a reply all the same, and it is true. */
     atomic_bool gone;
 };
 

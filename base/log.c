@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -240,6 +242,57 @@ static void make_line(struct line *line, enum log_level level, const char *messa
 
 /* --- out --- */
 
+/* A terminal that is ready may have room for a part of a line only, and a write would wait for the
+ * rest: so it is opened once more, for writes that do not wait. All under the lock. */
+static struct {
+    int fd;
+    struct stat of;
+    char left[LOG_LINE_MAX]; /* the end of a line that has begun */
+    size_t left_bytes;
+} terminal = { .fd = -1 };
+
+/* False: it is none, or of another user, and cannot be opened. */
+static bool has_terminal(void)
+{
+    struct stat now;
+
+    if (!isatty(STDERR_FILENO) || fstat(STDERR_FILENO, &now) != 0)
+        return false;
+    if (terminal.fd >= 0 && terminal.of.st_dev == now.st_dev && terminal.of.st_ino == now.st_ino)
+        return true;
+    if (terminal.fd >= 0)
+        (void)close(terminal.fd);
+    terminal.fd = open("/proc/self/fd/2", O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    terminal.of = now;
+    terminal.left_bytes = 0;
+    return terminal.fd >= 0;
+}
+
+static bool put_left(void)
+{
+    ssize_t sent = write(terminal.fd, terminal.left, terminal.left_bytes);
+
+    if (sent <= 0)
+        return false;
+    terminal.left_bytes -= (size_t)sent;
+    memmove(terminal.left, terminal.left + sent, terminal.left_bytes);
+    return terminal.left_bytes == 0;
+}
+
+static bool put_on_terminal(const struct line *line)
+{
+    ssize_t sent;
+
+    if (terminal.left_bytes > 0 && !put_left())
+        return false;
+    sent = write(terminal.fd, line->data, line->bytes);
+    if (sent <= 0)
+        return false;
+    terminal.left_bytes = line->bytes - (size_t)sent;
+    memcpy(terminal.left, line->data + sent, terminal.left_bytes);
+    return true;
+}
+
 /* One write, so that lines do not mix; or none, where it would have to wait: whoever is to read may
  * have stopped to, and a kill must not wait for that. A pipe that is ready has room for a line. */
 static bool put(const struct line *line)
@@ -247,7 +300,11 @@ static bool put(const struct line *line)
     ssize_t sent = send(STDERR_FILENO, line->data, line->bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
     struct pollfd ready = { .fd = STDERR_FILENO, .events = POLLOUT };
 
-    if (sent < 0 && errno == ENOTSOCK && poll(&ready, 1, 0) == 1 && (ready.revents & POLLOUT))
+    if (sent >= 0 || errno != ENOTSOCK)
+        return sent >= 0;
+    if (has_terminal())
+        return put_on_terminal(line);
+    if (poll(&ready, 1, 0) == 1 && (ready.revents & POLLOUT))
         sent = write(STDERR_FILENO, line->data, line->bytes);
     return sent >= 0;
 }

@@ -94,13 +94,14 @@ size_t rest_pending(const struct rest *rest)
     size_t pending = rest->under_way;
 
     for (int lane = 0; lane < BUDGET_LANES; lane++)
-        pending += rest->lanes[lane].count;
+        pending += rest_lane_count(&rest->lanes[lane]);
     return pending;
 }
 
 /* --- requests --- */
 
-/* Of each route, so that a flood of one (cancels) keeps no place from another (the cancel-all). */
+/* Of each route, so that a flood of one (cancels) keeps no place from another (the cancel-all), and
+ * of those that yield apart. */
 static const size_t lane_bounds[BUDGET_LANES] = {
     [BUDGET_CANCEL] = 256,
     [BUDGET_CREATE] = 1024,
@@ -131,6 +132,7 @@ static enum err submit(struct rest *rest, const struct rest_request *request, bo
     const struct bybit_route_info *info = bybit_route_info(request->route);
     bool is_post = strcmp(info->method, "POST") == 0;
     const char *content = is_post ? request->body : request->query;
+    const struct call_list *list;
     size_t bytes;
     struct call *call;
 
@@ -143,7 +145,8 @@ static enum err submit(struct rest *rest, const struct rest_request *request, bo
     bytes = strlen(content);
     if (is_post ? bytes == 0 || bytes > POST_MAX : !query_is_valid(content))
         return ERR_INVALID;
-    if (rest->lanes[request->lane].count_of[request->route] >= lane_bounds[request->lane])
+    list = &rest->lanes[request->lane].calls[request->yields];
+    if (list->count_of[request->route] >= lane_bounds[request->lane])
         return ERR_BUSY;
     call = calloc(1, sizeof(*call) + bytes + 1);
     if (!call)
@@ -280,6 +283,16 @@ fail:
     return err;
 }
 
+static void end_waiting(struct rest *rest, const struct call_list *list)
+{
+    while (list->first) {
+        struct call *call = list->first;
+
+        rest_lane_take(rest, NULL, call);
+        rest_call_end_unsent(rest, call, ERR_UNAVAILABLE, "stopped before it was sent");
+    }
+}
+
 static void end_all(struct rest *rest)
 {
     for (size_t i = 0; i < rest->slots_count && rest->slots; i++) {
@@ -297,12 +310,8 @@ static void end_all(struct rest *rest)
             "stopped");
     }
     for (int lane = 0; lane < BUDGET_LANES; lane++) {
-        while (rest->lanes[lane].first) {
-            struct call *call = rest->lanes[lane].first;
-
-            rest_lane_take(rest, NULL, call);
-            rest_call_end_unsent(rest, call, ERR_UNAVAILABLE, "stopped before it was sent");
-        }
+        end_waiting(rest, &rest->lanes[lane].calls[false]);
+        end_waiting(rest, &rest->lanes[lane].calls[true]);
     }
 }
 

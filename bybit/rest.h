@@ -67,7 +67,8 @@ struct rest_request {
     int64_t deadline_ms;    /* monotonic; not begun after it, and ended at deadline + 10 s at the
                              * latest for writes,    at the deadline for reads */
     enum budget_lane lane;  /* higher ones go before all that waits in those below */
-    int units;              /* of the budget; 0 means 1 */
+    bool yields; /* goes behind all that waits in its lane and does not, with fewer connections */
+    int units;   /* of the budget; 0 means 1 */
     /* The first body byte may leave now (writes only, at most once). May be NULL. */
     void (*on_sent)(int64_t signed_ms, void *userdata);
     /* Exactly once for each accepted request, from rest_run. */
@@ -83,7 +84,8 @@ MUST_CHECK enum err rest_create(struct rest **out, const struct rest_config *con
 /* Ends all transfers (their on_done is called, unanswered), then frees. NULL is fine. */
 void rest_destroy(struct rest *rest);
 
-/* ERR_BUSY: too many of its route wait in its lane (256; of creates 1,024). ERR_INVALID: the query
+/* ERR_BUSY: too many of its route wait in its lane (256; of creates 1,024; of those that yield as
+ * many more). ERR_INVALID: the query
  * has a byte that may not stand in a request line, or is too long, or query or body do not fit the
  * method.
  * ERR_UNAVAILABLE: a signed route without keys, or closing. On any error on_done is not called.

@@ -65,19 +65,24 @@ struct call {
     char text[];
 };
 
-struct lane {
+struct call_list {
     struct call *first;
     struct call *last;
     size_t count;
     size_t count_of[ROUTE_COUNT];
-    size_t under_way;  /* calls of it in slots */
-    size_t slots_most; /* how many may be */
+    size_t under_way; /* calls of it in slots */
+};
+
+struct lane {
+    struct call_list calls[2]; /* [1]: those that yield to the others */
+    size_t under_way;          /* calls of it in slots */
+    size_t slots_most;         /* how many may be */
 };
 
 struct slot {
     struct rest *rest;
-    struct call *call; /* NULL: free */
-    struct lane *lane; /* the call's: it may be gone when the slot is released */
+    struct call *call;      /* NULL: free */
+    struct call_list *list; /* the call's: it may be gone when the slot is released */
     CURL *easy;
     struct curl_slist headers[HEADER_COUNT];
     char timestamp[sizeof("X-BAPI-TIMESTAMP: ") + TIMESTAMP_DIGITS];
@@ -134,8 +139,10 @@ struct rest {
 /* --- rest_queue.c --- */
 
 struct lane *rest_lane_of(struct rest *rest, const struct call *call);
+struct call_list *rest_list_of(struct rest *rest, const struct call *call);
+size_t rest_lane_count(const struct lane *lane);
 void rest_lane_add(struct rest *rest, struct call *call);
-/* Takes `call` out of its lane, where it follows `before` (NULL: it is the first). */
+/* Takes `call` out of its list, where it follows `before` (NULL: it is the first). */
 void rest_lane_take(struct rest *rest, struct call *before, struct call *call);
 /* Tells the owner and frees the call. */
 void rest_call_end(struct rest *rest, struct call *call, struct rest_answer *answer);

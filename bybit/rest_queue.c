@@ -13,33 +13,43 @@ struct lane *rest_lane_of(struct rest *rest, const struct call *call)
     return &rest->lanes[call->request.lane];
 }
 
+size_t rest_lane_count(const struct lane *lane)
+{
+    return lane->calls[false].count + lane->calls[true].count;
+}
+
+struct call_list *rest_list_of(struct rest *rest, const struct call *call)
+{
+    return &rest_lane_of(rest, call)->calls[call->request.yields];
+}
+
 void rest_lane_add(struct rest *rest, struct call *call)
 {
-    struct lane *lane = rest_lane_of(rest, call);
+    struct call_list *list = rest_list_of(rest, call);
 
     call->next = NULL;
-    if (lane->last)
-        lane->last->next = call;
+    if (list->last)
+        list->last->next = call;
     else
-        lane->first = call;
-    lane->last = call;
-    lane->count++;
-    lane->count_of[call->request.route]++;
+        list->first = call;
+    list->last = call;
+    list->count++;
+    list->count_of[call->request.route]++;
     budget_waits(rest->config.budget, &call->claim, 1);
 }
 
 void rest_lane_take(struct rest *rest, struct call *before, struct call *call)
 {
-    struct lane *lane = rest_lane_of(rest, call);
+    struct call_list *list = rest_list_of(rest, call);
 
     if (before)
         before->next = call->next;
     else
-        lane->first = call->next;
-    if (lane->last == call)
-        lane->last = before;
-    lane->count--;
-    lane->count_of[call->request.route]--;
+        list->first = call->next;
+    if (list->last == call)
+        list->last = before;
+    list->count--;
+    list->count_of[call->request.route]--;
     call->next = NULL;
     budget_waits(rest->config.budget, &call->claim, -1);
 }
@@ -122,11 +132,22 @@ struct waits {
     int64_t ms[ROUTE_COUNT][CATEGORY_COUNT];
 };
 
+/* Those that yield leave a quarter to the others: a slow answer holds a connection for seconds. */
+static bool has_connection(struct rest *rest, const struct call *call)
+{
+    const struct lane *lane = rest_lane_of(rest, call);
+    const struct call_list *list = rest_list_of(rest, call);
+    size_t under_way = lane->calls[false].under_way + lane->calls[true].under_way;
+
+    if (call->request.yields && list->under_way >= lane->slots_most - lane->slots_most / 4)
+        return false;
+    return rest->under_way < rest->slots_count && under_way < lane->slots_most;
+}
+
 /* 0: the call may start now (and its share of the budget is taken). Else ms until it can be asked
  * again. */
 static int64_t call_wait(struct rest *rest, struct call *call, struct waits *waits, int64_t now_ms)
 {
-    const struct lane *lane = rest_lane_of(rest, call);
     int64_t *known = &waits->ms[call->request.route][call->request.category];
     int64_t wait_ms;
 
@@ -136,7 +157,7 @@ static int64_t call_wait(struct rest *rest, struct call *call, struct waits *wai
         call->wait = WAIT_RETRY;
         return call->wants_clock ? NEVER : call->not_before_ms - now_ms;
     }
-    if (rest->under_way >= rest->slots_count || lane->under_way >= lane->slots_most) {
+    if (!has_connection(rest, call)) {
         call->wait = WAIT_CONNECTION;
         return NEVER;
     }
@@ -198,18 +219,26 @@ static bool call_pump(struct rest *rest, struct call *before, struct call *call,
 
 /* What a callback asks for meanwhile comes in the next pass: else one that asks again whenever it
  * is refused would hold up all the rest. */
+static void list_pump(struct rest *rest, struct call_list *list, struct waits *waits,
+                      int64_t now_ms)
+{
+    struct call *before = NULL;
+    struct call *call = list->first;
+
+    for (size_t left = list->count; left > 0; left--) {
+        if (!call_pump(rest, before, call, waits, now_ms))
+            before = call;
+        call = before ? before->next : list->first;
+    }
+}
+
 static void lane_pump(struct rest *rest, struct lane *lane)
 {
     struct waits waits = { 0 };
     int64_t now_ms = clock_mono_ms();
-    struct call *before = NULL;
-    struct call *call = lane->first;
 
-    for (size_t left = lane->count; left > 0; left--) {
-        if (!call_pump(rest, before, call, &waits, now_ms))
-            before = call;
-        call = before ? before->next : lane->first;
-    }
+    list_pump(rest, &lane->calls[false], &waits, now_ms);
+    list_pump(rest, &lane->calls[true], &waits, now_ms);
 }
 
 void rest_pump(struct rest *rest)

@@ -369,7 +369,7 @@ static CURLcode slot_options_call(struct slot *slot, int64_t now_ms)
 
 void rest_slot_release(struct slot *slot)
 {
-    slot->lane->under_way--;
+    slot->list->under_way--;
     slot->call = NULL;
     slot->rest->under_way--;
     if (slot->body.capacity > KEPT_BUFFER_MAX)
@@ -391,7 +391,7 @@ void rest_call_start(struct rest *rest, struct call *call, int64_t now_ms)
         return;
     }
     slot->call = call;
-    slot->lane = rest_lane_of(rest, call);
+    slot->list = rest_list_of(rest, call);
     slot->attempts = 0;
     slot->begun = false;
     slot->no_turn = false;
@@ -405,7 +405,7 @@ void rest_call_start(struct rest *rest, struct call *call, int64_t now_ms)
     slot->body.max = call->info->is_write ? WRITE_ANSWER_MAX : READ_ANSWER_MAX;
     headers_forget(slot);
     rest->under_way++;
-    slot->lane->under_way++;
+    slot->list->under_way++;
     call->tries++;
     call->left_us = 0;
     call->sign_us = 0;

@@ -298,12 +298,12 @@ static void act(struct loop *loop, const struct engine_action *action)
     case ACTION_ROW:
         break; /* done before */
     case ACTION_SEND_CREATE:
-        loop_send_write(loop, action, false);
+        loop_send_write(loop, action);
         break;
     case ACTION_SEND_CANCEL:
         break; /* carry_out has them leave together */
     case ACTION_SEND_AMEND:
-        loop_send_write(loop, action, false);
+        loop_send_write(loop, action);
         break;
     case ACTION_CANCEL_ALL:
         loop_send_cancel_all(loop, action);
@@ -369,7 +369,7 @@ static void carry_out(struct loop *loop)
             loop_send_batch(loop, taken.list, taken.count, i);
         else if (taken.list[i].kind == ACTION_SEND_CANCEL &&
                  !loop_cancel_kept(loop, &taken.list[i]))
-            loop_send_cancels(loop, taken.list, taken.count, i);
+            loop_send_cancels(loop, taken.list, taken.count, i, false);
         else if (!is_borrowing(&taken.list[i]))
             act(loop, &taken.list[i]);
     }

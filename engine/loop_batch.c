@@ -353,7 +353,7 @@ void loop_send_batch(struct loop *loop, struct engine_action *list, size_t count
             together[found++] = &list[i];
     }
     if (found < 2) {
-        loop_send_write(loop, &list[at], false);
+        loop_send_write(loop, &list[at]);
         return;
     }
     send_together(loop, together, found);

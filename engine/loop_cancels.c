@@ -61,6 +61,7 @@ static enum err submit(struct flight *flight)
         .route = ROUTE_ORDER_CANCEL_BATCH,
         .category = flight->category,
         .lane = BUDGET_CANCEL,
+        .yields = flight->yields,
         .units = budget_batch_units(flight->category, (int)flight->count),
         .on_done = loop_flight_done,
         .userdata = flight,
@@ -89,17 +90,21 @@ static enum err submit(struct flight *flight)
     return err;
 }
 
-static bool send_together(struct loop *loop, struct engine_action *const *actions, size_t count)
+static bool send_together(struct loop *loop, struct engine_action *const *actions, size_t count,
+                          bool yields)
 {
     struct flight *flight = loop_flight_of(loop, actions, count);
 
+    if (flight)
+        flight->yields = yields;
     if (flight && submit(flight) == ERR_NONE)
         return true;
     loop_flight_free(flight);
     return false;
 }
 
-void loop_send_cancels(struct loop *loop, struct engine_action *list, size_t count, size_t at)
+void loop_send_cancels(struct loop *loop, struct engine_action *list, size_t count, size_t at,
+                       bool yields)
 {
     struct engine_action *group[REQUEST_BATCH_MAX] = { &list[at] };
     enum category category = list[at].u.send.request.category;
@@ -113,9 +118,9 @@ void loop_send_cancels(struct loop *loop, struct engine_action *list, size_t cou
             group[found++] = &list[i];
     }
     if (found == 1 || are_sooner_alone(loop, category, found) ||
-        !send_together(loop, group, found)) {
+        !send_together(loop, group, found, yields)) {
         for (size_t i = 0; i < found; i++)
-            loop_send_write(loop, group[i], true);
+            loop_send_cancel(loop, group[i], yields);
     }
     for (size_t i = 0; i < found; i++)
         group[i]->kind = ACTION_ROW; /* done */
@@ -153,7 +158,7 @@ void loop_cancels_release(struct loop *loop)
     loop->cancels = (struct engine_actions){ 0 };
     for (size_t i = 0; i < held.count; i++) {
         if (held.list[i].kind == ACTION_SEND_CANCEL)
-            loop_send_cancels(loop, held.list, held.count, i);
+            loop_send_cancels(loop, held.list, held.count, i, true);
     }
     free(held.list);
 }
@@ -163,7 +168,7 @@ void loop_cancels_release(struct loop *loop)
 static void send_alone(const struct flight *flight)
 {
     for (size_t i = 0; i < flight->count; i++)
-        loop_send_write(flight->loop, &flight->cancels[i], true);
+        loop_send_cancel(flight->loop, &flight->cancels[i], flight->yields);
 }
 
 bool loop_cancels_whole(const struct flight *flight, const struct rest_answer *answer,

@@ -291,7 +291,10 @@ void loop_answer_not_sent(struct loop *loop, uint64_t send_id, const char *why);
 enum err loop_submit(struct loop *loop, const struct rest_request *request);
 
 enum budget_lane loop_create_lane(const struct order_request *request);
-void loop_send_write(struct loop *loop, const struct engine_action *action, bool is_cancel);
+/* A create or an amend. */
+void loop_send_write(struct loop *loop, const struct engine_action *action);
+/* `yields`: behind the cancels that were asked for one by one. */
+void loop_send_cancel(struct loop *loop, const struct engine_action *action, bool yields);
 void loop_send_cancel_all(struct loop *loop, const struct engine_action *action);
 void loop_send_read(struct loop *loop, const struct engine_action *action);
 
@@ -309,6 +312,7 @@ struct flight {
         char order_id[ORDER_ID_MAX]; /* of a cancel; "" when not known */
     } items[REQUEST_BATCH_MAX];
     struct engine_action *cancels; /* `count` of them, owned; NULL: it is creates */
+    bool yields;                   /* as a rest_request's */
 };
 /* Of actions of one kind and category. NULL: out of memory. */
 struct flight *loop_flight_of(struct loop *loop, struct engine_action *const *actions,
@@ -326,8 +330,10 @@ void loop_send_batch(struct loop *loop, struct engine_action *list, size_t count
 /* --- loop_cancels.c: likewise --- */
 
 /* The cancel at `at`, with those behind it: they are done then. */
-void loop_send_cancels(struct loop *loop, struct engine_action *list, size_t count, size_t at);
-/* Until the release cancels are kept, to leave together. */
+void loop_send_cancels(struct loop *loop, struct engine_action *list, size_t count, size_t at,
+                       bool yields);
+/* Until the release cancels are kept, to leave together, and behind those that are asked for one by
+ * one: there can be hundreds of them, from several who ask. */
 void loop_cancels_hold(struct loop *loop);
 /* False: it is to leave now. */
 bool loop_cancel_kept(struct loop *loop, const struct engine_action *action);

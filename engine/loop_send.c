@@ -232,7 +232,7 @@ static enum budget_lane write_lane(const struct engine_action *action)
 }
 
 static enum err submit_write(struct loop *loop, const struct engine_action *action,
-                             struct send *send)
+                             struct send *send, bool yields)
 {
     const struct order_request *order = &action->u.send.request;
     struct buffer body = buffer_of((size_t)16 * 1024);
@@ -241,6 +241,7 @@ static enum err submit_write(struct loop *loop, const struct engine_action *acti
         .category = order->category,
         .deadline_ms = clock_mono_ms() + (action->u.send.deadline_ms - loop_now_ms(loop)),
         .lane = write_lane(action),
+        .yields = yields,
         .may_send = send->is_cancel ? NULL : may_send,
         .on_done = on_sent_done,
         .userdata = send,
@@ -269,7 +270,8 @@ static enum err submit_write(struct loop *loop, const struct engine_action *acti
     return err;
 }
 
-void loop_send_write(struct loop *loop, const struct engine_action *action, bool is_cancel)
+static void send_write(struct loop *loop, const struct engine_action *action, bool is_cancel,
+                       bool yields)
 {
     struct send *send = write_of(loop, action, is_cancel);
     const char *why = "too many requests wait for the exchange";
@@ -278,10 +280,20 @@ void loop_send_write(struct loop *loop, const struct engine_action *action, bool
      * lane might still wait there when the guard is armed again. */
     if (send && !is_cancel && !may_send(send))
         why = "killed before it was sent";
-    else if (send && submit_write(loop, action, send) == ERR_NONE)
+    else if (send && submit_write(loop, action, send, yields) == ERR_NONE)
         return;
     free(send);
     loop_answer_not_sent(loop, action->u.send.send_id, why);
+}
+
+void loop_send_write(struct loop *loop, const struct engine_action *action)
+{
+    send_write(loop, action, false, false);
+}
+
+void loop_send_cancel(struct loop *loop, const struct engine_action *action, bool yields)
+{
+    send_write(loop, action, true, yields);
 }
 
 /* --- cancel-all --- */

@@ -147,26 +147,18 @@ static enum there is_there(const struct conn *conn)
     return peer_uid_tcp(&http->peer, conn->fd, &uid) == ERR_NOT_FOUND ? HAS_LEFT : IS_THERE;
 }
 
-/* Of a request that still counts. */
-static struct request *working(const struct conn *conn)
-{
-    struct request *request = conn->state == CONN_WORKING && conn->suspended ? conn->request : NULL;
-
-    return request && !atomic_load(&request->call.gone) ? request : NULL;
-}
-
 /* Where it can't be told, one that has closed its half keeps its wait for as long as there are
  * places. Then it is answered early, with what is so by then. */
 static bool note_left(struct conn *conn)
 {
     struct http *http = conn->listener->http;
-    struct request *request = working(conn);
+    struct request *request = conn->state == CONN_WORKING && conn->suspended ? conn->request : NULL;
     enum there there = request ? is_there(conn) : IS_THERE;
 
     if (there == IS_THERE || (there == HAS_CLOSED && !http->crowded))
         return false;
-    atomic_store(&request->call.gone, true);
-    http->some_left = true;
+    if (!atomic_exchange(&request->call.gone, true))
+        http->some_left = true;
     return there == HAS_LEFT;
 }
 
@@ -204,7 +196,7 @@ bool reaper_make_room(struct http *http)
     http->room_due_ms = http->now_ms + ROOM_EVERY_MS;
     http->crowded = true;
     for (struct conn *conn = http->conns; conn; conn = conn->next) {
-        /* Its place is free at once, whatever its handler still does. */
+        /* Its place is free at once, whatever its handler still does, and whoever noticed first. */
         if (note_left(conn) && http->orphans < http->config.max_in_flight)
             request_orphan(conn);
     }

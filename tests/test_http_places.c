@@ -227,6 +227,34 @@ START_TEST(g16_who_has_left_holds_no_place)
 }
 END_TEST
 
+/* Nor when that was noticed before anybody needed it, and its handler does not end for that. */
+START_TEST(g16_who_was_seen_to_leave_holds_no_place)
+{
+    int fds[IN_FLIGHT];
+    int fd;
+
+    start_with(1024, IN_FLIGHT, NULL);
+    for (int i = 0; i < IN_FLIGHT; i++) {
+        fds[i] = client_connect(port);
+        client_send(fds[i], CREATE_HELD);
+    }
+    wait_held(IN_FLIGHT);
+    close_all(fds, IN_FLIGHT);
+    for (int i = 0; i < IN_FLIGHT; i++) {
+        while (!atomic_load(&atomic_load(&held[i])->gone))
+            (void)usleep(1000);
+    }
+    fd = client_connect(port);
+    client_send(fd, CREATE_HELD);
+    wait_held(IN_FLIGHT + 1);
+    release_held();
+    ck_assert_int_eq(client_reply(fd, reply, sizeof(reply)), 200);
+    (void)close(fd);
+    await_connections(0);
+    stop();
+}
+END_TEST
+
 /* It may still read: as long as somebody holds the other end it is not gone. */
 START_TEST(g16_one_half_closed_keeps_its_place_and_gets_its_answer)
 {
@@ -393,6 +421,7 @@ int main(void)
     tcase_add_loop_test(tcase, g16_a_kill_comes_through_when_all_connections_are_in_use, 0,
                         ARRAY_LEN(fillers));
     tcase_add_loop_test(tcase, g16_who_has_left_holds_no_place, 0, ARRAY_LEN(waits));
+    tcase_add_test(tcase, g16_who_was_seen_to_leave_holds_no_place);
     tcase_add_test(tcase, g16_one_half_closed_keeps_its_place_and_gets_its_answer);
     tcase_add_test(tcase, g16_where_it_cannot_be_told_a_half_closed_one_gives_way);
     tcase_add_test(tcase, g16_the_last_places_are_the_kills);

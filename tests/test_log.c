@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -273,6 +274,67 @@ static void empty(int fd)
         continue;
 }
 
+static const int widths[] = { 40, 333, 900 };
+
+static int open_terminal(int *program)
+{
+    int shown = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK);
+    const char *name;
+
+    ck_assert_int_ge(shown, 0);
+    ck_assert_int_eq(grantpt(shown), 0);
+    ck_assert_int_eq(unlockpt(shown), 0);
+    name = ptsname(shown);
+    ck_assert_ptr_nonnull(name);
+    *program = open(name, O_RDWR | O_NOCTTY);
+    ck_assert_int_ge(*program, 0);
+    return shown;
+}
+
+/* Of one whose window hangs the kernel keeps some kilobytes, and then a part of a line. Once it
+ * goes on, what was begun is ended, and no line is in another. */
+START_TEST(nobody_waits_for_a_terminal_that_hangs)
+{
+    static char all[1024 * 1024];
+    int kept = dup(STDERR_FILENO);
+    size_t bytes = 0;
+    int program;
+    int shown = open_terminal(&program);
+    char *line;
+    char *rest;
+
+    ck_assert_int_ge(dup2(program, STDERR_FILENO), 0);
+    (void)alarm(20); /* instead of for ever */
+    for (int i = 0; i < 3000; i++)
+        log_info("n%0*d", widths[_i], i);
+    do {
+        ssize_t more;
+
+        log_info("z");
+        (void)usleep(1000); /* what is read comes by way of the kernel's own threads */
+        while ((more = read(shown, all + bytes, sizeof(all) - 1 - bytes)) > 0)
+            bytes += (size_t)more;
+        all[bytes] = '\0';
+    } while (!strstr(all, " info z\r\n"));
+    (void)alarm(0);
+    ck_assert_int_ge(dup2(kept, STDERR_FILENO), 0);
+    close(kept);
+    close(program);
+    close(shown);
+    ck_assert_ptr_nonnull(strstr(all, " warn log: lost="));
+    for (line = strtok_r(all, "\r\n", &rest); line; line = strtok_r(NULL, "\r\n", &rest)) {
+        const char *text = strstr(line, " info ");
+
+        if (!text)
+            ck_assert_ptr_nonnull(strstr(line, " warn log: lost="));
+        else if (text[6] != 'z')
+            ck_assert_uint_eq(strlen(text), strlen(" info n") + (size_t)widths[_i]);
+        else
+            ck_assert_str_eq(text, " info z");
+    }
+}
+END_TEST
+
 START_TEST(nobody_waits_for_a_reader_that_does_not_read)
 {
     int kept = dup(STDERR_FILENO);
@@ -321,6 +383,7 @@ int main(void)
     tcase_add_test(tcase, texts_from_outside_are_made_safe);
     tcase_add_test(tcase, errors_have_names_and_texts);
     tcase_add_loop_test(tcase, nobody_waits_for_a_reader_that_does_not_read, 0, 2);
+    tcase_add_loop_test(tcase, nobody_waits_for_a_terminal_that_hangs, 0, ARRAY_LEN(widths));
     suite_add_tcase(suite, tcase);
     srunner_set_fork_status(runner, CK_NOFORK);
     srunner_run_all(runner, CK_NORMAL);

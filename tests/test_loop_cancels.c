@@ -588,6 +588,31 @@ START_TEST(without_a_turn_in_either_window_nothing_is_sent)
 }
 END_TEST
 
+/* Who cancels one order does not wait for those who cancel hundreds, nor does a kill. */
+START_TEST(one_goes_before_those_that_came_together)
+{
+    struct budget_claim claim = { .route = ROUTE_ORDER_CANCEL,
+                                  .category = CATEGORY_LINEAR,
+                                  .lane = BUDGET_CANCEL };
+    const struct budget_said one_a_second = { .limit = 1, .left = -1 };
+    struct told one = { 0 };
+
+    open_all(3, CATEGORY_LINEAR);
+    hold(ROUTE_ORDER_CANCEL_BATCH, 3600000);
+    budget_answered(rig.budget, &claim, &one_a_second, clock_mono_ms());
+    block_loop();
+    ask_together(2);
+    ck_assert_int_eq(loop_cancel(rig.loop, id_of(2), WAIT_ACCEPTED, 0, on_told, &one), ERR_NONE);
+    release_loop();
+    await(atomic_load(&one.done), 20000);
+    for (size_t i = 0; i < 2; i++)
+        await(atomic_load(&told[i].done), 20000);
+    ck_assert_int_eq(one.outcome, OUTCOME_OK);
+    ck_assert_ptr_nonnull(strstr(body_of(0), id_of(2)));
+    told_clear(&one);
+}
+END_TEST
+
 START_TEST(every_one_is_answered_at_the_stop)
 {
     open_all(4, CATEGORY_LINEAR);
@@ -641,6 +666,7 @@ int main(void)
     tcase_add_test(tcase, a_window_that_is_held_is_not_waited_for);
     tcase_add_test(tcase, a_batch_that_gets_no_turn_goes_one_by_one);
     tcase_add_test(tcase, without_a_turn_in_either_window_nothing_is_sent);
+    tcase_add_test(tcase, one_goes_before_those_that_came_together);
     tcase_add_test(tcase, every_one_is_answered_at_the_stop);
     tcase_add_test(tcase, a_group_is_neither_empty_nor_without_bound);
     suite_add_tcase(suite, tcase);

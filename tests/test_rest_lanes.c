@@ -179,6 +179,80 @@ START_TEST(higher_lanes_go_first)
 }
 END_TEST
 
+/* Nor do they take the places of the others. */
+START_TEST(what_yields_goes_behind_what_does_not)
+{
+    static const bool yields[] = { true, true, false, true, false };
+    static const char *const bodies[] = { "{\"n\":3}", "{\"n\":4}", "{\"n\":1}", "{\"n\":5}",
+                                          "{\"n\":2}" };
+    static struct result results[ARRAY_LEN(yields)];
+
+    memset(results, 0, sizeof(results));
+    server_start(serve_ok, NULL);
+    rest_open(1);
+    for (size_t i = 0; i < ARRAY_LEN(yields); i++) {
+        struct rest_request request = request_of(&results[i], BUDGET_CANCEL, ROUTE_ORDER_CANCEL);
+
+        request.yields = yields[i];
+        request.body = bodies[i];
+        ck_assert_int_eq(rest_submit(rest, &request), ERR_NONE);
+    }
+    wait_idle();
+    for (size_t i = 0; i < ARRAY_LEN(yields); i++) {
+        char wanted[16];
+
+        (void)snprintf(wanted, sizeof(wanted), "{\"n\":%zu}", i + 1);
+        ck_assert_str_eq(server.seen[i].body, wanted);
+    }
+    rest_shut();
+    server_stop();
+}
+END_TEST
+
+START_TEST(what_yields_leaves_places_to_what_does_not)
+{
+    static struct result result;
+    struct rest_request request = request_of(&result, BUDGET_CANCEL, ROUTE_ORDER_CANCEL);
+
+    memset(&result, 0, sizeof(result));
+    server_start(serve_ok, NULL);
+    rest_open(1);
+    request.yields = true;
+    for (int i = 0; i < 256; i++)
+        ck_assert_int_eq(rest_submit(rest, &request), ERR_NONE);
+    ck_assert_int_eq(rest_submit(rest, &request), ERR_BUSY);
+    request.yields = false;
+    ck_assert_int_eq(rest_submit(rest, &request), ERR_NONE);
+    ck_assert_uint_eq(rest_pending(rest), 257);
+    rest_shut(); /* ends them all */
+    ck_assert_int_eq(result.done, 257);
+    server_stop();
+}
+END_TEST
+
+/* An exchange that hangs is not where a kill is to find every connection taken by them. */
+START_TEST(what_yields_leaves_connections_to_what_does_not)
+{
+    static struct result results[2];
+    struct rest_request request = request_of(&results[0], BUDGET_CANCEL, ROUTE_ORDER_CANCEL);
+
+    memset(results, 0, sizeof(results));
+    server_start(serve_nothing, NULL);
+    rest_open(8);
+    request.yields = true;
+    for (int i = 0; i < 8; i++)
+        ck_assert_int_eq(rest_submit(rest, &request), ERR_NONE);
+    for (int i = 0; i < 30; i++)
+        step(10);
+    ck_assert_int_eq(server.requests, 6);
+    ck_assert_int_eq(connections_for(&results[1], BUDGET_CANCEL, ROUTE_CANCEL_ALL, 3), 2);
+    rest_shut();
+    ck_assert_int_eq(results[0].done, 8);
+    ck_assert_int_eq(results[1].done, 3);
+    server_stop();
+}
+END_TEST
+
 START_TEST(lanes_have_bounds)
 {
     static const int bounds[BUDGET_LANES] = { 256, 1024, 256, 256 };
@@ -338,6 +412,9 @@ static void add(TCase *tcase)
     tcase_add_test(tcase, what_can_never_go_keeps_nobody_waiting);
     tcase_add_test(tcase, a_flood_of_one_route_leaves_places_to_others);
     tcase_add_test(tcase, who_asks_again_at_once_holds_nobody_up);
+    tcase_add_test(tcase, what_yields_goes_behind_what_does_not);
+    tcase_add_test(tcase, what_yields_leaves_places_to_what_does_not);
+    tcase_add_test(tcase, what_yields_leaves_connections_to_what_does_not);
     tcase_add_test(tcase, lanes_have_bounds);
 }
 

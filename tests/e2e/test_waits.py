@@ -80,6 +80,20 @@ class Waits(GuardCase):
         for client in clients:
             self.assertIn(b'"state":"cancelled"', self.answer(client))
 
+    def test_events_of_a_reader_that_has_closed_its_half(self):
+        """As `nc -N` does once it has asked."""
+        bridge = self.start()
+        client = self.send(bridge, "GET", "/stream?topics=orders")
+        client.shutdown(socket.SHUT_WR)
+        client.settimeout(30)
+        got = b""
+        for _ in range(3):  # a write to one that has left fails at the second one
+            order = self.place(bridge)
+            while order["id"].encode() not in got:
+                piece = client.recv(65536)
+                self.assertTrue(piece, "cut after %r" % got)
+                got += piece
+
 
 if __name__ == "__main__":
     unittest.main()
