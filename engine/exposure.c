@@ -13,9 +13,9 @@
 
 #include "engine/internal.h"
 
-/* How much older than the first word about positions that are known a fill must be, to be in them
- * for sure: a read of them takes up to 12 s, and may have begun before. */
-#define LOAD_MARGIN_MS 13000
+/* How much older than the begin of a read of all positions a fill must be, to be in what it shows
+ * for sure: the exchange's lists may lag that far behind its streams. */
+#define LOAD_LAG_MS 5000
 
 /* --- money --- */
 
@@ -335,13 +335,13 @@ static bool report_covers(const struct place *place, const struct pending *pendi
     return place->updated_ms > 0 && pending->at_ms > 0 && place->updated_ms >= pending->at_ms;
 }
 
-/* Whether a read of all positions was begun after the fill. */
+/* Whether a read of all positions began long enough after the fill. */
 static bool load_covers(const struct engine *engine, const struct pending *pending)
 {
     int64_t as_of_ms = engine->guard.exposure.as_of_ms;
 
     return as_of_ms > 0 && engine->clock_known && pending->at_ms > 0 &&
-           pending->at_ms - engine->offset_ms <= as_of_ms - LOAD_MARGIN_MS - engine->uncertainty_ms;
+           pending->at_ms - engine->offset_ms <= as_of_ms - LOAD_LAG_MS - engine->uncertainty_ms;
 }
 
 static void drop_covered(struct engine *engine, struct place *place)
@@ -447,17 +447,16 @@ void exposure_position(struct engine *engine, const struct engine_event *event)
     drop_covered(engine, place);
 }
 
-void exposure_known(struct engine *engine, bool known)
+void exposure_known(struct engine *engine, bool known, int64_t begun_ms)
 {
     struct exposure *exposure = &engine->guard.exposure;
 
-    if (!known)
-        exposure->unknown_ms = engine->now_ms;
-    else if (!exposure->known)
-        exposure->as_of_ms = exposure->unknown_ms;
     exposure->known = known;
-    if (known)
-        exposure_review(engine);
+    if (!known)
+        return;
+    if (begun_ms > exposure->as_of_ms)
+        exposure->as_of_ms = begun_ms;
+    exposure_review(engine);
 }
 
 void exposure_review(struct engine *engine)

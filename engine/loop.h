@@ -190,7 +190,9 @@ struct loop_position {
     int64_t exchange_seq;
 };
 void loop_on_position(struct loop *loop, const struct loop_position *position);
-void loop_on_positions_known(struct loop *loop, bool known);
+/* `begun_ms`: when the newest read of them began that lacked nothing (monotonic); 0: there is none.
+ */
+void loop_on_positions_known(struct loop *loop, bool known, int64_t begun_ms);
 
 /* Evidence from the private stream, and its state. Copied. ERR_BUSY: the inbox is full: stop
  * reading the socket. */
