@@ -730,8 +730,8 @@ void exposure_adopt(struct engine *engine, struct record *record);
 /* After any change of the record, or of its client. */
 void exposure_count(struct engine *engine, struct record *record);
 void exposure_forget(struct engine *engine, struct record *record);
-/* Its limit or trigger price is another now. */
-void exposure_reprice(struct record *record);
+/* Its limit or trigger price is another now than in `before`. */
+void exposure_reprice(struct record *record, const struct order_request *before);
 /* The request as the change would make it, worth at least what its prices say: the change may have
  * been valued by prices that are others now. */
 void exposure_amended(const struct order_request *request, const struct order_change *change,
