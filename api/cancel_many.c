@@ -151,12 +151,14 @@ static size_t limit_of(const struct many *many, enum bybit_route route, enum cat
     return (size_t)window.limit;
 }
 
-/* What both windows, of single cancels and of batches, let go in a second. */
+/* What both windows, of single cancels and of batches if there are any, let go in a second. */
 static size_t most_under_way(const struct many *many, enum category category)
 {
-    size_t batches = limit_of(many, ROUTE_ORDER_CANCEL_BATCH, category);
     size_t most = limit_of(many, ROUTE_ORDER_CANCEL, category);
+    size_t batches = 0;
 
+    if (loop_takes_batches(many->api->loop, category))
+        batches = limit_of(many, ROUTE_ORDER_CANCEL_BATCH, category);
     most += budget_batch_units(category, GROUP_MAX) == 1 ? batches * GROUP_MAX : batches;
     return most < GROUP_MAX ? GROUP_MAX : lesser(most, IN_FLIGHT_MAX);
 }

@@ -56,7 +56,7 @@ static const char *const sheet[] = {
     "  curl $B/fees/BTCUSDT                     maker and taker",
     "",
     "Guard",
-    "  curl -X POST $B/guard/kill               no more orders, and cancel everything that is open",
+    "  curl -X POST $B/guard/kill               no more orders, cancel all (not spread, RFQ ...)",
     "  curl -X POST $B/guard/arm                orders go through again",
     "  curl $B/guard                            limits, and how much of them is used",
     "  curl -X PATCH $B/guard -d max_order_notional=1000 -d max_orders_per_minute=60",

@@ -187,6 +187,7 @@ struct order_report {
     enum exchange_status status;
     struct decimal qty;
     bool qty_in_quote; /* a spot market order may count its size so */
+    bool unit_told;    /* of a spot market order: it said whether it does */
     struct decimal price;
     struct decimal trigger_price;
     struct decimal take_profit; /* NONE: not told; 0: there is none */

@@ -115,7 +115,7 @@ static void start(struct run *run, bool limited)
     feed(run, &event);
     read_nothing(run);
     event.kind = EVENT_POSITIONS_KNOWN;
-    event.u.positions_known = true;
+    event.u.positions.known = true;
     feed(run, &event);
 }
 

@@ -138,14 +138,18 @@ static bool put_position(struct entry *entry, const struct position *position)
 }
 
 /* Outside of `lock`, inside of `turn`. */
-static void tell_position(struct account *account, const struct position *position)
+static void tell_position(struct account *account, const struct position *position, bool changed)
 {
+    const struct account_callbacks *callbacks = account->config.callbacks;
     struct position live = *position;
 
-    if (!account->config.callbacks || !account->config.callbacks->on_position)
+    if (!callbacks)
         return;
     account_make_live(account->market, &live);
-    account->config.callbacks->on_position(&live, account->config.userdata);
+    if (callbacks->on_position && changed)
+        callbacks->on_position(&live, account->config.userdata);
+    if (callbacks->on_report)
+        callbacks->on_report(&live, account->config.userdata);
 }
 
 void account_on_position(struct account *account, const struct position *position)
@@ -153,18 +157,20 @@ void account_on_position(struct account *account, const struct position *positio
     struct position given = with_sane_time(position);
     struct entry *entry;
     bool changed = false;
+    bool taken;
 
     pthread_mutex_lock(&account->turn);
     pthread_mutex_lock(&account->lock);
     entry = entry_for(account, &given);
-    if (entry && !is_older(&given, &entry->position)) {
+    taken = entry && !is_older(&given, &entry->position);
+    if (taken) {
         changed = put_position(entry, &given);
         entry->message_ms = clock_mono_ms();
         account->loads[ACCOUNT_POSITIONS].as_of_ms = clock_wall_ms();
     }
     pthread_mutex_unlock(&account->lock);
-    if (changed)
-        tell_position(account, &given);
+    if (taken)
+        tell_position(account, &given, changed);
     pthread_mutex_unlock(&account->turn);
 }
 
@@ -206,7 +212,7 @@ void account_take_loaded(struct account *account, const struct position *positio
     }
     pthread_mutex_unlock(&account->lock);
     if (changed)
-        tell_position(account, &given);
+        tell_position(account, &given, true);
     pthread_mutex_unlock(&account->turn);
 }
 
@@ -284,7 +290,7 @@ static void flatten_lacking(struct account *account, const struct extent *extent
         more = flatten_next(account, &at, extent, &position);
         pthread_mutex_unlock(&account->lock);
         if (more)
-            tell_position(account, &position);
+            tell_position(account, &position, true);
     } while (more);
     pthread_mutex_unlock(&account->turn);
 }
@@ -354,9 +360,36 @@ void account_attach(struct account *account, struct reads *reads, struct market 
     pthread_mutex_unlock(&account->lock);
 }
 
+/* The next open one from `*at`. */
+static bool next_open(struct account *account, size_t *at, struct position *out)
+{
+    bool found = false;
+
+    pthread_mutex_lock(&account->lock);
+    while (*at < account->entries_count && !found) {
+        *out = account->entries[(*at)++].position;
+        found = out->side != SIDE_NONE;
+    }
+    pthread_mutex_unlock(&account->lock);
+    return found;
+}
+
+/* Nothing is put in or out of its place meanwhile: that takes `turn`. */
+static void report_values(struct account *account)
+{
+    struct position position;
+    size_t at = 0;
+
+    pthread_mutex_lock(&account->turn);
+    while (next_open(account, &at, &position))
+        tell_position(account, &position, false);
+    pthread_mutex_unlock(&account->turn);
+}
+
 void account_tick(struct account *account)
 {
     account_watch_tickers(account);
+    report_values(account);
     account_end_waits(account);
     account_run_loads(account);
 }
@@ -373,6 +406,7 @@ void account_get_state(struct account *account, enum account_part part, struct a
         .live = account->is_up && load->loaded && load->up_loaded == account->up,
         .truncated = part == ACCOUNT_POSITIONS && account->truncated,
         .as_of_ms = load->as_of_ms,
+        .whole_ms = load->whole_ms,
     };
     pthread_mutex_unlock(&account->lock);
 }

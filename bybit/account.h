@@ -116,6 +116,10 @@ struct account_callbacks {
      * numbers that move with the price alone are no change. A position that went flat comes once
      * more, with side none and qty 0. */
     void (*on_position)(const struct position *position, void *userdata);
+    /* Likewise, and of messages also those that changed nothing: what comes flat as before can have
+     * been open in between, and its marks say that those fills are in it. With each tick all that
+     * are open come, for their values have moved. May be NULL. */
+    void (*on_report)(const struct position *position, void *userdata);
     /* Not before the first load: a message alone need not have all coins. */
     void (*on_balance)(const struct balance *balance, int64_t as_of_ms, void *userdata);
     /* A load is in, and what it changed has been told. May be NULL. */
@@ -143,7 +147,7 @@ void account_use_stream(struct account *account, struct stream *stream);
 void account_on_position(struct account *account, const struct position *position);
 void account_on_wallet(struct account *account, const struct json *item);
 void account_on_private(struct account *account, bool up);
-/* From the reads' thread, about each second: begins the loads that are due. */
+/* From the reads' thread, about each second: begins the loads that are due, and reports. */
 void account_tick(struct account *account);
 
 /* Loads a part that nobody need have asked for before: `on_done` is called once, when a load that
@@ -168,6 +172,7 @@ struct account_state {
     bool live;        /* the private stream is up, and a load that began since it came up is in */
     bool truncated;   /* there is more than ACCOUNT_POSITIONS_MAX */
     int64_t as_of_ms; /* wall clock of the last load or message, 0: none */
+    int64_t whole_ms; /* monotonic: the begin of the last load that lacked nothing, 0: none */
 };
 void account_get_state(struct account *account, enum account_part part, struct account_state *out);
 

@@ -114,6 +114,16 @@ static void tell_loaded(const struct load *load)
     pthread_mutex_unlock(&account->turn);
 }
 
+/* Nothing is called incomplete of what a load of the balance has. */
+static bool is_whole(const struct load *load)
+{
+    for (int category = 0; category < CATEGORY_COUNT; category++) {
+        if (load->incomplete[category])
+            return false;
+    }
+    return true;
+}
+
 void account_load_end(struct load *load)
 {
     struct account *account = load->account;
@@ -126,6 +136,8 @@ void account_load_end(struct load *load)
     load->loaded = true;
     load->backoff_ms = 0;
     load->up_loaded = load->up_at_begin;
+    if (is_whole(load))
+        load->whole_ms = load->begin_ms;
     if (load->part == ACCOUNT_POSITIONS)
         account->truncated = account->overflowed;
     if (load->oldest_ms > load->as_of_ms)

@@ -51,6 +51,7 @@ struct load {
     int64_t due_ms;       /* monotonic: when the next begins by itself */
     int backoff_ms;
     int64_t as_of_ms;
+    int64_t whole_ms; /* monotonic: begin of the last one that lacked nothing, 0: none */
     size_t waiting;
     struct waiter *served; /* by the load that runs */
     struct waiter *later;  /* by the one after it */

@@ -82,6 +82,11 @@ enum err site_parse(const char *word, enum bybit_site *out)
     return ERR_INVALID;
 }
 
+unsigned env_without_batches(enum bybit_env env)
+{
+    return env == ENV_DEMO ? 1U << CATEGORY_SPOT | 1U << CATEGORY_INVERSE : 0;
+}
+
 const struct bybit_hosts *bybit_hosts(enum bybit_env env, enum bybit_site site)
 {
     switch (env) {

@@ -2,12 +2,17 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/trade.h"
 
 enum bybit_env { ENV_SIM, ENV_TESTNET, ENV_DEMO, ENV_MAINNET };
 
 const char *env_word(enum bybit_env env);
 /* ERR_INVALID: not a known word. */
 MUST_CHECK enum err env_parse(const char *word, enum bybit_env *out);
+
+/* Bits (1 << category) of where the exchange takes orders and cancels one by one only (PROTOCOL
+ * section 19). */
+unsigned env_without_batches(enum bybit_env env);
 
 /* Where an account is registered decides its hosts on mainnet; Japan has a testnet too. A site
  * without stream hosts of its own uses the global ones. Other environments know SITE_GLOBAL only.

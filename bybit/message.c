@@ -453,8 +453,11 @@ enum err message_order(struct order_report *out, const struct json *item, enum c
     report.close_on_trigger = read_bool(&reader, O_CLOSE_ON_TRIGGER);
     /* "" where there is no such thing; of no weight for the order itself. */
     report.is_leverage = json_equals(&reader.found[O_IS_LEVERAGE], "1");
-    report.qty_in_quote = report.category == CATEGORY_SPOT && report.type == ORDER_TYPE_MARKET &&
-                          json_equals(&reader.found[O_MARKET_UNIT], "quoteCoin");
+    if (report.category == CATEGORY_SPOT && report.type == ORDER_TYPE_MARKET) {
+        report.qty_in_quote = json_equals(&reader.found[O_MARKET_UNIT], "quoteCoin");
+        report.unit_told =
+            report.qty_in_quote || json_equals(&reader.found[O_MARKET_UNIT], "baseCoin");
+    }
     position = read_int(&reader, O_POSITION);
     if (position < 0 || position > 2)
         refuse(&reader, O_POSITION, "is not 0, 1 or 2");

@@ -427,7 +427,7 @@ static void take_start(struct engine *engine)
     engine->started = true;
     engine->start_ms = engine->now_ms;
     if (!engine->guard.exposure.known)
-        exposure_known(engine, false);
+        exposure_known(engine, false, 0);
     create_start(engine);
     kill_start(engine);
 }
@@ -456,7 +456,7 @@ static void take_guard(struct engine *engine, const struct engine_event *event)
     else if (event->kind == EVENT_POSITION)
         take_position(engine, event);
     else
-        exposure_known(engine, event->u.positions_known);
+        exposure_known(engine, event->u.positions.known, event->u.positions.begun_ms);
 }
 
 static void take(struct engine *engine, const struct engine_event *event)

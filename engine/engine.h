@@ -120,7 +120,7 @@ enum event_kind {
     EVENT_ARM,
     EVENT_SWEPT,    /* to ACTION_CANCEL_ALL */
     EVENT_POSITION, /* a position as the exchange reports it; one that is flat now is told too */
-    EVENT_POSITIONS_KNOWN, /* true: every position that is not flat has been reported, as a read
+    EVENT_POSITIONS_KNOWN, /* known: every position that is not flat has been reported, as a read
                               showed it that began after the last `false` (or after the start) */
 };
 
@@ -277,7 +277,10 @@ struct engine_event {
             int64_t updated_ms;   /* the exchange's updatedTime; 0: not known */
             int64_t exchange_seq; /* as a fill's; 0: not known */
         } position;
-        bool positions_known;
+        struct {
+            bool known;
+            int64_t begun_ms; /* when the newest read began that lacked nothing; 0: none */
+        } positions;
     } u;
 };
 

@@ -120,7 +120,7 @@ static void note_terms(struct engine *engine, struct record *record, const struc
     bool moved = decimal_cmp(&now->trigger_price, &before->request.trigger_price) != 0;
 
     if (priced || moved)
-        exposure_reprice(record);
+        exposure_reprice(record, &before->request);
     if ((priced || sized) && report->updated_ms == before->exchange_ms)
         lookup_soon(engine, record);
 }

@@ -13,9 +13,9 @@
 
 #include "engine/internal.h"
 
-/* How much older than the first word about positions that are known a fill must be, to be in them
- * for sure: a read of them takes up to 12 s, and may have begun before. */
-#define LOAD_MARGIN_MS 13000
+/* How much older than the begin of a read of all positions a fill must be, to be in what it shows
+ * for sure: the exchange's lists may lag that far behind its streams. */
+#define LOAD_LAG_MS 5000
 
 /* --- money --- */
 
@@ -67,10 +67,18 @@ static bool is_quoted_in_usd(const struct order_request *request)
            ends_with(request->symbol, "USDC") || ends_with(request->symbol, "USD");
 }
 
+static const struct decimal *larger(const struct decimal *a, const struct decimal *b)
+{
+    return decimal_cmp(a, b) >= 0 ? a : b; /* NONE is below all */
+}
+
 /* USD per unit of qty. Of orders that were not valued here (made elsewhere, or while nothing was
- * limited) their own price; NONE: they tell none. */
+ * limited) their own price, and of a sell that waits for a higher one that; NONE: they tell none.
+ */
 static struct decimal unit_price(const struct order_request *request)
 {
+    const struct decimal *price = &request->price;
+
     if (decimal_sign(&request->value_price) > 0)
         return request->value_price;
     if (request->category == CATEGORY_INVERSE)
@@ -79,17 +87,12 @@ static struct decimal unit_price(const struct order_request *request)
         return DECIMAL_NONE;
     if (request->qty_in_quote)
         return decimal_from_int(1);
-    if (decimal_sign(&request->price) > 0)
-        return request->price;
-    return decimal_sign(&request->trigger_price) > 0 ? request->trigger_price : DECIMAL_NONE;
+    if (request->side == SIDE_SELL || decimal_sign(price) <= 0)
+        price = larger(price, &request->trigger_price);
+    return decimal_sign(price) > 0 ? *price : DECIMAL_NONE;
 }
 
 /* --- orders --- */
-
-static const struct decimal *larger(const struct decimal *a, const struct decimal *b)
-{
-    return decimal_cmp(a, b) >= 0 ? a : b;
-}
 
 /* How much of the order is in positions, or counts there: at most what is known to be filled,
  * should a fill be in seen_qty twice, for the two clocks differ. Spot fills count nowhere. */
@@ -135,14 +138,21 @@ static struct decimal owed_qty(const struct record *record)
     return exposure_left(record, whole);
 }
 
+/* Its prices are its value. Else it is not valued and they count by themselves, or it counts as it
+ * is, or in another coin. */
+static bool is_valued_by_price(const struct order_request *request)
+{
+    return decimal_sign(&request->value_price) > 0 && request->category != CATEGORY_INVERSE &&
+           !request->qty_in_quote && is_quoted_in_usd(request);
+}
+
 /* A sell can bring more than its limit, and a conditional order what its trigger is at. */
 static void reprice(struct order_request *request)
 {
     const struct decimal *price = &request->price;
 
-    if (decimal_sign(&request->value_price) <= 0 || request->category == CATEGORY_INVERSE ||
-        request->qty_in_quote || !is_quoted_in_usd(request))
-        return; /* counts as it is, or by the price itself, or in another coin */
+    if (!is_valued_by_price(request))
+        return;
     if (request->type == ORDER_TYPE_LIMIT && request->side == SIDE_BUY) {
         if (decimal_sign(price) > 0)
             request->value_price = *price;
@@ -206,6 +216,22 @@ static decimal_int amended_amount(const struct record *record)
     return product(&qty, &price) + dearer_amount(record, qty, &price);
 }
 
+/* A limit order in the exchange's book is filled at its limit, whatever it might have met before:
+ * on its way there, waiting for its trigger, at another limit. Not while it may just have met
+ * somebody: what was filled can have brought more, until that fill is seen. */
+static bool rests(const struct record *record)
+{
+    const struct order *order = &record->order;
+    const struct order_request *request = &order->request;
+    struct decimal moved = moved_qty(record);
+
+    return order->state == ORDER_LIVE &&
+           (order->status == STATUS_NEW || order->status == STATUS_PARTIALLY_FILLED) &&
+           request->type == ORDER_TYPE_LIMIT && request->category != CATEGORY_INVERSE &&
+           is_quoted_in_usd(request) && decimal_sign(&request->price) > 0 &&
+           decimal_cmp(&moved, &order->filled_qty) >= 0;
+}
+
 static decimal_int order_amount(const struct record *record)
 {
     struct decimal qty = owed_qty(record);
@@ -215,7 +241,7 @@ static decimal_int order_amount(const struct record *record)
 
     if (guard_is_exit(&record->order.request))
         return 0;
-    price = unit_price(&record->order.request);
+    price = rests(record) ? record->order.request.price : unit_price(&record->order.request);
     amount = product(&qty, &price);
     if (record->order.amend == AMEND_NONE)
         return amount;
@@ -223,9 +249,25 @@ static decimal_int order_amount(const struct record *record)
     return amended > amount ? amended : amount;
 }
 
-void exposure_reprice(struct record *record)
+/* A sell, or a market order, that waits for its trigger, and that its own prices alone had valued,
+ * no book: so do the new ones, also when they are lower. */
+static bool own_prices_tell(const struct order *order, const struct order_request *before)
 {
-    reprice(&record->order.request);
+    struct decimal own = before->trigger_price;
+
+    if (before->type == ORDER_TYPE_LIMIT)
+        own = *larger(&before->price, &before->trigger_price);
+    return order->status == STATUS_UNTRIGGERED && is_valued_by_price(before) &&
+           decimal_cmp(&before->value_price, &own) <= 0;
+}
+
+void exposure_reprice(struct record *record, const struct order_request *before)
+{
+    struct order_request *request = &record->order.request;
+
+    if (decimal_sign(&request->trigger_price) > 0 && own_prices_tell(&record->order, before))
+        request->value_price = request->trigger_price; /* reprice() raises it to the limit */
+    reprice(request);
 }
 
 static void count(struct engine *engine, struct record *record, decimal_int amount, int client)
@@ -335,13 +377,13 @@ static bool report_covers(const struct place *place, const struct pending *pendi
     return place->updated_ms > 0 && pending->at_ms > 0 && place->updated_ms >= pending->at_ms;
 }
 
-/* Whether a read of all positions was begun after the fill. */
+/* Whether a read of all positions began long enough after the fill. */
 static bool load_covers(const struct engine *engine, const struct pending *pending)
 {
     int64_t as_of_ms = engine->guard.exposure.as_of_ms;
 
     return as_of_ms > 0 && engine->clock_known && pending->at_ms > 0 &&
-           pending->at_ms - engine->offset_ms <= as_of_ms - LOAD_MARGIN_MS - engine->uncertainty_ms;
+           pending->at_ms - engine->offset_ms <= as_of_ms - LOAD_LAG_MS - engine->uncertainty_ms;
 }
 
 static void drop_covered(struct engine *engine, struct place *place)
@@ -447,17 +489,16 @@ void exposure_position(struct engine *engine, const struct engine_event *event)
     drop_covered(engine, place);
 }
 
-void exposure_known(struct engine *engine, bool known)
+void exposure_known(struct engine *engine, bool known, int64_t begun_ms)
 {
     struct exposure *exposure = &engine->guard.exposure;
 
-    if (!known)
-        exposure->unknown_ms = engine->now_ms;
-    else if (!exposure->known)
-        exposure->as_of_ms = exposure->unknown_ms;
     exposure->known = known;
-    if (known)
-        exposure_review(engine);
+    if (!known)
+        return;
+    if (begun_ms > exposure->as_of_ms)
+        exposure->as_of_ms = begun_ms;
+    exposure_review(engine);
 }
 
 void exposure_review(struct engine *engine)

@@ -304,8 +304,7 @@ struct exposure {
     decimal_int positions;                  /* reported, and pending fills */
     decimal_int unplaced; /* what found no place: it only grows, for nothing tells its end */
     bool known;
-    int64_t unknown_ms; /* since when (the last time) positions are not known */
-    int64_t as_of_ms;   /* a read that began after this has shown all; 0: none yet */
+    int64_t as_of_ms; /* a read that began then has shown all; 0: none yet */
     struct place *places;
     size_t places_count;
     struct index place_keys;
@@ -731,8 +730,8 @@ void exposure_adopt(struct engine *engine, struct record *record);
 /* After any change of the record, or of its client. */
 void exposure_count(struct engine *engine, struct record *record);
 void exposure_forget(struct engine *engine, struct record *record);
-/* Its limit or trigger price is another now. */
-void exposure_reprice(struct record *record);
+/* Its limit or trigger price is another now than in `before`. */
+void exposure_reprice(struct record *record, const struct order_request *before);
 /* The request as the change would make it, worth at least what its prices say: the change may have
  * been valued by prices that are others now. */
 void exposure_amended(const struct order_request *request, const struct order_change *change,
@@ -746,7 +745,8 @@ struct decimal exposure_beside(const struct engine *engine, int client, const st
 /* A fill that has not been counted before. */
 void exposure_fill(struct engine *engine, struct record *record, const struct fill *fill);
 void exposure_position(struct engine *engine, const struct engine_event *event);
-void exposure_known(struct engine *engine, bool known);
+/* `begun_ms` as in EVENT_POSITIONS_KNOWN. */
+void exposure_known(struct engine *engine, bool known, int64_t begun_ms);
 /* The clock has told which fills a read of all positions covers. */
 void exposure_review(struct engine *engine);
 struct decimal exposure_open(const struct engine *engine);

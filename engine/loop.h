@@ -29,8 +29,9 @@ struct loop_config {
     struct engine_config engine;
     struct journal *journal; /* opened; its thread not yet started */
     struct history *history;
-    int64_t wall_base_ms; /* the run's wall clock minus clock_mono_ms; 0: as it is now */
-    int clock_every_ms;   /* a clock sample this often (60,000; faster at first) */
+    int64_t wall_base_ms;     /* the run's wall clock minus clock_mono_ms; 0: as it is now */
+    int clock_every_ms;       /* a clock sample this often (60,000; faster at first) */
+    unsigned without_batches; /* bits (1 << category): there orders and cancels leave one by one */
     /* Our events ← what the engine says: writes the event's data as JSON. */
     void (*format_order)(struct buffer *out, const struct order *order);
     void (*format_fill)(struct buffer *out, const struct fill *fill);
@@ -190,7 +191,12 @@ struct loop_position {
     int64_t exchange_seq;
 };
 void loop_on_position(struct loop *loop, const struct loop_position *position);
-void loop_on_positions_known(struct loop *loop, bool known);
+/* `begun_ms`: when the newest read of them began that lacked nothing (monotonic); 0: there is none.
+ */
+void loop_on_positions_known(struct loop *loop, bool known, int64_t begun_ms);
+
+/* Whether orders and cancels of this category can leave together. Any thread. */
+bool loop_takes_batches(const struct loop *loop, enum category category);
 
 /* Evidence from the private stream, and its state. Copied. ERR_BUSY: the inbox is full: stop
  * reading the socket. */

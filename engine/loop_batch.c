@@ -239,6 +239,11 @@ static bool leaves_with(const struct engine_action *first, const struct engine_a
            loop_create_lane(&action->u.send.request) == loop_create_lane(&first->u.send.request);
 }
 
+bool loop_takes_batches(const struct loop *loop, enum category category)
+{
+    return !(loop->config.without_batches & 1U << category);
+}
+
 size_t loop_batch_most(const struct loop *loop, enum bybit_route route, enum category category)
 {
     size_t most = request_batch_max(category);

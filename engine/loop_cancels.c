@@ -24,7 +24,8 @@
 
 static bool takes_batches(const struct loop *loop, enum category category)
 {
-    return clock_mono_ms() >= loop->no_batch_until_ms[category];
+    return loop_takes_batches(loop, category) &&
+           clock_mono_ms() >= loop->no_batch_until_ms[category];
 }
 
 static bool fits_in_a_batch(const struct engine_action *action)

@@ -207,11 +207,12 @@ void loop_on_position(struct loop *loop, const struct loop_position *position)
     loop_ring(loop);
 }
 
-void loop_on_positions_known(struct loop *loop, bool known)
+void loop_on_positions_known(struct loop *loop, bool known, int64_t begun_ms)
 {
     pthread_mutex_lock(&loop->guard_lock);
     loop->box->known_told = true;
     loop->box->known = known;
+    loop->box->begun_ms = begun_ms > 0 ? loop->wall_base_ms + begun_ms : 0;
     pthread_mutex_unlock(&loop->guard_lock);
     loop_ring(loop);
 }
@@ -255,7 +256,8 @@ static void take_positions(struct loop *loop)
     if (box->lost)
         log_warn("loop: more positions than are kept: they count as not known until told again");
     if (box->lost || box->known_told) {
-        event.u.positions_known = box->known && !box->lost && !loop->positions_lost;
+        event.u.positions.known = box->known && !box->lost && !loop->positions_lost;
+        event.u.positions.begun_ms = box->begun_ms;
         (void)loop_feed(loop, &event);
         loop->positions_lost = box->lost;
     }

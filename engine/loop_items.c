@@ -281,7 +281,8 @@ static void feed_batch(struct loop *loop, const struct item *item)
                                .pushed_us = item->pushed_us };
 
         create.u.create = one->create;
-        if (count_like(item, &one->create.request) > 1)
+        if (loop_takes_batches(loop, one->create.request.category) &&
+            count_like(item, &one->create.request) > 1)
             create.u.create.batch = number;
         feed_command(loop, &create);
     }

@@ -152,6 +152,7 @@ struct positions_box {
     bool lost;       /* there was no room: what the engine knows of positions is not whole */
     bool known_told; /* `known` is news */
     bool known;
+    int64_t begun_ms; /* by the run's clock */
     struct loop_position list[POSITIONS_MAX];
 };
 

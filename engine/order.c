@@ -43,7 +43,7 @@ static struct decimal or_zero(const struct decimal *value)
 }
 
 /* A spot market order may count its size in quote coin, and its executed size in base coin. */
-static bool size_is_in_quote(const struct order_report *report)
+static bool size_may_be_in_quote(const struct order_report *report)
 {
     return report->category == CATEGORY_SPOT && report->type == ORDER_TYPE_MARKET;
 }
@@ -54,7 +54,7 @@ bool order_report_is_sane(const struct order_report *report)
         return false;
     if (report->status == STATUS_FILLED && decimal_sign(&report->filled_qty) == 0)
         return false;
-    if (decimal_sign(&report->qty) > 0 && !size_is_in_quote(report))
+    if (decimal_sign(&report->qty) > 0 && !size_may_be_in_quote(report))
         return decimal_cmp(&report->filled_qty, &report->qty) <= 0;
     return true;
 }
@@ -122,13 +122,21 @@ static bool set_stop(struct decimal *to, const struct decimal *from, bool ended)
     return true;
 }
 
+/* Both count the same coin for sure. */
+static bool sizes_compare(const struct order_request *request, const struct order_report *report)
+{
+    if (size_may_be_in_quote(report))
+        return report->unit_told && report->qty_in_quote == request->qty_in_quote;
+    return !request->qty_in_quote;
+}
+
 /* What an amend has changed, ours or another's. A market order's price is the exchange's own. */
 static bool set_terms(struct order_request *request, const struct order_report *report)
 {
     bool ended = status_is_closed(report->status);
     bool changed = false;
 
-    if (!request->qty_in_quote && !size_is_in_quote(report))
+    if (sizes_compare(request, report))
         changed |= set_positive(&request->qty, &report->qty);
     if (request->type == ORDER_TYPE_LIMIT)
         changed |= set_positive(&request->price, &report->price);

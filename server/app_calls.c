@@ -10,8 +10,7 @@
 #include "server/about.h"
 #include "server/app_parts.h"
 
-#define DELAY_MAX_MS  INT64_C(3600000)
-#define FLAT_SINCE_MS 12000 /* a load of positions takes no longer */
+#define DELAY_MAX_MS INT64_C(3600000)
 
 void app_on_journaled(uint64_t seq, const char *event, const char *json, size_t json_bytes,
                       int64_t at_ms, void *userdata)
@@ -200,24 +199,8 @@ static struct decimal usd_value(const struct position *position)
     return value;
 }
 
-/* A position that a load lacks is flat by then, and carries the marks of its last message, which
- * are older than the fills that made it so: those would count beside it for ever. */
-static void mark_flat(const struct app *app, const struct position *position,
-                      struct loop_position *out)
-{
-    int64_t flat_ms;
-
-    if (position->side != SIDE_NONE || !clock_sync_ready(app->clock))
-        return;
-    flat_ms = clock_sync_server_ms(app->clock) - FLAT_SINCE_MS;
-    if (out->updated_ms >= flat_ms)
-        return;
-    out->updated_ms = flat_ms;
-    out->exchange_seq = 0;
-}
-
-/* `loaded`: as a load has left it. False: there is no value for it. */
-static bool tell_guard(struct app *app, const struct position *position, bool loaded)
+/* False: there is no value for it. */
+static bool tell_guard(struct app *app, const struct position *position)
 {
     struct loop_position out = { .category = position->category,
                                  .position_idx = position->position_idx,
@@ -228,8 +211,6 @@ static bool tell_guard(struct app *app, const struct position *position, bool lo
     memcpy(out.symbol, position->symbol, sizeof(out.symbol));
     if (decimal_is_none(&out.value))
         return false;
-    if (loaded)
-        mark_flat(app, position, &out);
     loop_on_position(app->loop, &out);
     return true;
 }
@@ -243,10 +224,10 @@ static void tell_guard_all(struct app *app)
     size_t count = list ? account_positions(app->account, list, ACCOUNT_POSITIONS_MAX) : 0;
 
     for (size_t i = 0; i < count; i++)
-        known = tell_guard(app, &list[i], true) && known;
+        known = tell_guard(app, &list[i]) && known;
     free(list);
     account_get_state(app->account, ACCOUNT_POSITIONS, &state);
-    loop_on_positions_known(app->loop, known && state.loaded && !state.truncated);
+    loop_on_positions_known(app->loop, known && state.loaded && !state.truncated, state.whole_ms);
 }
 
 static void on_account_loaded(enum account_part part, void *userdata)
@@ -264,7 +245,7 @@ static void check_truncated(struct app *app)
 
     account_get_state(app->account, ACCOUNT_POSITIONS, &state);
     if (state.truncated)
-        loop_on_positions_known(app->loop, false);
+        loop_on_positions_known(app->loop, false, 0);
 }
 
 static void on_account_position(const struct position *position, void *userdata)
@@ -272,8 +253,14 @@ static void on_account_position(const struct position *position, void *userdata)
     struct app *app = userdata;
 
     hub_publish_position(&app->account_writer, position, clock_wall_ms());
-    if (atomic_load(&app->engine_runs) && !tell_guard(app, position, false))
-        loop_on_positions_known(app->loop, false);
+}
+
+static void on_account_report(const struct position *position, void *userdata)
+{
+    struct app *app = userdata;
+
+    if (atomic_load(&app->engine_runs) && !tell_guard(app, position))
+        loop_on_positions_known(app->loop, false, 0);
 }
 
 static void on_account_balance(const struct balance *balance, int64_t as_of_ms, void *userdata)
@@ -285,6 +272,7 @@ static void on_account_balance(const struct balance *balance, int64_t as_of_ms, 
 
 const struct account_callbacks app_account_callbacks = {
     .on_position = on_account_position,
+    .on_report = on_account_report,
     .on_balance = on_account_balance,
     .on_loaded = on_account_loaded,
 };

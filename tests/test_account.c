@@ -424,6 +424,54 @@ START_TEST(what_was_never_open_and_comes_flat_is_no_news)
 }
 END_TEST
 
+/* It was open in between, and the guard has the fills. */
+START_TEST(what_comes_flat_again_is_reported_with_its_marks)
+{
+    kit_message("BTCUSDT", SIDE_NONE, "0", 1000, 1);
+    kit_message("BTCUSDT", SIDE_NONE, "0", 1001, 2);
+    kit_message("BTCUSDT", SIDE_NONE, "0", 1000, 1); /* older */
+    ck_assert_uint_eq(kit.reported_count, 2);
+    ck_assert_int_eq(kit.reported[1].seq, 2);
+    ck_assert_int_eq(kit.reported[1].updated_ms, 1001);
+}
+END_TEST
+
+START_TEST(each_tick_reports_what_is_open)
+{
+    kit_message("BTCUSDT", SIDE_BUY, "2", 1000, 1);
+    kit_message("ETHUSDT", SIDE_NONE, "0", 1000, 1);
+    kit_message("SOLUSDT", SIDE_SELL, "3", 1000, 1);
+    kit.told_count = kit.reported_count = 0;
+    account_tick(kit.account);
+    ck_assert_uint_eq(kit.told_count, 0);
+    ck_assert_uint_eq(kit.reported_count, 2);
+    ck_assert_str_eq(kit.reported[0].symbol, "BTCUSDT");
+    ck_assert_str_eq(kit.reported[1].symbol, "SOLUSDT");
+}
+END_TEST
+
+START_TEST(a_load_that_lacked_something_is_not_whole)
+{
+    struct account_state state;
+    int64_t whole_ms;
+
+    account_get_state(kit.account, ACCOUNT_POSITIONS, &state);
+    ck_assert_int_eq(state.whole_ms, 0);
+    come_up("");
+    account_get_state(kit.account, ACCOUNT_POSITIONS, &state);
+    whole_ms = state.whole_ms;
+    ck_assert_int_gt(whole_ms, 0);
+    pass_ms(2);
+    ck_assert(!account_load(kit.account, ACCOUNT_POSITIONS, kit_on_load, NULL));
+    kit_refuse(KIT_USDT, 10001);
+    kit_page(KIT_USDC, "", "");
+    kit_page(KIT_INVERSE, "", "");
+    kit_page(KIT_OPTION, "", "");
+    account_get_state(kit.account, ACCOUNT_POSITIONS, &state);
+    ck_assert_int_eq(state.whole_ms, whole_ms);
+}
+END_TEST
+
 START_TEST(the_two_sides_of_hedge_mode_are_two_positions)
 {
     struct position places[ACCOUNT_PLACES_MAX];
@@ -730,6 +778,9 @@ int main(void)
     tcase_add_test(settled, a_load_long_after_the_message_is_believed);
     tcase_add_test(settled, a_time_far_ahead_does_not_stop_the_account);
     tcase_add_test(settled, what_was_never_open_and_comes_flat_is_no_news);
+    tcase_add_test(settled, what_comes_flat_again_is_reported_with_its_marks);
+    tcase_add_test(settled, each_tick_reports_what_is_open);
+    tcase_add_test(settled, a_load_that_lacked_something_is_not_whole);
     tcase_add_test(settled, the_two_sides_of_hedge_mode_are_two_positions);
     tcase_add_test(settled, a_later_balance_replaces_what_messages_brought);
     tcase_add_test(settled, a_link_that_goes_and_comes_during_a_load_makes_another);

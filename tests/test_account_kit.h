@@ -42,6 +42,8 @@ static struct {
     /* what the callbacks told */
     struct position told[256];
     size_t told_count;
+    struct position reported[256];
+    size_t reported_count;
     size_t loads_told[ACCOUNT_PARTS];
     size_t told_before_load; /* positions, by the last of them */
     size_t balances_told;
@@ -249,6 +251,12 @@ static void kit_on_position(const struct position *position, void *userdata)
     kit.told[kit.told_count++ % ARRAY_LEN(kit.told)] = *position;
 }
 
+static void kit_on_report(const struct position *position, void *userdata)
+{
+    (void)userdata;
+    kit.reported[kit.reported_count++ % ARRAY_LEN(kit.reported)] = *position;
+}
+
 static void kit_on_balance(const struct balance *balance, int64_t as_of_ms, void *userdata)
 {
     const struct coin_balance *usdt = balance_find(balance, "USDT");
@@ -280,6 +288,7 @@ static void kit_on_loaded(enum account_part part, void *userdata)
 }
 
 static const struct account_callbacks kit_callbacks = { .on_position = kit_on_position,
+                                                        .on_report = kit_on_report,
                                                         .on_balance = kit_on_balance,
                                                         .on_loaded = kit_on_loaded };
 
@@ -293,6 +302,7 @@ static void kit_start(int settle_ms, int audit_every_ms)
 
     kit.asks_count = kit.asked = kit.told_count = kit.balances_told = kit.loaded = kit.failed = 0;
     kit.loads_told[ACCOUNT_POSITIONS] = kit.loads_told[ACCOUNT_BALANCE] = 0;
+    kit.reported_count = 0;
     kit.err = kit.want_err = ERR_NONE;
     kit.wants = kit.drops = 0;
     kit.market = market_create();

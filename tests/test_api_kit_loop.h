@@ -54,6 +54,13 @@ enum err loop_check(struct loop *loop, const struct order_request *request,
     return ERR_NONE;
 }
 
+bool loop_takes_batches(const struct loop *loop, enum category category)
+{
+    (void)loop;
+    (void)category;
+    return true;
+}
+
 /* Each is answered as a create alone is, the last one first. */
 enum err loop_create_batch(struct loop *loop, const struct loop_batch_item *items, size_t count,
                            enum engine_wait wait, int64_t wait_until_ms)

@@ -251,12 +251,31 @@ START_TEST(fills_from_before_a_read_of_all_positions_are_in_it)
     positions_known(bench, false);
     positions_known(bench, true);
     ck_assert_str_eq(open_shown(bench), "1000"); /* too fresh to be in it for sure */
-    bench->now_ms += 12000;                      /* a read may have taken so long */
-    positions_known(bench, false);
+    bench->now_ms += 4000;
     positions_known(bench, true);
     ck_assert_str_eq(open_shown(bench), "1000");
-    bench->now_ms += 3000;
+    bench->now_ms += 1500;
     positions_known(bench, false);
+    positions_known(bench, true);
+    ck_assert_str_eq(open_shown(bench), "0");
+    bench_close(bench);
+}
+END_TEST
+
+/* Opened and closed while nobody listened: no report is of such a position, and what tells of its
+ * fills is later than the stream's coming up. */
+START_TEST(a_position_that_was_open_in_a_gap_only_is_gone_with_the_next_read)
+{
+    struct bench *bench = guarded_by("{\"max_open_notional\":\"5000\"}");
+
+    acked(bench, "a", "id-a");
+    positions_known(bench, false);
+    bench->now_ms += 100;
+    positions_known(bench, true);
+    fill_seen_seq(bench, "e1", "id-a", 10, 7);
+    order_seen(bench, "a", "id-a", STATUS_FILLED, 10);
+    ck_assert_str_eq(open_shown(bench), "1000");
+    bench->now_ms += 5500;
     positions_known(bench, true);
     ck_assert_str_eq(open_shown(bench), "0");
     bench_close(bench);
@@ -342,6 +361,112 @@ START_TEST(orders_made_elsewhere_count_at_their_own_price)
     ck_assert_str_eq(open_shown(bench), "2010");
     external(bench, "x-5", CATEGORY_LINEAR, "ETHUSDT", 4);
     ck_assert_str_eq(open_shown(bench), "2610"); /* its fills are in the position */
+    bench_close(bench);
+}
+END_TEST
+
+static void sell_seen(struct bench *bench, enum exchange_status status, int filled, int price,
+                      int trigger)
+{
+    struct order_report report =
+        report_of("s", "id-s", status, filled, bench->now_ms + bench->skew_ms);
+    struct engine_event event = { .kind = EVENT_ORDER, .u.order = &report };
+
+    report.side = SIDE_SELL;
+    report.price = decimal_from_int(price);
+    if (trigger)
+        report.trigger_price = decimal_from_int(trigger);
+    feed(bench, &event);
+    bench->now_ms++;
+}
+
+/* A sell of 10 at 100, which a book valued at `value`. */
+static struct bench *selling(int trigger, int value)
+{
+    struct bench *bench = guarded_by("{\"max_open_notional\":\"5000\"}");
+    struct order_request request = valued("s");
+
+    request.side = SIDE_SELL;
+    request.value_price = decimal_from_int(value);
+    if (trigger)
+        request.trigger_price = decimal_from_int(trigger);
+    create_request(bench, &request, WAIT_ACCEPTED, 0);
+    commit(bench);
+    answer(bench, must(bench, ACTION_SEND_CREATE, 0)->u.send.send_id, REPLY_OK, 0, "id-s");
+    return bench;
+}
+
+START_TEST(a_sell_counts_at_its_limit_once_it_rests)
+{
+    struct bench *bench = selling(0, 120);
+
+    ck_assert_str_eq(open_shown(bench), "1200");
+    sell_seen(bench, STATUS_PARTIALLY_FILLED, 4, 100, 0);
+    ck_assert_str_eq(open_shown(bench), "1200"); /* the 4 can have brought 120 each */
+    fill_seen_seq(bench, "e1", "id-s", 4, 7);
+    position_is(bench, "BTCUSDT", 0, 400, 7, 0);
+    ck_assert_str_eq(open_shown(bench), "1000");
+    sell_seen(bench, STATUS_PARTIALLY_FILLED, 4, 90, 0); /* another program has lowered it */
+    ck_assert_str_eq(open_shown(bench), "940");
+    bench_close(bench);
+}
+END_TEST
+
+START_TEST(a_sell_that_waits_counts_at_its_own_prices_when_no_book_told_more)
+{
+    struct bench *bench = selling(90, 100);
+
+    sell_seen(bench, STATUS_UNTRIGGERED, 0, 95, 90);
+    ck_assert_str_eq(open_shown(bench), "950");
+    sell_seen(bench, STATUS_UNTRIGGERED, 0, 80, 85);
+    ck_assert_str_eq(open_shown(bench), "850");
+    bench_close(bench);
+    bench = selling(90, 120);
+    sell_seen(bench, STATUS_UNTRIGGERED, 0, 95, 90);
+    ck_assert_str_eq(open_shown(bench), "1200");
+    sell_seen(bench, STATUS_NEW, 0, 95, 90);
+    ck_assert_str_eq(open_shown(bench), "950");
+    bench_close(bench);
+}
+END_TEST
+
+/* It is filled at its trigger, if that is higher. */
+START_TEST(a_sell_made_elsewhere_counts_at_the_trigger_that_it_waits_for)
+{
+    struct bench *bench = guarded_by("{\"max_open_notional\":\"5000\"}");
+    struct order_report report = report_of("", "x-1", STATUS_UNTRIGGERED, 0, T0 + 300);
+    struct engine_event event = { .kind = EVENT_ORDER, .u.order = &report };
+
+    report.side = SIDE_SELL;
+    report.trigger_price = decimal_from_int(110);
+    feed(bench, &event);
+    found(bench, must(bench, ACTION_FIND, 0)->u.find.find_id, NULL, false);
+    ck_assert_str_eq(open_shown(bench), "1100");
+    bench_close(bench);
+}
+END_TEST
+
+START_TEST(a_spot_market_order_that_is_enlarged_elsewhere_counts_as_it_is)
+{
+    struct bench *bench = guarded_by("{\"max_open_notional\":\"5000\"}");
+    struct order_request request = valued("a");
+    struct order_report report = report_of("a", "id-a", STATUS_UNTRIGGERED, 0, T0 + 300);
+    struct engine_event event = { .kind = EVENT_ORDER, .u.order = &report };
+
+    request.category = report.category = CATEGORY_SPOT;
+    request.type = report.type = ORDER_TYPE_MARKET;
+    request.trigger_price = report.trigger_price = decimal_from_int(100);
+    report.price = request.price = DECIMAL_NONE;
+    create_request(bench, &request, WAIT_ACCEPTED, 0);
+    commit(bench);
+    answer(bench, must(bench, ACTION_SEND_CREATE, 0)->u.send.send_id, REPLY_OK, 0, "id-a");
+    report.unit_told = true;
+    feed(bench, &event);
+    ck_assert_str_eq(open_shown(bench), "1000");
+    report.qty = decimal_from_int(30);
+    report.updated_ms++;
+    feed(bench, &event);
+    ck_assert_str_eq(open_shown(bench), "3000");
     bench_close(bench);
 }
 END_TEST
@@ -765,9 +890,14 @@ int main(void)
     tcase_add_test(tcase, reports_without_a_sequence_are_compared_by_time);
     tcase_add_test(tcase, many_fills_without_a_report_are_all_counted);
     tcase_add_test(tcase, fills_from_before_a_read_of_all_positions_are_in_it);
+    tcase_add_test(tcase, a_position_that_was_open_in_a_gap_only_is_gone_with_the_next_read);
     tcase_add_test(tcase, more_positions_than_places_are_never_counted_too_low);
     tcase_add_test(tcase, spot_counts_while_open_and_not_after);
     tcase_add_test(tcase, orders_made_elsewhere_count_at_their_own_price);
+    tcase_add_test(tcase, a_sell_counts_at_its_limit_once_it_rests);
+    tcase_add_test(tcase, a_sell_that_waits_counts_at_its_own_prices_when_no_book_told_more);
+    tcase_add_test(tcase, a_sell_made_elsewhere_counts_at_the_trigger_that_it_waits_for);
+    tcase_add_test(tcase, a_spot_market_order_that_is_enlarged_elsewhere_counts_as_it_is);
     tcase_add_test(tcase, absurd_numbers_do_not_break_the_sums);
     tcase_add_test(tcase, a_named_client_has_its_own_counts);
     tcase_add_test(tcase, the_minute_rolls);

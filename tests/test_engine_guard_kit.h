@@ -48,11 +48,13 @@ UNUSED_OK static void position_is(struct bench *bench, const char *symbol, int i
     feed(bench, &event);
 }
 
+/* By a read that has begun just now. */
 UNUSED_OK static void positions_known(struct bench *bench, bool known)
 {
     struct engine_event event = { .kind = EVENT_POSITIONS_KNOWN };
 
-    event.u.positions_known = known;
+    event.u.positions.known = known;
+    event.u.positions.begun_ms = known ? bench->now_ms : 0;
     feed(bench, &event);
 }
 

@@ -47,6 +47,15 @@ START_TEST(the_simulated_exchange_has_no_hosts)
 END_TEST
 
 /* PROTOCOL section 1. */
+START_TEST(demo_takes_batches_of_linear_and_options_only)
+{
+    ck_assert_uint_eq(env_without_batches(ENV_DEMO), 1U << CATEGORY_SPOT | 1U << CATEGORY_INVERSE);
+    ck_assert_uint_eq(env_without_batches(ENV_SIM), 0);
+    ck_assert_uint_eq(env_without_batches(ENV_TESTNET), 0);
+    ck_assert_uint_eq(env_without_batches(ENV_MAINNET), 0);
+}
+END_TEST
+
 START_TEST(each_site_has_its_hosts_on_mainnet)
 {
     static const struct {
@@ -222,6 +231,7 @@ int main(void)
 
     tcase_add_test(tcase, each_environment_has_its_hosts);
     tcase_add_test(tcase, the_simulated_exchange_has_no_hosts);
+    tcase_add_test(tcase, demo_takes_batches_of_linear_and_options_only);
     tcase_add_test(tcase, each_site_has_its_hosts_on_mainnet);
     tcase_add_test(tcase, other_words_are_no_environment);
     tcase_add_loop_test(tcase, a_plain_origin_is_read, 0, (int)ARRAY_LEN(good));

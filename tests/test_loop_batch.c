@@ -2,6 +2,7 @@
  * answers as the exchange documents it, or as it should not. */
 #include <stdbool.h>
 
+#include "bybit/hosts.h"
 #include "tests/test_rest_server.h"
 /* Both have something that they call so. */
 #define connection kit_connection
@@ -216,14 +217,25 @@ static const char *body_of(size_t at)
     return posts.list[at].body;
 }
 
-static void start(void)
+static void start_with(unsigned without_batches)
 {
     atomic_store(&manner, ALL_FINE);
     posts.count = 0;
     server_start(serve, NULL);
     rig_start(true);
+    rig.without_batches = without_batches;
     (void)snprintf(rig.url, sizeof(rig.url), "http://127.0.0.1:%d", server.port);
     loop_up_and_ready();
+}
+
+static void start(void)
+{
+    start_with(0);
+}
+
+static void start_as_demo(void)
+{
+    start_with(env_without_batches(ENV_DEMO));
 }
 
 static void stop(void)
@@ -320,6 +332,19 @@ START_TEST(categories_and_exits_leave_apart)
         else
             ck_assert_uint_eq(links_of(body, links, 8), 2);
     }
+}
+END_TEST
+
+START_TEST(where_there_are_no_batches_creates_leave_one_by_one)
+{
+    want(7);
+    wanted[1].category = wanted[3].category = CATEGORY_INVERSE;
+    wanted[2].category = wanted[4].category = CATEGORY_SPOT;
+    batch(7);
+    for (size_t i = 0; i < 7; i++)
+        expect_outcome(i, OUTCOME_ACCEPTED);
+    ck_assert_uint_eq(posts_of("/v5/order/create-batch"), 1);
+    ck_assert_uint_eq(posts_of("/v5/order/create"), 4);
 }
 END_TEST
 
@@ -584,6 +609,7 @@ int main(void)
 {
     Suite *suite = suite_create("loop_batch");
     TCase *tcase = tcase_create("loop_batch");
+    TCase *demo = tcase_create("demo");
     SRunner *runner;
     int failures;
 
@@ -605,6 +631,9 @@ int main(void)
     tcase_add_test(tcase, a_batch_is_neither_empty_nor_without_bound);
     tcase_add_test(tcase, a_positions_stops_are_set_once_and_say_how_it_ended);
     suite_add_tcase(suite, tcase);
+    tcase_add_checked_fixture(demo, start_as_demo, stop);
+    tcase_add_test(demo, where_there_are_no_batches_creates_leave_one_by_one);
+    suite_add_tcase(suite, demo);
     runner = srunner_create(suite);
     srunner_set_fork_status(runner, CK_NOFORK);
     srunner_run_all(runner, CK_NORMAL);

@@ -2,6 +2,7 @@
  * it, or as it should not. */
 #include <stdbool.h>
 
+#include "bybit/hosts.h"
 #include "tests/test_rest_server.h"
 /* Both have something that they call so. */
 #define connection kit_connection
@@ -232,14 +233,25 @@ static size_t orders_in(size_t at)
     return ids_of(body_of(at), ids, 32);
 }
 
-static void start(void)
+static void start_with(unsigned without_batches)
 {
     atomic_store(&manner, ALL_FINE);
     posts.count = 0;
     server_start(serve, NULL);
     rig_start(true);
+    rig.without_batches = without_batches;
     (void)snprintf(rig.url, sizeof(rig.url), "http://127.0.0.1:%d", server.port);
     loop_up_and_ready();
+}
+
+static void start(void)
+{
+    start_with(0);
+}
+
+static void start_as_demo(void)
+{
+    start_with(env_without_batches(ENV_DEMO));
 }
 
 static void stop(void)
@@ -392,6 +404,20 @@ START_TEST(categories_leave_apart_and_what_a_batch_cannot_name_alone)
         else
             ck_assert_uint_eq(orders_in(i), 2);
     }
+}
+END_TEST
+
+START_TEST(where_there_are_no_batches_cancels_leave_one_by_one)
+{
+    for (size_t i = 0; i < 6; i++)
+        show_open(i, i % 2 ? CATEGORY_INVERSE : CATEGORY_LINEAR, false);
+    for (size_t i = 0; i < 6; i++)
+        await(is_live(i), 5000);
+    cancel_together(6);
+    for (size_t i = 0; i < 6; i++)
+        expect_outcome(i, OUTCOME_OK);
+    ck_assert_uint_eq(posts_of(BATCH), 1);
+    ck_assert_uint_eq(posts_of(ALONE), 3);
 }
 END_TEST
 
@@ -647,6 +673,7 @@ int main(void)
 {
     Suite *suite = suite_create("loop_cancels");
     TCase *tcase = tcase_create("loop_cancels");
+    TCase *demo = tcase_create("demo");
     SRunner *runner;
     int failures;
 
@@ -670,6 +697,9 @@ int main(void)
     tcase_add_test(tcase, every_one_is_answered_at_the_stop);
     tcase_add_test(tcase, a_group_is_neither_empty_nor_without_bound);
     suite_add_tcase(suite, tcase);
+    tcase_add_checked_fixture(demo, start_as_demo, stop);
+    tcase_add_test(demo, where_there_are_no_batches_cancels_leave_one_by_one);
+    suite_add_tcase(suite, demo);
     runner = srunner_create(suite);
     srunner_set_fork_status(runner, CK_NOFORK);
     srunner_run_all(runner, CK_NORMAL);

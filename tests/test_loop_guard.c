@@ -297,7 +297,7 @@ START_TEST(the_value_of_open_orders_is_known_again_after_a_restart)
     create_open(&told[1]);
     loop_down();
     loop_up_and_ready();
-    loop_on_positions_known(rig.loop, true);
+    loop_on_positions_known(rig.loop, true, 0);
     await((read_guard(&told[2]), told[2].report->all.open_known), 2000);
     ck_assert_int_eq(decimal_cmp(&told[2].report->all.open_notional, &(struct decimal){ 1000, 0 }),
                      0);
@@ -340,14 +340,14 @@ START_TEST(the_newest_of_each_position_counts)
     tell_position(1, "100");
     tell_position(2, "7");
     tell_position(1, "40.5");
-    loop_on_positions_known(rig.loop, true);
+    loop_on_positions_known(rig.loop, true, 0);
     release_loop();
     await((read_guard(&told[0]), told[0].report->all.open_known), 2000);
     expect_open("47.5");
     tell_position(2, "0");
     sleep_ms(50);
     expect_open("40.5");
-    loop_on_positions_known(rig.loop, false);
+    loop_on_positions_known(rig.loop, false, 0);
     await((read_guard(&told[0]), !told[0].report->all.open_known), 2000);
 }
 END_TEST
@@ -357,7 +357,7 @@ START_TEST(too_many_positions_are_not_known_until_told_again)
     block_loop();
     for (int i = 0; i < 1100; i++)
         tell_position(i, "1");
-    loop_on_positions_known(rig.loop, true);
+    loop_on_positions_known(rig.loop, true, 0);
     release_loop();
     sleep_ms(100);
     read_guard(&told[0]);
@@ -368,7 +368,7 @@ START_TEST(too_many_positions_are_not_known_until_told_again)
             if (i % 500 == 0)
                 sleep_ms(50);
         }
-        loop_on_positions_known(rig.loop, true);
+        loop_on_positions_known(rig.loop, true, 0);
         sleep_ms(100);
     }
     read_guard(&told[0]);

@@ -69,6 +69,7 @@ static struct {
     struct loop *loop;
     int ip_limit;
     const struct guard_rules *ceiling;
+    unsigned without_batches;
     struct engine_times times;
     /* from the journal's thread */
     atomic_int guard_events;
@@ -141,6 +142,7 @@ static void loop_up(void)
         .journal = rig.journal,
         .history = rig.history,
         .clock_every_ms = 60000,
+        .without_batches = rig.without_batches,
         .format_order = format_order,
         .format_fill = format_fill,
         .format_guard = format_guard,
@@ -193,6 +195,7 @@ static void rig_start(bool no_limits)
     (void)snprintf(rig.path, sizeof(rig.path), "%s/j/journal.db", rig.folder);
     rig.ip_limit = 100000;
     rig.ceiling = NULL;
+    rig.without_batches = 0;
     rig.times = engine_times_default;
     atomic_store(&rig.guard_events, 0);
     atomic_store(&sync_ms, 0);

@@ -712,12 +712,12 @@ START_TEST(a_spot_market_order_tells_what_its_size_counts)
 {
     static const struct {
         const char *category, *type, *unit;
-        bool in_quote;
-    } cases[] = { { "spot", "Market", "quoteCoin", true },
-                  { "spot", "Market", "baseCoin", false },
-                  { "spot", "Market", "", false },
-                  { "spot", "Limit", "quoteCoin", false },
-                  { "linear", "Market", "quoteCoin", false } };
+        bool in_quote, told;
+    } cases[] = { { "spot", "Market", "quoteCoin", true, true },
+                  { "spot", "Market", "baseCoin", false, true },
+                  { "spot", "Market", "", false, false },
+                  { "spot", "Limit", "quoteCoin", false, false },
+                  { "linear", "Market", "quoteCoin", false, false } };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         char more[120];
@@ -726,6 +726,7 @@ START_TEST(a_spot_market_order_tells_what_its_size_counts)
                        ",\"category\":\"%s\",\"orderType\":\"%s\",\"marketUnit\":\"%s\"",
                        cases[i].category, cases[i].type, cases[i].unit);
         ck_assert_int_eq(order_with(more).qty_in_quote, cases[i].in_quote);
+        ck_assert_int_eq(order_with(more).unit_told, cases[i].told);
     }
     ck_assert(!order_with("").qty_in_quote);
 }

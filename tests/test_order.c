@@ -305,6 +305,36 @@ START_TEST(an_external_order_on_spot_is_one_of_two_kinds_while_it_waits)
 }
 END_TEST
 
+static bool is_int(const struct decimal *value, int number)
+{
+    struct decimal wanted = decimal_from_int(number);
+
+    return decimal_cmp(value, &wanted) == 0;
+}
+
+START_TEST(a_spot_market_orders_size_is_taken_when_its_unit_is_told)
+{
+    struct order order = known(ACK, 0, 0);
+    struct order_report report = told(STATUS_UNTRIGGERED, 0, 5);
+
+    order.request.category = report.category = CATEGORY_SPOT;
+    order.request.type = report.type = ORDER_TYPE_MARKET;
+    report.qty = decimal_from_int(30);
+    ck_assert_int_eq(order_merge(&order, &report), MERGE_TAKEN);
+    ck_assert(is_int(&order.request.qty, 10)); /* it may be 30 of the other coin */
+    report.unit_told = true;
+    report.qty_in_quote = true;
+    ck_assert_int_eq(order_merge(&order, &report), MERGE_SAME);
+    report.qty_in_quote = false;
+    ck_assert_int_eq(order_merge(&order, &report), MERGE_TAKEN);
+    ck_assert(is_int(&order.request.qty, 30));
+    order.request.qty_in_quote = report.qty_in_quote = true;
+    report.qty = decimal_from_int(3000);
+    ck_assert_int_eq(order_merge(&order, &report), MERGE_TAKEN);
+    ck_assert(is_int(&order.request.qty, 3000));
+}
+END_TEST
+
 START_TEST(an_external_order_may_count_quote_coin)
 {
     struct order order;
@@ -338,13 +368,6 @@ START_TEST(an_order_matches_by_market_side_size_and_price)
     ck_assert(!order_matches(&order, &report));
 }
 END_TEST
-
-static bool is_int(const struct decimal *value, int number)
-{
-    struct decimal wanted = decimal_from_int(number);
-
-    return decimal_cmp(value, &wanted) == 0;
-}
 
 START_TEST(newer_evidence_changes_the_terms_of_our_orders)
 {
@@ -490,6 +513,7 @@ int main(void)
     tcase_add_test(tcase, a_spot_market_order_may_execute_more_than_its_quote_size);
     tcase_add_test(tcase, an_average_that_is_not_told_follows_from_the_value_or_is_none);
     tcase_add_test(tcase, an_order_made_of_fills_becomes_what_its_first_message_says);
+    tcase_add_test(tcase, a_spot_market_orders_size_is_taken_when_its_unit_is_told);
     tcase_add_test(tcase, an_external_order_is_what_the_report_says);
     tcase_add_test(tcase, an_external_order_on_spot_is_one_of_two_kinds_while_it_waits);
     tcase_add_test(tcase, an_external_order_may_count_quote_coin);

@@ -523,7 +523,8 @@ static void load_positions(struct world *world)
     thing = thing_new(world, THING_EVENT, delay);
     thing->private_stream = true;
     thing->event.kind = EVENT_POSITIONS_KNOWN;
-    thing->event.u.positions_known = true;
+    thing->event.u.positions.known = true;
+    thing->event.u.positions.begun_ms = world->now_ms;
 }
 
 static void there_changed(struct world *world, struct there *there)
@@ -1794,7 +1795,7 @@ static void gap(struct world *world)
     queue_filter(world, survives_gap);
     step(world, &event);
     event.kind = EVENT_POSITIONS_KNOWN;
-    event.u.positions_known = false;
+    event.u.positions.known = false;
     step(world, &event);
     stream_up_soon(world);
 }
