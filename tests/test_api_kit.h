@@ -82,7 +82,7 @@ struct kit {
     void *waiting_data[128];
     size_t waiting;
     size_t waiting_most;
-    const atomic_bool *gone; /* of who hears the last command */
+    const atomic_bool *_Atomic gone; /* of who hears the last command */
 
     /* journal */
     enum err submit_err;

@@ -71,10 +71,10 @@ static void begin(void)
 {
     static int engine;
 
-    start_with(&calm, 100000, false, 8);
-    api.loop = (struct loop *)(void *)&engine;
+    engine_loop = (struct loop *)(void *)&engine;
     atomic_store(&asked, 0);
     atomic_store(&engine_is_busy, false);
+    start_with(&calm, 100000, false, 8);
 }
 
 static void publish_guard(uint64_t seq, const char *json)

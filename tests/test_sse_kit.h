@@ -67,6 +67,9 @@ static inline void open_journal(void)
     ck_assert_int_eq(history_start(&history, bridge.journal, 2, &error), ERR_NONE);
 }
 
+/* What stands for the engine; NULL: none. Set before the start. */
+static struct loop *engine_loop;
+
 static inline void start_with(const struct http_times *times, size_t ring_bytes, bool with_journal,
                               size_t max_streams)
 {
@@ -80,7 +83,7 @@ static inline void start_with(const struct http_times *times, size_t ring_bytes,
 
     hub = hub_create(ring_bytes, 0);
     hub_set_epoch(hub, EPOCH);
-    api = (struct api){ .env = "sim", .has_keys = true };
+    api = (struct api){ .env = "sim", .has_keys = true, .loop = engine_loop };
     api.default_category = CATEGORY_LINEAR;
     if (with_journal)
         open_journal();
