@@ -359,6 +359,41 @@ START_TEST(fills_of_an_order_that_the_exchange_never_shows)
 }
 END_TEST
 
+/* Of an earlier run, it ends in this one: the keys of its fills are known, their sizes are read. */
+START_TEST(fills_of_an_order_that_the_exchange_did_not_show_before)
+{
+    struct bench *bench = bench_open(100, false);
+    const struct fill fills[] = { fill_of("e1", "id-x", 4), fill_of("e2", "id-x", 3) };
+    const struct fill_key known = { .exec_id = "e1" };
+    struct order order;
+    struct engine_event event = { .kind = EVENT_RESTORE, .u.restore.order = &order };
+
+    memset(&order, 0, sizeof(order));
+    order_request_clear(&order.request);
+    order_change_clear(&order.change);
+    order.request.side = SIDE_BUY;
+    order.request.category = CATEGORY_LINEAR;
+    memcpy(order.request.symbol, "BTCUSDT", 8);
+    memcpy(order.order_id, "id-x", 5);
+    order.state = ORDER_ACKED;
+    order.external = true;
+    order.filled_qty = DECIMAL_ZERO;
+    order.filled_value = order.avg_price = DECIMAL_NONE;
+    order.created_ms = T0 - 5000;
+    event.u.restore.fills = &known;
+    event.u.restore.fills_count = 1;
+    feed(bench, &event);
+    happens(bench, EVENT_START);
+    happens(bench, EVENT_CLOCK);
+    happens(bench, EVENT_PRIVATE_UP);
+    answer_all(bench, fills, 2);
+    pass(bench, 120000, fills, 2);
+    ck_assert_int_eq(state_of(bench, "id-x"), ORDER_CLOSED);
+    ck_assert(filled_is(bench, "id-x", 7) && order_of(bench, "id-x")->settled);
+    bench_close(bench);
+}
+END_TEST
+
 /* That its message is late does no harm: what is open comes to be so. */
 START_TEST(an_order_that_was_taken_to_be_over_and_is_open)
 {
@@ -392,6 +427,7 @@ int main(void)
     tcase_add_test(tcase, an_order_that_the_exchange_cuts_into_several);
     tcase_add_test(tcase, an_order_that_the_exchange_cuts_into_several_of_one_link);
     tcase_add_test(tcase, fills_of_an_order_that_the_exchange_never_shows);
+    tcase_add_test(tcase, fills_of_an_order_that_the_exchange_did_not_show_before);
     tcase_add_test(tcase, an_order_that_was_taken_to_be_over_and_is_open);
     tcase_add_loop_test(tcase, a_clock_10_s_off_proves_no_lost_order_dead, 0,
                         (int)ARRAY_LEN(skews_ms));
