@@ -177,6 +177,7 @@ void report_apply(struct engine *engine, struct record *record, const struct ord
     }
     record->seen_ms = engine->now_ms;
     record->look.found = true;
+    record->look.untold = 0;
     record->missing = false;
     if (record->order.state == ORDER_LIVE)
         cancel_pursue(engine, record);
