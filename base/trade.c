@@ -142,7 +142,7 @@ static bool is_spent(const struct order *order)
            strcmp(order->reject_reason, "EC_CancelByOrderValueZero") == 0;
 }
 
-/* Of an end that no message told of (engine/lookup.c) the fills say what it is; where no message
+/* Of an end that no message told of (engine/untold.c) the fills say what it is; where no message
  * ever came, they are all that is known. */
 static bool is_filled(const struct order *order)
 {
