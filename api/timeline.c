@@ -76,7 +76,7 @@ static bool read_cursor(struct timeline_job *job, const char *text)
 
     if (!read_number(&text, &job->after) || *text++ != '-' ||
         !read_number(&text, &job->before_seq) || *text++ != '-' || !read_number(&text, &own) ||
-        *text || own / OWN_ROWS > INT_MAX)
+        *text || own > INT_MAX)
         return false;
     job->given = (unsigned)(own % OWN_ROWS);
     job->attempts_ended = (int)(own / OWN_ROWS);

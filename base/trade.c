@@ -142,11 +142,16 @@ static bool is_spent(const struct order *order)
            strcmp(order->reject_reason, "EC_CancelByOrderValueZero") == 0;
 }
 
-/* An end without a status: only fills tell of it (engine/lookup.c). */
+/* Of an end that no message told of (engine/untold.c) the fills say what it is; where no message
+ * ever came, they are all that is known. */
 static bool is_filled(const struct order *order)
 {
-    return order->status == STATUS_FILLED || is_spent(order) ||
-           (order->status == STATUS_NONE && decimal_sign(&order->filled_qty) > 0);
+    if (order->status == STATUS_FILLED || is_spent(order))
+        return true;
+    if (order->status == STATUS_NONE)
+        return decimal_sign(&order->filled_qty) > 0;
+    return !status_is_closed(order->status) && !order->request.qty_in_quote &&
+           decimal_cmp(&order->filled_qty, &order->request.qty) == 0;
 }
 
 const char *order_state_word(const struct order *order)

@@ -421,6 +421,17 @@ static void read_stops(const struct json found[O_COUNT], struct order_report *ou
         out->parent_link[0] = '\0';
 }
 
+/* A spot market order that does not say what its size counts: a buy quote coin, a sell base coin
+ * (section 9). */
+static bool is_in_quote(const struct order_report *report, const struct json *unit)
+{
+    bool untold = unit->type == JSON_NONE || unit->type == JSON_NULL || json_equals(unit, "");
+
+    if (report->category != CATEGORY_SPOT || report->type != ORDER_TYPE_MARKET)
+        return false;
+    return untold ? report->side == SIDE_BUY : json_equals(unit, "quoteCoin");
+}
+
 enum err message_order(struct order_report *out, const struct json *item, enum category category,
                        struct error *error)
 {
@@ -453,11 +464,10 @@ enum err message_order(struct order_report *out, const struct json *item, enum c
     report.close_on_trigger = read_bool(&reader, O_CLOSE_ON_TRIGGER);
     /* "" where there is no such thing; of no weight for the order itself. */
     report.is_leverage = json_equals(&reader.found[O_IS_LEVERAGE], "1");
-    if (report.category == CATEGORY_SPOT && report.type == ORDER_TYPE_MARKET) {
-        report.qty_in_quote = json_equals(&reader.found[O_MARKET_UNIT], "quoteCoin");
-        report.unit_told =
-            report.qty_in_quote || json_equals(&reader.found[O_MARKET_UNIT], "baseCoin");
-    }
+    report.qty_in_quote = is_in_quote(&report, &found[O_MARKET_UNIT]);
+    report.unit_told = report.category == CATEGORY_SPOT && report.type == ORDER_TYPE_MARKET &&
+                       (json_equals(&found[O_MARKET_UNIT], "quoteCoin") ||
+                        json_equals(&found[O_MARKET_UNIT], "baseCoin"));
     position = read_int(&reader, O_POSITION);
     if (position < 0 || position > 2)
         refuse(&reader, O_POSITION, "is not 0, 1 or 2");
@@ -535,10 +545,11 @@ static void read_fill_size(struct reader *reader, struct fill *out)
         refuse(reader, F_PRICE, "is missing");
 }
 
-/* Legs of spreads come without one, as block trades may, and a delivery is of a position. */
+/* Legs of spreads come without one, as block trades may; deliveries, liquidations and deleverages
+ * are of a position. */
 static bool needs_order(enum fill_kind kind, const char *theirs)
 {
-    return is_trade(kind) && kind != FILL_SETTLE && strcmp(theirs, "FutureSpread") != 0 &&
+    return kind == FILL_TRADE && strcmp(theirs, "FutureSpread") != 0 &&
            strcmp(theirs, "BlockTrade") != 0;
 }
 

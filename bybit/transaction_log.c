@@ -75,7 +75,7 @@ static enum err read_numbers(struct ledger_entry *out, const struct json *found,
 
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
         *numbers[i].value = DECIMAL_NONE;
-        if (json_decimal(&found[numbers[i].at], numbers[i].value))
+        if (json_number(&found[numbers[i].at], numbers[i].value))
             err = refuse(numbers[i].at, "is no decimal", error);
     }
     return err;

@@ -50,6 +50,15 @@ bool evidence_must_ask(const struct record *record)
     return record->restored && !record->order.order_id[0];
 }
 
+/* Of an order of an earlier run that looks like another one, its age will tell once the exchange's
+ * clock is known: an amend may have made it so. */
+static bool is_unsure(const struct engine *engine, const struct record *record,
+                      const struct order_report *report)
+{
+    return !engine->clock_known && evidence_must_ask(record) &&
+           !order_matches(&record->order, report);
+}
+
 /* Fills are matched by order id alone: whose link it is shows only in an order message. */
 struct record *evidence_record(struct engine *engine, const struct evidence *evidence,
                                bool *blocked)
@@ -67,7 +76,7 @@ struct record *evidence_record(struct engine *engine, const struct evidence *evi
     if (!record)
         return NULL;
     /* A new intent may be about a link of the past, and so may this evidence. */
-    *blocked = record->intent_new;
+    *blocked = record->intent_new || is_unsure(engine, record, report);
     if (*blocked || evidence_must_ask(record) || evidence_is_foreign(engine, record, report))
         return NULL;
     return record;
@@ -177,6 +186,7 @@ void report_apply(struct engine *engine, struct record *record, const struct ord
     }
     record->seen_ms = engine->now_ms;
     record->look.found = true;
+    record->look.untold = 0;
     record->missing = false;
     if (record->order.state == ORDER_LIVE)
         cancel_pursue(engine, record);

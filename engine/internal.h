@@ -13,6 +13,7 @@
  *  - evidence.c: order messages and fills into records
  *  - find.c: evidence about what is not in memory, asked of the journal, then of the exchange
  *  - lookup.c: look-ups of one order, the horizon rule, GONE
+ *  - untold.c: the end of an order with fills that no list shows
  *  - recovery.c: scans at the start, after a gap, again, and as an audit
  *  - scan_plan.c: the lists that such a scan reads (pure)
  *  - coins.c: the coins whose options are scanned
@@ -663,6 +664,11 @@ void lookup_pump(struct engine *engine);
 void lookup_page(struct engine *engine, struct read_slot *slot, const struct engine_event *event);
 /* A complete scan did not have it. */
 void lookup_scanned_empty(struct engine *engine, struct record *record, int64_t started_ms);
+
+/* --- untold.c --- */
+
+/* A complete look-up has read the lists of orders, and none has it. */
+void untold_note(struct engine *engine, struct record *record);
 
 /* --- reads (lookup.c) --- */
 

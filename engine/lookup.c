@@ -355,36 +355,6 @@ void lookup_scanned_empty(struct engine *engine, struct record *record, int64_t 
     record_done(engine, record);
 }
 
-/* Fills made it, and no message of it has ever come: a leg of a spread, a block trade. */
-static bool is_of_fills(const struct record *record)
-{
-    return record->order.external && record->order.status == STATUS_NONE &&
-           record->fills_count > 0 && record->fills_unsized == 0;
-}
-
-/* What no list of orders shows is not open: it has ended, with what was executed. Lists may lag
- * behind, so that is looked at as often as for an order that never arrived. */
-static void end_of_fills(struct engine *engine, struct record *record)
-{
-    struct lookup *look = &record->look;
-    struct order *order = &record->order;
-    bool known = order->state == ORDER_CLOSED;
-
-    if (known && decimal_cmp(&order->filled_qty, &record->fills_qty) == 0)
-        return;
-    if (!known && order->state != ORDER_ACKED)
-        return;
-    if (!known && (look->untold == 0 ||
-                   look->started_ms - look->untold_ms >= engine->times->lookup_apart_ms)) {
-        look->untold++;
-        look->untold_ms = look->started_ms;
-    }
-    if (!known && look->untold < engine->times->lookups_needed)
-        return;
-    order->filled_qty = record->fills_qty;
-    record_change(engine, record, ORDER_CLOSED, known);
-}
-
 static int64_t backoff_ms(const struct engine *engine, int failures)
 {
     int doublings = failures < 5 ? failures - 1 : 4;
@@ -408,8 +378,8 @@ static void finish(struct engine *engine, struct record *record, bool complete)
     if (look->told && !record->conflict)
         amend_looked(engine, record);
     record->conflict = false;
-    if (!look->told && look->past && is_of_fills(record))
-        end_of_fills(engine, record);
+    if (!look->told && look->past)
+        untold_note(engine, record);
     if (look->found)
         look->counted = 0;
     else

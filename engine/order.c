@@ -210,6 +210,7 @@ static bool set_filled(struct order *order, const struct order_report *report)
     bool changed = set_decimal(&order->filled_qty, &report->filled_qty);
 
     if (changed) {
+        order->fees_count = 0; /* set_fees has them, if they are told */
         order->filled_value = report->filled_value;
         order->avg_price = decimal_is_none(&price) ? average(report) : price;
         return true;

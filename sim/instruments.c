@@ -213,7 +213,7 @@ static const struct option_coin {
       .typical_lots = 300 },
 };
 
-#define OPTIONS (2 * STRIKES * ARRAY_LEN(option_coins))
+#define OPTIONS ((size_t)2 * STRIKES * ARRAY_LEN(option_coins))
 
 _Static_assert(INSTRUMENT_COUNT == INSTRUMENT_FIRST_OPTION + OPTIONS, "all have their place");
 
@@ -259,7 +259,7 @@ static void name_option(size_t at, const char *base, int64_t delivery_ms, int64_
 
 static void make_option(size_t at, int64_t delivery_ms)
 {
-    const struct option_coin *coin = &option_coins[at / (2 * STRIKES)];
+    const struct option_coin *coin = &option_coins[at / ((size_t)2 * STRIKES)];
     int64_t strike = coin->strikes[at / 2 % STRIKES];
     bool is_call = at % 2 == 0;
 

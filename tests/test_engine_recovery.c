@@ -739,6 +739,37 @@ START_TEST(a_link_of_an_earlier_run_is_adopted_only_when_the_journal_knows_no_ot
 }
 END_TEST
 
+/* Another program's order of this link, older than ours: without the exchange's clock that does not
+ * show yet. */
+START_TEST(another_order_of_a_link_of_an_earlier_run_waits_for_the_clock)
+{
+    struct bench *bench = bench_open(100, false);
+    struct order order;
+    struct engine_event event = { .kind = EVENT_RESTORE, .u.restore.order = &order };
+    struct order_report report = report_of("a", "id-x", STATUS_NEW, 0, T0 - 50000);
+
+    memset(&order, 0, sizeof(order));
+    order.request = request_of("a");
+    order.state = ORDER_UNKNOWN;
+    order.filled_qty = DECIMAL_ZERO;
+    order.created_ms = T0 - 1000;
+    order.deadline_ms = T0 + 4000;
+    feed(bench, &event);
+    happens(bench, EVENT_START);
+    happens(bench, EVENT_PRIVATE_UP);
+    report.qty = decimal_from_int(77);
+    feed(bench, &(struct engine_event){ .kind = EVENT_ORDER, .u.order = &report });
+    found(bench, must(bench, ACTION_FIND, 0)->u.find.find_id, &order, false);
+    ck_assert_str_eq(engine_find(bench->engine, "a")->order_id, "");
+    happens(bench, EVENT_CLOCK);
+    tick_at(bench, bench->now_ms + 2000);
+    found(bench, must(bench, ACTION_FIND, 0)->u.find.find_id, &order, false);
+    ck_assert_str_eq(engine_find(bench->engine, "a")->order_id, "");
+    ck_assert(engine_find(bench->engine, "id-x")->external);
+    bench_close(bench);
+}
+END_TEST
+
 START_TEST(a_link_that_comes_while_the_journal_is_asked_is_asked_too)
 {
     struct bench *bench = bench_open(100, true);
@@ -947,6 +978,7 @@ static const TTest *const *all(size_t *tests_count)
     tests[at++] = an_acked_order_that_nobody_sees_for_a_day_is_gone;
     tests[at++] = an_order_of_others_is_kept_as_external;
     tests[at++] = a_link_of_an_earlier_run_is_adopted_only_when_the_journal_knows_no_other_order;
+    tests[at++] = another_order_of_a_link_of_an_earlier_run_waits_for_the_clock;
     tests[at++] = a_link_that_comes_while_the_journal_is_asked_is_asked_too;
     tests[at++] = a_question_that_failed_is_asked_again;
     tests[at++] = late_evidence_about_a_final_order_is_judged_by_the_stored_one;

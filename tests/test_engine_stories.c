@@ -359,6 +359,41 @@ START_TEST(fills_of_an_order_that_the_exchange_never_shows)
 }
 END_TEST
 
+/* Of an earlier run, it ends in this one: the keys of its fills are known, their sizes are read. */
+START_TEST(fills_of_an_order_that_the_exchange_did_not_show_before)
+{
+    struct bench *bench = bench_open(100, false);
+    const struct fill fills[] = { fill_of("e1", "id-x", 4), fill_of("e2", "id-x", 3) };
+    const struct fill_key known = { .exec_id = "e1" };
+    struct order order;
+    struct engine_event event = { .kind = EVENT_RESTORE, .u.restore.order = &order };
+
+    memset(&order, 0, sizeof(order));
+    order_request_clear(&order.request);
+    order_change_clear(&order.change);
+    order.request.side = SIDE_BUY;
+    order.request.category = CATEGORY_LINEAR;
+    memcpy(order.request.symbol, "BTCUSDT", 8);
+    memcpy(order.order_id, "id-x", 5);
+    order.state = ORDER_ACKED;
+    order.external = true;
+    order.filled_qty = DECIMAL_ZERO;
+    order.filled_value = order.avg_price = DECIMAL_NONE;
+    order.created_ms = T0 - 5000;
+    event.u.restore.fills = &known;
+    event.u.restore.fills_count = 1;
+    feed(bench, &event);
+    happens(bench, EVENT_START);
+    happens(bench, EVENT_CLOCK);
+    happens(bench, EVENT_PRIVATE_UP);
+    answer_all(bench, fills, 2);
+    pass(bench, 120000, fills, 2);
+    ck_assert_int_eq(state_of(bench, "id-x"), ORDER_CLOSED);
+    ck_assert(filled_is(bench, "id-x", 7) && order_of(bench, "id-x")->settled);
+    bench_close(bench);
+}
+END_TEST
+
 /* That its message is late does no harm: what is open comes to be so. */
 START_TEST(an_order_that_was_taken_to_be_over_and_is_open)
 {
@@ -373,6 +408,57 @@ START_TEST(an_order_that_was_taken_to_be_over_and_is_open)
     ck_assert_int_eq(state_of(bench, "id-x"), ORDER_LIVE);
     ck_assert(filled_is(bench, "id-x", 6));
     bench_close(bench);
+}
+END_TEST
+
+/* A demo account forgets its orders after a week, a test network now and then all of them: an order
+ * that was filled in part is in no list any more, open or not. Its fills may be gone with it. */
+START_TEST(a_part_filled_order_that_the_exchange_has_forgotten)
+{
+    static const struct {
+        size_t fills_told; /* by the list of executions */
+        int filled, qty;
+        const char *word;
+    } cases[] = { { 0, 4, 10, "cancelled" }, { 1, 4, 10, "cancelled" }, { 2, 10, 10, "filled" } };
+    const struct fill fills[] = { fill_of("e1", "id-x", 4), fill_of("e2", "id-x", 6) };
+    const struct fill_key known = { .exec_id = "e1" };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct bench *bench = bench_open(100, false);
+        struct order order;
+        struct engine_event event = { .kind = EVENT_RESTORE, .u.restore.order = &order };
+        struct order_report report = report_of("x", "id-x", STATUS_PARTIALLY_FILLED, 4, T0 + 9);
+
+        memset(&order, 0, sizeof(order));
+        order_change_clear(&order.change);
+        order.request = request_of("x");
+        order.request.qty = decimal_from_int(cases[i].qty);
+        memcpy(order.order_id, "id-x", 5);
+        order.state = ORDER_LIVE;
+        order.status = STATUS_PARTIALLY_FILLED;
+        order.filled_qty = decimal_from_int(4);
+        order.created_ms = T0 - INT64_C(20) * 3600 * 1000;
+        event.u.restore.fills = &known;
+        event.u.restore.fills_count = 1;
+        feed(bench, &event);
+        happens(bench, EVENT_START);
+        happens(bench, EVENT_CLOCK);
+        happens(bench, EVENT_PRIVATE_UP);
+        answer_all(bench, fills, cases[i].fills_told);
+        pass(bench, 3600000, fills, cases[i].fills_told);
+        ck_assert_int_eq(state_of(bench, "id-x"), ORDER_LIVE); /* for a day lists may be wrong */
+        for (int n = 0; n < 50 && state_of(bench, "id-x") == ORDER_LIVE; n++)
+            pass(bench, 300000, fills, cases[i].fills_told);
+        ck_assert_int_eq(state_of(bench, "id-x"), ORDER_CLOSED);
+        ck_assert_str_eq(order_state_word(order_of(bench, "id-x")), cases[i].word);
+        ck_assert(filled_is(bench, "id-x", cases[i].filled));
+        if (cases[i].filled == 4) { /* open after all */
+            report.qty = decimal_from_int(cases[i].qty);
+            feed(bench, &(struct engine_event){ .kind = EVENT_ORDER, .u.order = &report });
+            ck_assert_int_eq(state_of(bench, "id-x"), ORDER_LIVE);
+        }
+        bench_close(bench);
+    }
 }
 END_TEST
 
@@ -392,7 +478,9 @@ int main(void)
     tcase_add_test(tcase, an_order_that_the_exchange_cuts_into_several);
     tcase_add_test(tcase, an_order_that_the_exchange_cuts_into_several_of_one_link);
     tcase_add_test(tcase, fills_of_an_order_that_the_exchange_never_shows);
+    tcase_add_test(tcase, fills_of_an_order_that_the_exchange_did_not_show_before);
     tcase_add_test(tcase, an_order_that_was_taken_to_be_over_and_is_open);
+    tcase_add_test(tcase, a_part_filled_order_that_the_exchange_has_forgotten);
     tcase_add_loop_test(tcase, a_clock_10_s_off_proves_no_lost_order_dead, 0,
                         (int)ARRAY_LEN(skews_ms));
     suite_add_tcase(suite, tcase);

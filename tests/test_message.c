@@ -473,12 +473,13 @@ static const struct {
     { "\"orderId\":\"\",\"execType\":\"Settle\"", NULL },
     { "\"execPrice\":\"0\",\"execType\":\"Delivery\"", NULL },
     { "\"execPrice\":\"\",\"execType\":\"Delivery\"", "execPrice" },
-    { "\"orderId\":\"\",\"execType\":\"BustTrade\"", "orderId" },
+    { "\"orderId\":\"\",\"execType\":\"\"", "orderId" }, /* a trade */
     { "\"execType\":\"CorporateAction\",\"orderId\":\"\",\"execPrice\":\"\"", NULL },
     { "\"execType\":\"CorporateAction\",\"execQty\":\"-1\"", NULL },
     { "\"execType\":\"Delivery\",\"orderId\":\"\"", NULL }, /* of a position, not of an order */
     { "\"execType\":\"Delivery\",\"execQty\":\"\"", "execQty" },
-    { "\"execType\":\"BustTrade\",\"orderId\":\"\"", "orderId" },
+    { "\"execType\":\"BustTrade\",\"orderId\":\"\"", NULL }, /* nor are these of one */
+    { "\"execType\":\"AdlTrade\",\"orderId\":\"\"", NULL },
     { "\"execType\":\"Trade\",\"orderId\":\"\"", "orderId" },
     { "\"execType\":\"FutureSpread\",\"orderId\":\"\"", NULL }, /* a leg has none */
     { "\"execType\":\"BlockTrade\",\"orderId\":\"\"", NULL },
@@ -669,7 +670,7 @@ END_TEST
 
 /* --- stops --- */
 
-static struct order_report order_with(const char *more)
+static struct order_report order_of(const char *side, const char *more)
 {
     char text[1024];
     struct order_report report;
@@ -677,13 +678,18 @@ static struct order_report order_with(const char *more)
     struct json item;
 
     (void)snprintf(text, sizeof(text),
-                   "{\"orderId\":\"1\",\"symbol\":\"BTCUSDT\",\"side\":\"Sell\",\"orderStatus\":"
+                   "{\"orderId\":\"1\",\"symbol\":\"BTCUSDT\",\"side\":\"%s\",\"orderStatus\":"
                    "\"Untriggered\",\"qty\":\"1\",\"cumExecQty\":\"0\"%s}",
-                   more);
+                   side, more);
     ck_assert_int_eq(json_open(&item, text, strlen(text), &error), ERR_NONE);
     ck_assert_msg(message_order(&report, &item, CATEGORY_LINEAR, &error) == ERR_NONE, "%s",
                   error.text);
     return report;
+}
+
+static struct order_report order_with(const char *more)
+{
+    return order_of("Sell", more);
 }
 
 START_TEST(an_order_tells_its_stops_and_its_parent)
@@ -708,16 +714,22 @@ START_TEST(an_order_tells_its_stops_and_its_parent)
 }
 END_TEST
 
+/* Where it does not say, a buy counts quote coin and a sell base coin (section 9). */
 START_TEST(a_spot_market_order_tells_what_its_size_counts)
 {
     static const struct {
-        const char *category, *type, *unit;
+        const char *category, *type, *side, *unit;
         bool in_quote, told;
-    } cases[] = { { "spot", "Market", "quoteCoin", true, true },
-                  { "spot", "Market", "baseCoin", false, true },
-                  { "spot", "Market", "", false, false },
-                  { "spot", "Limit", "quoteCoin", false, false },
-                  { "linear", "Market", "quoteCoin", false, false } };
+    } cases[] = { { "spot", "Market", "Sell", "quoteCoin", true, true },
+                  { "spot", "Market", "Sell", "baseCoin", false, true },
+                  { "spot", "Market", "Sell", "", false, false },
+                  { "spot", "Market", "Buy", "quoteCoin", true, true },
+                  { "spot", "Market", "Buy", "baseCoin", false, true },
+                  { "spot", "Market", "Buy", "", true, false },
+                  { "spot", "Limit", "Buy", "", false, false },
+                  { "spot", "Limit", "Sell", "quoteCoin", false, false },
+                  { "linear", "Market", "Buy", "", false, false },
+                  { "linear", "Market", "Sell", "quoteCoin", false, false } };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         char more[120];
@@ -725,9 +737,12 @@ START_TEST(a_spot_market_order_tells_what_its_size_counts)
         (void)snprintf(more, sizeof(more),
                        ",\"category\":\"%s\",\"orderType\":\"%s\",\"marketUnit\":\"%s\"",
                        cases[i].category, cases[i].type, cases[i].unit);
-        ck_assert_int_eq(order_with(more).qty_in_quote, cases[i].in_quote);
-        ck_assert_int_eq(order_with(more).unit_told, cases[i].told);
+        ck_assert_msg(order_of(cases[i].side, more).qty_in_quote == cases[i].in_quote, "%s %s",
+                      cases[i].side, more);
+        ck_assert_msg(order_of(cases[i].side, more).unit_told == cases[i].told, "%s %s",
+                      cases[i].side, more);
     }
+    ck_assert(order_of("Buy", ",\"category\":\"spot\",\"orderType\":\"Market\"").qty_in_quote);
     ck_assert(!order_with("").qty_in_quote);
 }
 END_TEST

@@ -233,6 +233,28 @@ START_TEST(an_average_that_is_not_told_follows_from_the_value_or_is_none)
 }
 END_TEST
 
+/* So are fees: else the end's own, when they come, were not taken for what was lacking. */
+START_TEST(fees_of_less_are_none_of_more)
+{
+    struct order order = known(PART, 3, 6);
+    struct order_report report = told(STATUS_PARTIALLY_FILLED, 3, 7);
+
+    report.fees_count = 1;
+    report.fees[0] = (struct fee){ "USDT", decimal_from_int(3) };
+    ck_assert_int_eq(order_merge(&order, &report), MERGE_TAKEN);
+    report = told(STATUS_PARTIALLY_FILLED, 3, 8); /* no more, and not told */
+    ck_assert_int_eq(order_merge(&order, &report), MERGE_SAME);
+    ck_assert_int_eq(order.fees_count, 1);
+    report = told(STATUS_FILLED, 10, 9);
+    ck_assert_int_eq(order_merge(&order, &report), MERGE_TAKEN);
+    ck_assert_int_eq(order.fees_count, 0);
+    report.fees_count = 1;
+    report.fees[0] = (struct fee){ "USDT", decimal_from_int(10) };
+    ck_assert_int_eq(order_merge(&order, &report), MERGE_TAKEN);
+    ck_assert(order.fees_count == 1 && is_text(&order.fees[0].amount, "10"));
+}
+END_TEST
+
 /* Fills that no order was found for made it; now there is its message. */
 START_TEST(an_order_made_of_fills_becomes_what_its_first_message_says)
 {
@@ -512,6 +534,7 @@ int main(void)
     tcase_add_test(tcase, a_late_cancel_leaves_no_reason_on_a_filled_order);
     tcase_add_test(tcase, a_spot_market_order_may_execute_more_than_its_quote_size);
     tcase_add_test(tcase, an_average_that_is_not_told_follows_from_the_value_or_is_none);
+    tcase_add_test(tcase, fees_of_less_are_none_of_more);
     tcase_add_test(tcase, an_order_made_of_fills_becomes_what_its_first_message_says);
     tcase_add_test(tcase, a_spot_market_orders_size_is_taken_when_its_unit_is_told);
     tcase_add_test(tcase, an_external_order_is_what_the_report_says);

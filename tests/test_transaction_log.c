@@ -71,6 +71,8 @@ static const struct {
       NULL },
     { "{" AT ",\"type\":\"TRADE\",\"category\":\"linear\",\"symbol\":\"B\",\"funding\":\"0\"}",
       LEDGER_TRADE, NULL },
+    { "{" AT ",\"type\":\"TRADE\",\"category\":\"linear\",\"symbol\":\"B\",\"fee\":\"1E-7\"}",
+      LEDGER_TRADE, NULL }, /* as its execution may be written */
     { "{" AT ",\"type\":\"SETTLEMENT\",\"category\":\"linear\",\"symbol\":\"B\",\"funding\":0.1}",
       LEDGER_FUNDING, NULL },
     /* A settlement of a position: an execution when it has an id. */
@@ -105,7 +107,7 @@ static const struct {
     { "{" AT ",\"type\":\"TRADE\",\"category\":\"linear\"}", LEDGER_OTHER, "symbol" },
     { "{" AT ",\"type\":\"TRADE\",\"category\":\"linear\",\"symbol\":[\"B\"]}", LEDGER_OTHER,
       "symbol" },
-    { "{" AT ",\"type\":\"TRADE\",\"category\":\"linear\",\"symbol\":\"B\",\"fee\":\"1e5\"}",
+    { "{" AT ",\"type\":\"TRADE\",\"category\":\"linear\",\"symbol\":\"B\",\"fee\":\"1e5.\"}",
       LEDGER_OTHER, "fee" },
     { "{" AT ",\"type\":\"TRADE\",\"category\":\"linear\",\"symbol\":\"B\",\"cashFlow\":{}}",
       LEDGER_OTHER, "cashFlow" },

@@ -334,7 +334,9 @@ class Timeline(Case):
         bridge = self.start()
         answer = request(bridge.port, "GET", "/orders/nobody/timeline")
         self.assertEqual((answer.status, answer.json["code"]), (404, "order_not_found"))
-        self.assertEqual(request(bridge.port, "GET", "/orders/nobody/timeline?after=x").status, 400)
+        for cursor in ("x", "1-2", "1-2-", "1-2-3-", "1-2-17179869183", "1-2-999999999999999999", "1-2-9999999999999999999"):
+            answer = request(bridge.port, "GET", "/orders/nobody/timeline?after=" + cursor)
+            self.assertEqual((cursor, answer.status), (cursor, 400))
 
 
 if __name__ == "__main__":

@@ -346,7 +346,7 @@ class Upstream(Checked):
     def test_rows_that_nobody_wants(self):
         at = str(int(time.time() * 1000) - 120000)
         trade = {"transactionTime": at, "type": "TRADE", "category": "linear", "symbol": "BTCUSDT", "currency": "USDT"}
-        for row, word in ((dict(trade, fee="1e9"), "fee"), (dict(trade, qty="9" * 40), "qty"), (dict(trade, symbol=7.5), None),
+        for row, word in ((dict(trade, fee="1e9."), "fee"), (dict(trade, qty="9" * 40), "qty"), (dict(trade, symbol=7.5), None),
                           (dict(trade, transactionTime=None), "transactionTime"), (dict(trade, tradeId=["x"]), "tradeId"),
                           (dict(trade, cashFlow="9" * 36), "too large"), ("row", "row"), (dict(trade, symbol=""), "symbol")):
             self.answer_with([row])
