@@ -1,17 +1,7 @@
 /* Creates that leave together, and what is set at the exchange, between the loop and a server that
  * answers as the exchange documents it, or as it should not. */
-#include <stdbool.h>
-
-#include "bybit/hosts.h"
-#include "tests/test_rest_server.h"
-/* Both have something that they call so. */
-#define connection kit_connection
-#include "tests/test_loop_kit.h"
-#undef connection
-
-#define POSTS_MAX 64
-
-static struct told told[120];
+#define TOLD_MAX 120
+#include "tests/test_loop_posts.h"
 
 /* --- the exchange, as far as it is needed --- */
 
@@ -34,28 +24,6 @@ enum manner {
     SETTING_UNCHANGED,
     SETTING_REFUSED,
 };
-
-static atomic_int manner;
-
-static struct {
-    pthread_mutex_t lock;
-    size_t count;
-    struct {
-        char path[64];
-        char body[8192];
-    } list[POSTS_MAX];
-} posts = { .lock = PTHREAD_MUTEX_INITIALIZER };
-
-static void note_post(const char *path, const char *body)
-{
-    pthread_mutex_lock(&posts.lock);
-    if (posts.count < POSTS_MAX) {
-        (void)snprintf(posts.list[posts.count].path, sizeof(posts.list[0].path), "%s", path);
-        (void)snprintf(posts.list[posts.count].body, sizeof(posts.list[0].body), "%s", body);
-        posts.count++;
-    }
-    pthread_mutex_unlock(&posts.lock);
-}
 
 static size_t links_of(const char *body, char links[][ORDER_LINK_MAX], size_t most)
 {
@@ -153,20 +121,6 @@ static void answer_setting(struct connection *to)
     }
 }
 
-static void answer_get(struct connection *to)
-{
-    int64_t now_ms = clock_wall_ms();
-    char out[512];
-
-    (void)snprintf(out, sizeof(out),
-                   "{\"retCode\":0,\"retMsg\":\"OK\",\"result\":{\"timeSecond\":\"%" PRId64
-                   "\",\"timeNano\":\"%" PRId64
-                   "\",\"list\":[],\"nextPageCursor\":\"\"},\"retExtInfo\":{},\"time\":%" PRId64
-                   "}",
-                   now_ms / 1000, now_ms * 1000000, now_ms);
-    reply(to, 200, "", out);
-}
-
 static bool serve(struct connection *to, const struct seen *seen, int index)
 {
     char path[64] = "";
@@ -189,43 +143,9 @@ static bool serve(struct connection *to, const struct seen *seen, int index)
     return true;
 }
 
-static size_t posts_of(const char *path)
-{
-    size_t count = 0;
-
-    pthread_mutex_lock(&posts.lock);
-    for (size_t i = 0; i < posts.count; i++)
-        count += strcmp(posts.list[i].path, path) == 0;
-    pthread_mutex_unlock(&posts.lock);
-    return count;
-}
-
-static size_t posts_seen(void)
-{
-    size_t count;
-
-    pthread_mutex_lock(&posts.lock);
-    count = posts.count;
-    pthread_mutex_unlock(&posts.lock);
-    return count;
-}
-
-/* One that was counted above: it stays. */
-static const char *body_of(size_t at)
-{
-    ck_assert_uint_lt(at, posts_seen());
-    return posts.list[at].body;
-}
-
 static void start_with(unsigned without_batches)
 {
-    atomic_store(&manner, ALL_FINE);
-    posts.count = 0;
-    server_start(serve, NULL);
-    rig_start(true);
-    rig.without_batches = without_batches;
-    (void)snprintf(rig.url, sizeof(rig.url), "http://127.0.0.1:%d", server.port);
-    loop_up_and_ready();
+    begin(serve, without_batches);
 }
 
 static void start(void)
@@ -236,15 +156,6 @@ static void start(void)
 static void start_as_demo(void)
 {
     start_with(env_without_batches(ENV_DEMO));
-}
-
-static void stop(void)
-{
-    release_loop();
-    rig_stop();
-    server_stop();
-    for (size_t i = 0; i < ARRAY_LEN(told); i++)
-        told_clear(&told[i]);
 }
 
 /* --- batches --- */
@@ -274,12 +185,6 @@ static void batch(size_t count)
     ask_batch(count);
     for (size_t i = 0; i < count; i++)
         await(atomic_load(&told[i].done), 20000);
-}
-
-static void expect_outcome(size_t at, enum outcome outcome)
-{
-    ck_assert_msg(told[at].outcome == outcome, "item %zu: outcome %d: %s", at,
-                  (int)told[at].outcome, told[at].error.text);
 }
 
 START_TEST(creates_that_come_together_leave_in_one_request)
