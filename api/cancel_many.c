@@ -3,8 +3,8 @@
  *
  * listing (a history worker) -> cancelling (of each category, which has limits of its own, about as
  * many are under way as can leave in a second: more would only stand before the cancels of others,
- * or past their deadline; when there is room for a group again, the next one goes) -> done. The
- * listing waits for the journal to have what was handed over before; when that fails, what is
+ * or past their deadline; when there is room for a group again, the next one goes) -> with `wait`,
+ * each until its end, which holds up no other's cancel -> done. The listing waits for the journal to have what was handed over before; when that fails, what is
  * committed is cancelled all the same, and the answer says that it may not be all.
  */
 #include <pthread.h>
@@ -43,6 +43,7 @@ struct many {
     struct list_filter filter;
     char symbol[SYMBOL_MAX];
     enum side side; /* SIDE_NONE: both */
+    struct lookup_wait wait;
     bool complete;
     bool full; /* CANCELS_MAX, and there are more */
     bool second_try;
@@ -122,6 +123,20 @@ static void note_reply(struct item *item, const struct loop_reply *reply)
     else
         api_add_order(&body, &reply->order, reply->cancel_in_flight);
     item->body = buffer_take(&body, &item->body_bytes);
+}
+
+/* What the order was when its wait was over. */
+static void note_end(struct item *item, const struct loop_reply *reply)
+{
+    struct buffer body = buffer_of((size_t)64 * 1024);
+
+    if (!reply->has_order)
+        return;
+    api_add_order(&body, &reply->order, reply->cancel_in_flight);
+    free(item->body);
+    item->body = buffer_take(&body, &item->body_bytes);
+    if (order_state_is_final(reply->order.state))
+        item->status = 200;
 }
 
 /* Who starts cancels holds a share of `many`, and so does each cancel under way; the last one to
@@ -232,6 +247,25 @@ static void cancel_next(struct many *many, enum category category)
     }
 }
 
+static void on_ended(const struct loop_reply *reply, void *userdata)
+{
+    struct item *item = userdata;
+
+    note_end(item, reply);
+    let_go(item->many);
+}
+
+/* False: nobody wants to wait for it, or there is no place to. */
+static bool await_end(struct item *item)
+{
+    const struct many *many = item->many;
+    const struct loop_hearer hearer = { on_ended, item, &many->call->gone };
+
+    return many->wait.wait != WAIT_ACCEPTED && item->is_order &&
+           !loop_watch_heard(many->api->loop, item->id, many->wait.wait, many->wait.until_ms,
+                             &hearer);
+}
+
 static void on_cancelled(const struct loop_reply *reply, void *userdata)
 {
     struct item *item = userdata;
@@ -239,7 +273,8 @@ static void on_cancelled(const struct loop_reply *reply, void *userdata)
     note_reply(item, reply);
     note_done(item);
     cancel_next(item->many, item->category);
-    let_go(item->many);
+    if (!await_end(item))
+        let_go(item->many);
 }
 
 static void cancel_all(struct many *many)
@@ -335,7 +370,8 @@ static enum err read_filter(struct many *many, struct api_refusal *refusal)
         (err = list_read_symbol(many->api, call, &many->filter, many->symbol, refusal)) ||
         (err = list_read_tag(call, &many->filter, refusal)) ||
         (err = lookup_word(call, "side", sides + 1, 2, 2, &side, refusal)) ||
-        (err = lookup_word(call, "all", trues + 1, 3, 3, &all, refusal)))
+        (err = lookup_word(call, "all", trues + 1, 3, 3, &all, refusal)) ||
+        (err = lookup_wait(call, clock_wall_ms(), &many->wait, refusal)))
         return err;
     many->side = side == 2 ? SIDE_NONE : side == 0 ? SIDE_BUY : SIDE_SELL;
     if (all == 3 && side == 2 && !many->filter.has_category && !many->filter.tag)

@@ -30,7 +30,7 @@ static const struct api_endpoint endpoints[] = {
     { "GET",    "/open_interest/{symbol}", handle_open_interest, ACCESS_READ, IS_LIST,    "category interval from to limit after max_age" },
     { "POST",   "/orders",                handle_order_create,  ACCESS_TRADE, TAKES_BODY, "wait timeout dry_run native" },
     { "GET",    "/orders",                handle_orders,        ACCESS_READ,  IS_LIST,    "state symbol tag from to limit after native" },
-    { "DELETE", "/orders",                handle_orders_cancel, ACCESS_TRADE, 0,          "symbol tag side category all" },
+    { "DELETE", "/orders",                handle_orders_cancel, ACCESS_TRADE, 0,          "symbol tag side category all wait timeout" },
     { "GET",    "/orders/{id}",           handle_order,         ACCESS_READ,  0,          "wait timeout native" },
     { "PATCH",  "/orders/{id}",           handle_order_amend,   ACCESS_TRADE, TAKES_BODY, "wait timeout native" },
     { "DELETE", "/orders/{id}",           handle_order_cancel,  ACCESS_TRADE, 0,          "wait timeout native" },

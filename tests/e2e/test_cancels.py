@@ -134,6 +134,22 @@ class Outcomes(Cancels):
         self.none_left(bridge)
         self.assertEqual(self.order(bridge, "filled").json["state"], "filled")
 
+    def test_a_wait_for_their_ends(self):
+        """Each is answered at its end; a wait that is not rewarded holds up no cancel."""
+        bridge = self.start()
+        orders = self.fill_up(bridge, *[dict(RESTING["linear"], tag="end")] * 30, *[dict(RESTING["spot"], tag="end")] * 3)
+        told = self.delete(bridge, "tag=end&wait=final")
+        self.assertEqual(set(told), {o["id"] for o in orders})
+        self.assertEqual({item["order"]["state"] for item in told.values()}, {"cancelled"})
+        orders = self.fill_up(bridge, *[dict(RESTING["linear"], tag="mute")] * 30)
+        self.sim_do("/sim/stream", {"mode": "mute", "kind": "private"})
+        told = self.delete(bridge, "tag=mute&wait=final&timeout=1s", (200, 202))
+        self.assertEqual(set(told), {o["id"] for o in orders})
+        self.assertEqual(self.open_there(), {})
+        with Line(bridge.port) as line:
+            answer = line.ask("DELETE", "/orders?tag=mute&wait=ended")
+        self.assertEqual((answer.status, answer.json["code"]), (400, "invalid_value"), answer)
+
     def test_an_answer_that_is_lost(self):
         """Nobody is told that it failed; what did not arrive is cancelled again, once it is seen open."""
         for mode, repeated in (("drop_after", False), ("drop_before", True), ("act_then_answer", False)):
