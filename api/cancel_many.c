@@ -4,8 +4,9 @@
  * listing (a history worker) -> cancelling (of each category, which has limits of its own, about as
  * many are under way as can leave in a second: more would only stand before the cancels of others,
  * or past their deadline; when there is room for a group again, the next one goes) -> with `wait`,
- * each until its end, which holds up no other's cancel -> done. The listing waits for the journal to have what was handed over before; when that fails, what is
- * committed is cancelled all the same, and the answer says that it may not be all.
+ * each until its end, which holds up no other's cancel -> done. The listing waits for the journal
+ * to have what was handed over before; when that fails, what is committed is cancelled all the
+ * same, and the answer says that it may not be all.
  */
 #include <pthread.h>
 #include <stdlib.h>
